@@ -1,0 +1,7 @@
+export type { ContentStore, PutExpectation, StoredContent } from './contract.ts'
+export { ContentError } from './errors.ts'
+export type { ContentErrorCode } from './errors.ts'
+export { openFolderContentStore } from './folder.ts'
+export type { FolderContentStoreOptions } from './folder.ts'
+export { checkTenantId, isTenantId, referenceTo, sha256Of } from './reference.ts'
+export type { ContentReference } from './reference.ts'
