@@ -3,7 +3,10 @@
  * real cluster (`stream-thread.ts`) or the `TopologyTestDriver`.
  */
 import type { TaskState } from 'millrace-state-stores'
+import type { ErrorPolicy } from '../error-policy.ts'
+import type { Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
+import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Headers } from '../record.ts'
 
 /** `<subtopology name>_<partition>` */
@@ -23,11 +26,57 @@ export interface RecordCollector {
   send(topic: string, partition: number | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void
   mark(): CollectorMark
   rollback(mark: CollectorMark): void
+  /**
+   * `max.message.bytes` of a topic, undefined when unknown. A store put or an in-flight entry is held against the limit
+   * of its changelog when it is made, so that the policy strikes the record that made it (rule C5).
+   */
+  maxMessageBytes?(topic: string): number | undefined
 }
 
 export interface TaskClock {
   /** Wall clock, ms. */
   now(): number
+}
+
+/** Settings of a task; everything has a default. */
+export interface TaskConfig {
+  /** Application default, under the nodes' own `onError`. Default: every class fails. */
+  readonly errors?: ErrorPolicy
+  /** Needed when any policy says `dead-letter`. */
+  readonly deadLetterTopic?: string
+  /** A partition with more than this waiting is paused, once a second chunk waits behind the first. Default 1000. */
+  readonly bufferedRecordsPerPartition?: number
+  /** The same in bytes. Default 8 MiB. */
+  readonly bufferedBytesPerPartition?: number
+  /**
+   * As Kafka Streams' `max.task.idle.ms`: 0 (default) waits for data that is known to be on the broker, -1 never waits,
+   * more waits also that long (ms) for an input that has caught up.
+   */
+  readonly maxTaskIdleMs?: number
+  /** In-flight entries whose operator the topology no longer has: refuse to start (default), or dead-letter them (rule A5). */
+  readonly orphans?: 'fail' | 'dead-letter'
+  /** Bound of the entries of parked keys (rule C7). Defaults 100 000 records, 1 GiB. */
+  readonly parkedMaxRecords?: number
+  readonly parkedMaxBytes?: number
+}
+
+/** What `createTask` (`task.ts`) needs. The task owns `state` from then on and closes it. */
+export interface TaskOptions {
+  readonly applicationId: string
+  readonly subtopology: Subtopology
+  readonly partition: number
+  /** Default: partition `partition` of every source topic. */
+  readonly inputs?: readonly TopicPartition[]
+  /** Made with `storeSpecs(subtopology)` of `stores.ts`. */
+  readonly state: TaskState
+  readonly collector: RecordCollector
+  readonly clock: TaskClock
+  readonly globalStores?: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
+  /** Transactional id under which the offsets are committed: written into their metadata (rule C3). */
+  readonly committer?: () => string | undefined
+  readonly config?: TaskConfig
+  /** For jitter; in [0, 1). Default Math.random. */
+  readonly random?: () => number
 }
 
 /** What one closed generation of a task commits. Its changelog records are already in the collector. */
@@ -43,7 +92,11 @@ export interface StreamTask {
   readonly partition: number
   readonly inputs: readonly TopicPartition[]
   readonly state: TaskState
-  /** Makes processors, timers, in-flight entries; from the database and the committed offsets and metadata only. */
+  /**
+   * Makes processors, timers, in-flight entries; from the database and the committed offsets and metadata only. One entry
+   * per input: `offset` is the position it will be read from, so a missing one (-1) was resolved by the reset policy
+   * before; throws `OFFSETS_MISSING` otherwise, because an unchanged offset is the commit's only fence (rule A2).
+   */
   initialize(committed: readonly CommittedOffset[]): void
   enqueue(records: FetchedRecords): void
   /** Input partitions that should not be fetched now (buffers full, operators at `maxPending`). */
