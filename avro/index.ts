@@ -1,0 +1,5 @@
+export { AvroError, type AvroErrorCode } from './errors.ts'
+export { Registry, type RegistryOptions } from './registry.ts'
+export { avroSerde, AvroSerde } from './serde.ts'
+export { schemaText } from './schema-files.ts'
+export type * from './types.ts'
