@@ -54,6 +54,8 @@ export interface Database {
    */
   write(rows: readonly Row[]): Promise<void>
   approximateBytes(): number
+  /** The engine's own guess of its live rows, over all stores; overwritten rows may count twice until compaction. */
+  approximateEntries(): number
   close(): Promise<void>
 }
 

@@ -6,9 +6,17 @@ export type StateStoreErrorCode =
   | 'STATE_CORRUPTED'
   | 'STATE_FROZEN_TWICE'
   | 'STORE_UNKNOWN'
+  | 'STORE_REBUILDING'
   | 'ITERATOR_EXPIRED'
+  | 'MARK_INVALID'
   | 'KEY_INVALID'
+  | 'VALUE_INVALID'
+  | 'OPTIONS_INVALID'
   | 'ENGINE_UNAVAILABLE'
+  | 'ENGINE_STALLED'
+  | 'STATE_READ_FAILED'
+  | 'STATE_DIRECTORY_LOCKED'
+  | 'STATE_DIRECTORY_INVALID'
 
 export class StateStoreError extends Error {
   readonly code: StateStoreErrorCode

@@ -1,0 +1,179 @@
+import type { ClassicLevel } from 'classic-level'
+import type { Bytes, Database, EngineOptions, Row, StorageEngine } from '../contract.ts'
+import { copyOf } from '../bytes.ts'
+import { BaseDatabase, type DriverCursor, openFailed, unavailable } from './base.ts'
+import { RangeReader } from './leveldb-range-reader.ts'
+
+const PACKAGE = 'classic-level'
+const MEGABYTE = 1024 * 1024
+/** Rows of the first and of later chunks: waking the reader costs about as much as reading a hundred rows. */
+const FIRST_ROWS = 64
+const MORE_ROWS = 1024
+
+type Level = ClassicLevel<Bytes, Bytes>
+
+/** Runs wherever Node runs. Writes happen off the thread; ranges cost a thread hop (docs/decisions/0002). */
+export const leveldbEngine: StorageEngine = {
+  name: 'leveldb',
+  async open(location: string, options: EngineOptions = {}): Promise<Database> {
+    let make: typeof ClassicLevel
+    try {
+      make = (await import(PACKAGE)).ClassicLevel
+    } catch (error) {
+      throw unavailable('leveldb', PACKAGE, error)
+    }
+    const memory = options.memoryBytes ?? 24 * MEGABYTE
+    const level: Level = new make(location, {
+      keyEncoding: 'view',
+      valueEncoding: 'view',
+      compression: false,
+      // Two write buffers may be alive at once.
+      writeBufferSize: Math.min(32 * MEGABYTE, Math.max(MEGABYTE, Math.floor(memory / 4))),
+      cacheSize: Math.min(64 * MEGABYTE, Math.max(MEGABYTE, Math.floor(memory / 2))),
+      // The reader thread shares the handle.
+      multithreading: true,
+    })
+    try {
+      const reader = await RangeReader.shared()
+      await level.open()
+      const database = reader.name()
+      await reader.call({ kind: 'open', database, location })
+      return new LevelDatabase(location, level, reader, database)
+    } catch (error) {
+      await level.close().catch(() => {})
+      throw openFailed('leveldb', location, error)
+    }
+  },
+}
+
+class LevelDatabase extends BaseDatabase {
+  override readonly engine = 'leveldb'
+  readonly #level: Level
+  readonly #reader: RangeReader
+  readonly #database: number
+
+  constructor(location: string, level: Level, reader: RangeReader, database: number) {
+    super(location)
+    this.#level = level
+    this.#reader = reader
+    this.#database = database
+  }
+
+  protected override _get(key: Bytes): Bytes | undefined {
+    return this.#level.getSync(key)
+  }
+
+  protected override _getMany(keys: readonly Bytes[]): (Bytes | undefined)[] {
+    const values = new Array<Bytes | undefined>(keys.length)
+    for (let i = 0; i < keys.length; i++) {
+      values[i] = this.#level.getSync(keys[i]!)
+    }
+    return values
+  }
+
+  protected override _range(from: Bytes | undefined, to: Bytes | undefined, reverse: boolean): DriverCursor {
+    return new LevelCursor(this.#reader, this.#database, from, to, reverse)
+  }
+
+  protected override async _write(rows: readonly Row[]): Promise<void> {
+    const batch = this.#level.batch()
+    try {
+      for (let i = 0; i < rows.length; i++) {
+        const row = rows[i]!
+        if (row.value === null) {
+          batch.del(row.key)
+        } else {
+          batch.put(row.key, row.value)
+        }
+      }
+    } catch (error) {
+      await batch.close()
+      throw error
+    }
+    await batch.write()
+  }
+
+  protected override _approximateBytes(): number {
+    let bytes = Number(this.#level.getProperty('leveldb.approximate-memory-usage')) || 0
+    // "level files size(MB) time read write" per level: the only synchronous account of the disk.
+    for (const line of this.#level.getProperty('leveldb.stats').split('\n')) {
+      const columns = /^\s*\d+\s+\d+\s+(\d+)/.exec(line)
+      bytes += columns === null ? 0 : Number(columns[1]) * MEGABYTE
+    }
+    return bytes
+  }
+
+  /** Bytes over the mean size of the first rows: LevelDB keeps no count. */
+  protected override _approximateEntries(): number {
+    const cursor = this._range(undefined, undefined, false)
+    let rows = 0
+    let bytes = 0
+    for (let row = cursor.next(); row !== undefined && rows < FIRST_ROWS; row = cursor.next()) {
+      rows++
+      bytes += row[0].length + row[1].length
+    }
+    cursor.close()
+    return rows < FIRST_ROWS ? rows : Math.max(rows, Math.round(this._approximateBytes() / (bytes / rows)))
+  }
+
+  protected override async _close(): Promise<void> {
+    try {
+      await this.#reader.call({ kind: 'close', database: this.#database })
+    } finally {
+      await this.#level.close()
+    }
+  }
+}
+
+class LevelCursor implements DriverCursor {
+  readonly #reader: RangeReader
+  readonly #name: number
+  #chunk: Uint8Array
+  #view: DataView
+  #at = 0
+  #finished: boolean
+
+  constructor(reader: RangeReader, database: number, from: Bytes | undefined, to: Bytes | undefined, reverse: boolean) {
+    this.#reader = reader
+    this.#name = reader.name()
+    // The iterator, and with it the snapshot, is made before this returns.
+    const answer = reader.ask({ kind: 'range', database, cursor: this.#name, from, to, reverse, rows: FIRST_ROWS })
+    this.#chunk = answer.rows!
+    this.#view = viewOf(this.#chunk)
+    this.#finished = answer.finished === true
+  }
+
+  next(): readonly [Bytes, Bytes] | undefined {
+    if (this.#at === this.#chunk.length) {
+      if (this.#finished) {
+        return undefined
+      }
+      const answer = this.#reader.ask({ kind: 'next', cursor: this.#name, rows: MORE_ROWS })
+      this.#chunk = answer.rows!
+      this.#view = viewOf(this.#chunk)
+      this.#at = 0
+      this.#finished = answer.finished === true
+      if (this.#chunk.length === 0) {
+        return undefined
+      }
+    }
+    const keyLength = this.#view.getUint32(this.#at)
+    const valueLength = this.#view.getUint32(this.#at + 4)
+    const key = this.#at + 8
+    const value = key + keyLength
+    this.#at = value + valueLength
+    return [copyOf(this.#chunk.subarray(key, value)), copyOf(this.#chunk.subarray(value, this.#at))]
+  }
+
+  close(): void {
+    if (!this.#finished) {
+      this.#finished = true
+      this.#reader.tell({ kind: 'end', cursor: this.#name })
+    }
+    this.#at = this.#chunk.length
+  }
+}
+
+function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}

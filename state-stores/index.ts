@@ -1,0 +1,25 @@
+import type { EngineName, StorageEngine } from './contract.ts'
+import { leveldbEngine } from './engines/leveldb.ts'
+import { memoryEngine } from './engines/memory.ts'
+import { rocksdbEngine } from './engines/rocksdb.ts'
+import { StateStoreError } from './errors.ts'
+
+export type * from './contract.ts'
+export { StateStoreError, type StateStoreErrorCode } from './errors.ts'
+export { compareBytes, idOf, keyAfter, prefixEnd } from './bytes.ts'
+export { DatabaseTaskState, openTaskState } from './task-state.ts'
+export { leveldbEngine, memoryEngine, rocksdbEngine }
+
+const engines: { readonly [name in EngineName]: StorageEngine } = {
+  rocksdb: rocksdbEngine,
+  leveldb: leveldbEngine,
+  memory: memoryEngine,
+}
+
+/** The engine of that name; its native package is loaded when a database is opened. `ENGINE_UNAVAILABLE` if unknown. */
+export function storageEngine(name: EngineName): StorageEngine {
+  if (!Object.hasOwn(engines, name)) {
+    throw new StateStoreError('ENGINE_UNAVAILABLE', `there is no state engine '${name}'; choose one of ${Object.keys(engines).join(', ')}`)
+  }
+  return engines[name]
+}

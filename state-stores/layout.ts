@@ -1,0 +1,146 @@
+import type { Bytes, ChangelogPosition, Database, Row } from './contract.ts'
+import { StateStoreError } from './errors.ts'
+import { prefixEnd } from './bytes.ts'
+
+/**
+ * How a task's database is laid out: every key begins with four bytes, big-endian. 0 is the database's own book, kept as
+ * JSON under readable names; each store has the number it was given when its name was first seen (rule A11).
+ *
+ *   00000000 format                  {"version":1}
+ *   00000000 next-prefix             7
+ *   00000000 store/<name>            {"prefix":3}           {"prefix":3,"rebuilding":6}
+ *   00000000 garbage/<prefix>        true                   rows still to be deleted
+ *   00000000 position/<changelog>    {"offset":…}           in the same batch as the rows it made (rule A3)
+ *   00000000 rebuilt/<prefix>/<changelog>                   position of a rebuild that is not swapped in yet
+ *   00000003 <key>                   <value>
+ */
+export const PREFIX_LENGTH = 4
+export const FORMAT_VERSION = 1
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+export function prefixOf(number: number): Bytes {
+  const prefix = Buffer.alloc(PREFIX_LENGTH)
+  prefix.writeUInt32BE(number)
+  return prefix
+}
+
+/** The rows of one prefix as a range. */
+export function rowsOf(number: number): { readonly from: Bytes; readonly to: Bytes | undefined } {
+  const from = prefixOf(number)
+  return { from, to: prefixEnd(from) }
+}
+
+export function bookRow(name: string, content: unknown): Row {
+  return { key: bookKey(name), value: content === undefined ? null : encoder.encode(JSON.stringify(content)) }
+}
+
+function bookKey(name: string): Bytes {
+  const text = encoder.encode(name)
+  const key = new Uint8Array(PREFIX_LENGTH + text.length)
+  key.set(text, PREFIX_LENGTH)
+  return key
+}
+
+export interface StoreRecord {
+  readonly prefix: number
+  /** The prefix under which the store is being built anew. */
+  readonly rebuilding?: number
+}
+
+/** The book as read when the database is opened. */
+export interface Book {
+  nextPrefix: number
+  readonly stores: Map<string, StoreRecord>
+  readonly positions: Map<string, ChangelogPosition>
+  readonly garbage: Set<number>
+}
+
+/** Reads the book; an empty database gives an empty one. `STATE_CORRUPTED` if it is not ours or of a later version. */
+export function readBook(database: Database, location: string): Book {
+  const book: Book = { nextPrefix: 1, stores: new Map(), positions: new Map(), garbage: new Set() }
+  let version: number | undefined
+  for (const [key, value] of database.range(rowsOf(0))) {
+    const name = decoder.decode(key.subarray(PREFIX_LENGTH))
+    const content = parse(value, name, location)
+    const slash = name.indexOf('/')
+    const rest = name.slice(slash + 1)
+    switch (slash < 0 ? name : name.slice(0, slash)) {
+      case 'format':
+        version = (content as { version?: number }).version
+        break
+      case 'next-prefix':
+        book.nextPrefix = content as number
+        break
+      case 'store':
+        book.stores.set(rest, content as StoreRecord)
+        break
+      case 'garbage':
+        book.garbage.add(Number(rest))
+        break
+      case 'position':
+        book.positions.set(rest, content as ChangelogPosition)
+        break
+      default:
+        // `rebuilt`: a rebuild that was interrupted starts again.
+        break
+    }
+  }
+  if (version === undefined && database.range({}).next().done !== true) {
+    throw new StateStoreError(
+      'STATE_CORRUPTED',
+      `${location} holds data but no format record: it is not a task's database. Choose another state directory, or delete this one`,
+    )
+  }
+  if (version !== undefined && version !== FORMAT_VERSION) {
+    throw new StateStoreError(
+      'STATE_CORRUPTED',
+      `${location} has state format ${version}, this version reads ${FORMAT_VERSION}. Use the version that wrote it, or delete the folder: the state is restored from its changelogs`,
+    )
+  }
+  return book
+}
+
+function parse(value: Bytes, name: string, location: string): unknown {
+  try {
+    return JSON.parse(decoder.decode(value))
+  } catch (error) {
+    throw new StateStoreError(
+      'STATE_CORRUPTED',
+      `${location}: the record '${name}' cannot be read. Delete the folder: the state is restored from its changelogs`,
+      { cause: error },
+    )
+  }
+}
+
+/**
+ * The position that holds after `change`, or undefined when there is nothing to record yet: an acknowledgement without an
+ * offset leaves the offset where it was (rule C11).
+ */
+export function mergePosition(
+  old: ChangelogPosition | undefined,
+  change: Partial<ChangelogPosition>,
+  changelog: string,
+): ChangelogPosition | undefined {
+  const offset = change.offset ?? old?.offset
+  if (offset === undefined) {
+    return undefined
+  }
+  if (!Number.isSafeInteger(offset) || offset < 0) {
+    throw new StateStoreError('OPTIONS_INVALID', `the position of ${changelog} has the offset ${offset}; offsets are integers from 0`)
+  }
+  const topicId = change.topicId ?? old?.topicId ?? ''
+  if (change.offset === undefined && old !== undefined && old.topicId !== '' && old.topicId !== topicId) {
+    throw new StateStoreError(
+      'OPTIONS_INVALID',
+      `the position of ${changelog} names another topic id without an offset; an offset of the old topic means nothing in the new one`,
+    )
+  }
+  return {
+    offset,
+    topicId,
+    leaderEpoch: change.leaderEpoch ?? old?.leaderEpoch ?? -1,
+    appliedAt: change.appliedAt ?? Date.now(),
+  }
+}

@@ -1,0 +1,405 @@
+import type {
+  Bytes,
+  ChangelogPosition,
+  Database,
+  Row,
+  StateMark,
+  StoreChanges,
+  TaskState,
+  TaskStateOptions,
+} from './contract.ts'
+import { idOf } from './bytes.ts'
+import { StateStoreError } from './errors.ts'
+import { type Book, bookRow, FORMAT_VERSION, mergePosition, PREFIX_LENGTH, prefixOf, readBook, rowsOf } from './layout.ts'
+import type { MergedRange } from './merged-range.ts'
+import { OverlayChanges } from './overlay.ts'
+import { ReadCache } from './read-cache.ts'
+import { TaskStoreView, type ViewOwner } from './store-view.ts'
+import { UndoLog } from './undo-log.ts'
+
+const SWEEP_ROWS = 500
+
+/**
+ * Opens (creates) the state of one task. Errors: `ENGINE_UNAVAILABLE`, `STATE_OPEN_FAILED` (locked, no space, no
+ * permission), `STATE_CORRUPTED`, `OPTIONS_INVALID` (a store named twice).
+ */
+export async function openTaskState(options: TaskStateOptions): Promise<DatabaseTaskState> {
+  const names = new Set<string>()
+  for (const { name } of options.stores) {
+    if (name === '' || names.has(name)) {
+      throw new StateStoreError('OPTIONS_INVALID', `the stores of ${options.location} need a name each, all different: '${name}'`)
+    }
+    names.add(name)
+  }
+  const engineOptions = options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }
+  const database = await options.engine.open(options.location, engineOptions)
+  try {
+    const book = readBook(database, options.location)
+    await recordStores(database, book, names)
+    return new DatabaseTaskState(database, book, options)
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Gives new names a prefix, and throws away rebuilds that were interrupted. */
+async function recordStores(database: Database, book: Book, names: ReadonlySet<string>): Promise<void> {
+  const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
+  for (const name of names) {
+    if (!book.stores.has(name)) {
+      const record = { prefix: book.nextPrefix++ }
+      book.stores.set(name, record)
+      rows.push(bookRow(`store/${name}`, record))
+    }
+  }
+  for (const [name, record] of book.stores) {
+    if (record.rebuilding !== undefined) {
+      rows.push(bookRow(`store/${name}`, { prefix: record.prefix }), bookRow(`garbage/${record.rebuilding}`, true))
+      book.stores.set(name, { prefix: record.prefix })
+      book.garbage.add(record.rebuilding)
+    }
+  }
+  rows.push(bookRow('next-prefix', book.nextPrefix))
+  await database.write(rows)
+}
+
+/** `TaskState` over a `Database`. */
+export class DatabaseTaskState implements TaskState, ViewOwner {
+  readonly database: Database
+  readonly undo = new UndoLog()
+  readonly #location: string
+  readonly #book: Book
+  readonly #views = new Map<string, TaskStoreView>()
+  readonly #list: TaskStoreView[] = []
+  readonly #logged = new Set<string>()
+  readonly #cache: ReadCache
+  readonly #ranges = new Set<MergedRange>()
+  readonly #rebuilt = new Map<number, Map<string, ChangelogPosition>>()
+  #turnEnds = false
+  #frozen = false
+  #applying = false
+  /** Writes to the database happen one after the other, in the order they were asked for. */
+  #tail: Promise<void> | undefined
+  #sweeping: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(database: Database, book: Book, options: TaskStateOptions) {
+    this.database = database
+    this.#location = options.location
+    this.#book = book
+    this.#cache = new ReadCache(options.readCacheBytes ?? 0)
+    for (const spec of options.stores) {
+      const view = new TaskStoreView(spec.name, book.stores.get(spec.name)!.prefix, this, this.#cache.store())
+      this.#views.set(spec.name, view)
+      this.#list.push(view)
+      if (spec.logged) {
+        this.#logged.add(spec.name)
+      }
+    }
+    this.#sweep()
+  }
+
+  get closed(): boolean {
+    return this.#closing !== undefined
+  }
+
+  store(name: string): TaskStoreView {
+    const view = this.#views.get(name)
+    if (view === undefined) {
+      const known = [...this.#views.keys()].join(', ') || 'none'
+      throw new StateStoreError('STORE_UNKNOWN', `the task state ${this.#location} has no store '${name}'; it has: ${known}`)
+    }
+    return view
+  }
+
+  get uncommittedBytes(): number {
+    let bytes = 0
+    for (let i = 0; i < this.#list.length; i++) {
+      bytes += this.#list[i]!.open.bytes
+    }
+    return bytes
+  }
+
+  get dirty(): boolean {
+    for (let i = 0; i < this.#list.length; i++) {
+      if (this.#list[i]!.open.size > 0) {
+        return true
+      }
+    }
+    return false
+  }
+
+  mark(): StateMark {
+    this.#assertOpen()
+    return this.undo.mark()
+  }
+
+  rollback(mark: StateMark): void {
+    this.#assertOpen()
+    this.undo.rollback(mark)
+    this.#expireRanges()
+  }
+
+  release(mark: StateMark): void {
+    this.undo.release(mark)
+  }
+
+  /** The changes of the logged stores that changed; unlogged ones are frozen and applied with them. */
+  freeze(): readonly StoreChanges[] {
+    this.#assertOpen()
+    if (this.#frozen) {
+      throw new StateStoreError(
+        'STATE_FROZEN_TWICE',
+        `${this.#location}: the last generation was frozen and neither applied nor dropped; there is room for one`,
+      )
+    }
+    this.undo.clear()
+    this.#expireRanges()
+    this.#frozen = true
+    const changes: StoreChanges[] = []
+    for (const view of this.#list) {
+      const overlay = view.freeze()
+      if (overlay.size > 0 && this.#logged.has(view.name)) {
+        changes.push(new OverlayChanges(view.name, overlay, PREFIX_LENGTH))
+      }
+    }
+    return changes
+  }
+
+  async applyFrozen(positions: ReadonlyMap<string, Partial<ChangelogPosition>>): Promise<void> {
+    this.#assertOpen()
+    if (this.#applying) {
+      throw new StateStoreError('STATE_FROZEN_TWICE', `${this.#location}: the frozen generation is being applied already; await the first call`)
+    }
+    this.#applying = true
+    const overlays = this.#list.map((view) => view.frozen)
+    const rows: Row[] = []
+    for (const overlay of overlays) {
+      if (overlay !== undefined) {
+        for (const entry of overlay.entries()) {
+          rows.push({ key: entry.row, value: entry.value })
+        }
+      }
+    }
+    try {
+      const merged = new Map<string, ChangelogPosition>()
+      for (const [changelog, change] of positions) {
+        const position = mergePosition(this.#book.positions.get(changelog), change, changelog)
+        if (position !== undefined) {
+          merged.set(changelog, position)
+          rows.push(bookRow(`position/${changelog}`, position))
+        }
+      }
+      await this.#write(rows)
+      // From here to the end of the turn nothing else runs: overlay gone, cache and positions right, all at once.
+      this.#expireRanges()
+      for (const [changelog, position] of merged) {
+        this.#book.positions.set(changelog, position)
+      }
+      for (let i = 0; i < overlays.length; i++) {
+        const overlay = overlays[i]
+        if (overlay !== undefined) {
+          this.#list[i]!.applied(overlay)
+        }
+      }
+      this.#frozen = this.#list.some((view) => view.frozen !== undefined)
+    } finally {
+      this.#applying = false
+    }
+  }
+
+  drop(): void {
+    this.#assertOpen()
+    this.undo.clear()
+    this.#expireRanges()
+    for (const view of this.#list) {
+      view.drop()
+    }
+    this.#frozen = false
+    this.#cache.clear()
+  }
+
+  async restore(store: string, rows: readonly Row[], changelog: string, position: ChangelogPosition): Promise<void> {
+    this.#assertOpen()
+    const view = this.store(store)
+    const rebuilding = view.rebuilding
+    const prefix = prefixOf(rebuilding ?? view.prefixNumber)
+    const batch: Row[] = new Array(rows.length)
+    const ids: string[] = new Array(rows.length)
+    for (let i = 0; i < rows.length; i++) {
+      const { key, value } = rows[i]!
+      ids[i] = idOf(key)
+      batch[i] = { key: Buffer.concat([prefix, key]), value }
+    }
+    const now = mergePosition(undefined, position, changelog)!
+    batch.push(bookRow(rebuilding === undefined ? `position/${changelog}` : `rebuilt/${rebuilding}/${changelog}`, now))
+    await this.#write(batch)
+    if (rebuilding === undefined) {
+      this.#book.positions.set(changelog, now)
+      view.restored(ids)
+    } else {
+      this.#rebuilt.get(rebuilding)?.set(changelog, now)
+    }
+  }
+
+  /** While a store is rebuilt, the position of the rebuild once it has one. */
+  position(changelog: string): ChangelogPosition | undefined {
+    for (const positions of this.#rebuilt.values()) {
+      const position = positions.get(changelog)
+      if (position !== undefined) {
+        return position
+      }
+    }
+    return this.#book.positions.get(changelog)
+  }
+
+  async beginRebuild(store: string): Promise<void> {
+    this.#assertOpen()
+    const view = this.store(store)
+    if (view.rebuilding !== undefined) {
+      throw new StateStoreError('STORE_REBUILDING', `store ${store} is being rebuilt already`)
+    }
+    if (view.open.size > 0 || view.frozen !== undefined) {
+      throw new StateStoreError('STORE_REBUILDING', `store ${store} has uncommitted writes; apply or drop them before a rebuild`)
+    }
+    const prefix = this.#book.nextPrefix++
+    view.rebuilding = prefix
+    try {
+      await this.#write([
+        bookRow('next-prefix', this.#book.nextPrefix),
+        bookRow(`store/${store}`, { prefix: view.prefixNumber, rebuilding: prefix }),
+      ])
+    } catch (error) {
+      view.rebuilding = undefined
+      throw error
+    }
+    this.#rebuilt.set(prefix, new Map())
+  }
+
+  async finishRebuild(store: string): Promise<void> {
+    this.#assertOpen()
+    const view = this.store(store)
+    const prefix = view.rebuilding
+    const positions = prefix === undefined ? undefined : this.#rebuilt.get(prefix)
+    if (prefix === undefined || positions === undefined) {
+      throw new StateStoreError('STORE_REBUILDING', `store ${store} is not being rebuilt; call beginRebuild first`)
+    }
+    const old = view.prefixNumber
+    const rows = [bookRow(`store/${store}`, { prefix }), bookRow(`garbage/${old}`, true)]
+    for (const [changelog, position] of positions) {
+      rows.push(bookRow(`position/${changelog}`, position), bookRow(`rebuilt/${prefix}/${changelog}`, undefined))
+    }
+    await this.#write(rows)
+    this.#expireRanges()
+    for (const [changelog, position] of positions) {
+      this.#book.positions.set(changelog, position)
+    }
+    this.#rebuilt.delete(prefix)
+    this.#book.garbage.add(old)
+    view.swap(prefix)
+    this.#sweep()
+  }
+
+  /** Resolves when rows of replaced prefixes are gone; rejects never: what is left goes at the next open. */
+  async swept(): Promise<void> {
+    await this.#sweeping
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#shut())
+  }
+
+  async #shut(): Promise<void> {
+    this.#expireRanges()
+    await this.#tail
+    await this.#sweeping
+    await this.database.close()
+  }
+
+  rangeOpened(range: MergedRange): void {
+    this.#ranges.add(range)
+    if (!this.#turnEnds) {
+      // The turn of an iterator ends at the first await: a turn counted by the event loop's phases would let a range
+      // survive some awaits and not others.
+      this.#turnEnds = true
+      queueMicrotask(() => {
+        this.#turnEnds = false
+        this.#expireRanges()
+      })
+    }
+  }
+
+  rangeClosed(range: MergedRange): void {
+    this.#ranges.delete(range)
+  }
+
+  #expireRanges(): void {
+    for (const range of this.#ranges) {
+      range.expire()
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) {
+      throw new StateStoreError('STATE_CLOSED', `the task state ${this.#location} is closed`)
+    }
+  }
+
+  #write(rows: readonly Row[]): Promise<void> {
+    const write = this.#tail === undefined ? this.database.write(rows) : this.#tail.then(() => this.database.write(rows))
+    const settled = write.then(ignore, ignore).then(() => {
+      if (this.#tail === settled) {
+        this.#tail = undefined
+      }
+    })
+    this.#tail = settled
+    return write
+  }
+
+  #sweep(): void {
+    if (this.#book.garbage.size > 0 && this.#sweeping === undefined) {
+      this.#sweeping = this.#sweepAll()
+        // A full disk may refuse even deletes; the garbage stays recorded and is swept at the next open.
+        .catch(() => {})
+        .finally(() => {
+          this.#sweeping = undefined
+        })
+    }
+  }
+
+  /** Deletes in small batches, giving control back between them. */
+  async #sweepAll(): Promise<void> {
+    for (const prefix of this.#book.garbage) {
+      for (;;) {
+        await new Promise<void>((resolve) => setImmediate(resolve))
+        if (this.#closing !== undefined) {
+          return
+        }
+        const keys = firstKeys(this.database, prefix)
+        const rows: Row[] = keys.map((key) => ({ key, value: null }))
+        if (keys.length < SWEEP_ROWS) {
+          rows.push(bookRow(`garbage/${prefix}`, undefined))
+        }
+        await this.#write(rows)
+        if (keys.length < SWEEP_ROWS) {
+          break
+        }
+      }
+      this.#book.garbage.delete(prefix)
+    }
+  }
+}
+
+function ignore(): void {}
+
+function firstKeys(database: Database, prefix: number): Bytes[] {
+  const keys: Bytes[] = []
+  for (const [key] of database.range(rowsOf(prefix))) {
+    keys.push(key)
+    if (keys.length === SWEEP_ROWS) {
+      break
+    }
+  }
+  return keys
+}

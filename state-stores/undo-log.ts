@@ -1,0 +1,82 @@
+import type { StateMark } from './contract.ts'
+import { StateStoreError } from './errors.ts'
+import type { Overlay, OverlayEntry } from './overlay.ts'
+
+class Mark {
+  readonly at: number
+
+  constructor(at: number) {
+    this.at = at
+  }
+}
+
+/**
+ * What the open generation overwrote since the oldest mark, so that a failed operator's writes can be taken back (rule
+ * B1). Marks nest. A mark may be gone back to any number of times until it is released; going back to one ends the marks
+ * set after it, and freezing or dropping the generation ends them all.
+ */
+export class UndoLog {
+  #marks: Mark[] = []
+  #overlays: Overlay[] = []
+  #ids: string[] = []
+  #old: (OverlayEntry | undefined)[] = []
+
+  get active(): boolean {
+    return this.#marks.length > 0
+  }
+
+  mark(): StateMark {
+    const mark = new Mark(this.#ids.length)
+    this.#marks.push(mark)
+    return mark as unknown as StateMark
+  }
+
+  /** `overlay`'s entry `id` was `old` until now. Called only while `active`. */
+  record(overlay: Overlay, id: string, old: OverlayEntry | undefined): void {
+    this.#overlays.push(overlay)
+    this.#ids.push(id)
+    this.#old.push(old)
+  }
+
+  rollback(mark: StateMark): void {
+    const index = this.#find(mark)
+    this.#marks.length = index + 1
+    const at = this.#marks[index]!.at
+    for (let i = this.#ids.length - 1; i >= at; i--) {
+      this.#overlays[i]!.restore(this.#ids[i]!, this.#old[i])
+    }
+    this.#truncate(at)
+  }
+
+  release(mark: StateMark): void {
+    const index = this.#find(mark)
+    if (this.#marks.length === 1) {
+      this.#marks.length = 0
+      this.#truncate(0)
+    } else {
+      this.#marks.splice(index, 1)
+    }
+  }
+
+  clear(): void {
+    this.#marks = []
+    this.#truncate(0)
+  }
+
+  #find(mark: StateMark): number {
+    const index = this.#marks.lastIndexOf(mark as unknown as Mark)
+    if (index < 0) {
+      throw new StateStoreError(
+        'MARK_INVALID',
+        'this mark was released, belongs to a finished generation or was set after one that was gone back to; take a new one',
+      )
+    }
+    return index
+  }
+
+  #truncate(at: number): void {
+    this.#overlays.length = at
+    this.#ids.length = at
+    this.#old.length = at
+  }
+}
