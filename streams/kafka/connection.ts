@@ -1,0 +1,205 @@
+import { Connection, Writer } from '@platformatic/kafka'
+import { StreamsError } from '../errors.ts'
+import type { KafkaClientOptions } from './contract.ts'
+import type { Api } from './protocol/api.ts'
+import { ByteReader } from './protocol/byte-reader.ts'
+import { ByteWriter } from './protocol/byte-writer.ts'
+import type { ApiVersionsResponse, BrokerAddress } from './protocol/metadata.ts'
+import { API_VERSIONS } from './protocol/metadata.ts'
+
+const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
+/** A broker that does not accept a connection in this time is treated as down: its successors are tried instead. */
+const CONNECT_TIMEOUT_MS = 5_000
+/** Keeps a broker that refuses connections from being hammered while it restarts. */
+const RECONNECT_BACKOFF_MS = { min: 20, max: 1_000 }
+const MAX_IN_FLIGHT = 64
+
+/**
+ * One TCP connection to one broker, opened when first used and again after it was lost. The broker answers the
+ * requests of a connection one after the other, so whoever blocks (Fetch, JoinGroup) has one of its own.
+ */
+export class BrokerConnection {
+  readonly #options: KafkaClientOptions
+  readonly #requestTimeoutMs: number
+  #address: BrokerAddress
+  #connection: Connection | undefined
+  #opening: Promise<Connection> | undefined
+  #versions: ApiVersionsResponse | undefined
+  #failures = 0
+  #notBefore = 0
+  #closed = false
+
+  constructor(address: BrokerAddress, options: KafkaClientOptions, requestTimeoutMs?: number) {
+    this.#address = address
+    this.#options = options
+    this.#requestTimeoutMs = requestTimeoutMs ?? options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
+  }
+
+  get address(): BrokerAddress {
+    return this.#address
+  }
+
+  /** True when the last attempt to reach the broker failed and its back-off is not over. */
+  get failing(): boolean {
+    return this.#failures > 0
+  }
+
+  /** Takes effect with the next connection; the one that is open is dropped if the address is another. */
+  moveTo(address: BrokerAddress): void {
+    const moved = address.host !== this.#address.host || address.port !== this.#address.port
+    this.#address = address
+    if (moved) {
+      this.#failures = 0
+      this.#notBefore = 0
+      this.#drop(this.#connection)
+    }
+  }
+
+  /**
+   * Sends one request. Rejects with CONNECTION_FAILED when the connection is lost or silent for the request time-out
+   * (the broker may or may not have carried the request out), UNSUPPORTED_BROKER when the broker lacks the version.
+   */
+  async request<Request, Response>(api: Api<Request, Response>, request: Request): Promise<Response> {
+    const connection = this.#ready() ?? (await this.#open())
+    this.#checkVersion(api)
+    return this.#send(connection, api, request)
+  }
+
+  async versions(): Promise<ApiVersionsResponse> {
+    if (this.#ready() === undefined) {
+      await this.#open()
+    }
+    return this.#versions!
+  }
+
+  close(): void {
+    this.#closed = true
+    this.#drop(this.#connection)
+  }
+
+  #ready(): Connection | undefined {
+    const connection = this.#connection
+    if (connection === undefined) {
+      return undefined
+    }
+    const status = connection.status
+    return status === 'connected' || status === 'reauthenticating' ? connection : undefined
+  }
+
+  #open(): Promise<Connection> {
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined
+    })
+    return this.#opening
+  }
+
+  async #connect(): Promise<Connection> {
+    const wait = this.#notBefore - Date.now()
+    if (wait > 0) {
+      await new Promise((resolve) => setTimeout(resolve, wait))
+    }
+    if (this.#closed) {
+      throw this.#failed('the client is closed')
+    }
+    const { host, port } = this.#address
+    const connection = new Connection(this.#options.clientId, this.#connectionOptions())
+    // Without a listener a lost socket would be an uncaught 'error' event; the requests in flight are rejected anyway.
+    connection.on('error', () => {})
+    try {
+      await connection.connect(host, port)
+      const versions = await this.#send(connection, API_VERSIONS, { name: 'millrace', version: '0' }, false)
+      if (versions.errorCode !== 0) {
+        throw new StreamsError('UNSUPPORTED_BROKER', `${host}:${port} refused ApiVersions version 3 (error ${versions.errorCode}): Kafka 2.4 or later is needed.`)
+      }
+      if (this.#closed) {
+        throw this.#failed('the client is closed')
+      }
+      this.#versions = versions
+      this.#connection = connection
+      this.#failures = 0
+      return connection
+    } catch (error) {
+      this.#drop(connection)
+      this.#failures++
+      const backoff = Math.min(RECONNECT_BACKOFF_MS.max, RECONNECT_BACKOFF_MS.min * 2 ** Math.min(this.#failures - 1, 10))
+      this.#notBefore = Date.now() + backoff * (0.8 + Math.random() * 0.4)
+      throw error instanceof StreamsError ? error : this.#failed(describe(error), error)
+    }
+  }
+
+  #send<Request, Response>(connection: Connection, api: Api<Request, Response>, request: Request, flexibleAnswer = true): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      connection.send<Response>(
+        api.key,
+        api.version,
+        () => {
+          const writer = new ByteWriter()
+          api.encode(writer, request)
+          const payload = Writer.create()
+          for (const part of writer.finish()) {
+            payload.append(part)
+          }
+          return payload
+        },
+        (_correlationId, _key, _version, reader) => api.decode(new ByteReader(reader.buffer.buffer)),
+        true,
+        flexibleAnswer,
+        (error, response) => {
+          if (error === null || error === undefined) {
+            resolve(response as Response)
+          } else {
+            reject(error instanceof StreamsError ? error : this.#failed(`${api.name}: ${describe(error)}`, error))
+          }
+        }
+      )
+    })
+  }
+
+  #checkVersion(api: Api<never, unknown> | Api<unknown, unknown>): void {
+    const range = this.#versions?.versions.get(api.key)
+    if (range === undefined || api.version < range.min || api.version > range.max) {
+      const { host, port } = this.#address
+      const offered = range === undefined ? 'does not offer it' : `offers ${range.min} to ${range.max}`
+      throw new StreamsError(
+        'UNSUPPORTED_BROKER',
+        `${api.name} version ${api.version} (Kafka ${api.since} or later) is needed, ${host}:${port} ${offered}.`
+      )
+    }
+  }
+
+  #connectionOptions(): ConstructorParameters<typeof Connection>[1] {
+    const { tls, sasl } = this.#options
+    return {
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      requestTimeout: this.#requestTimeoutMs,
+      maxInflights: MAX_IN_FLIGHT,
+      ...(tls === undefined ? {} : { tls: { ...tls } }),
+      ...(sasl === undefined ? {} : { sasl: { ...sasl } })
+    }
+  }
+
+  #drop(connection: Connection | undefined): void {
+    if (connection === undefined) {
+      return
+    }
+    if (this.#connection === connection) {
+      this.#connection = undefined
+    }
+    // Not `close()`: it waits for the peer to take what is still in the buffer, and a dead peer never does.
+    connection.socket?.destroy()
+    connection.close().catch(() => {})
+  }
+
+  #failed(what: string, cause?: unknown): StreamsError {
+    const { nodeId, host, port } = this.#address
+    return new StreamsError('CONNECTION_FAILED', `Broker ${nodeId} at ${host}:${port}: ${what}.`, { cause })
+  }
+}
+
+function describe(error: unknown): string {
+  let current = error
+  while (current instanceof Error && current.cause instanceof Error) {
+    current = current.cause
+  }
+  return current instanceof Error ? current.message.replace(/\.$/, '') : String(current)
+}
