@@ -8,6 +8,20 @@ export type * from './contract.ts'
 export { StateStoreError, type StateStoreErrorCode } from './errors.ts'
 export { compareBytes, idOf, keyAfter, prefixEnd } from './bytes.ts'
 export { DatabaseTaskState, openTaskState } from './task-state.ts'
+export {
+  createKeyValueStore,
+  createTimestampedKeyValueStore,
+  type KeyValueFormat,
+  type KeyValueStore,
+  type ReadOnlyKeyValueStore,
+} from './kinds/key-value.ts'
+export {
+  encodeTimestamped,
+  plainValueOf,
+  TIMESTAMP_LENGTH,
+  timestampOf,
+  type ValueAndTimestamp,
+} from './kinds/timestamped.ts'
 export { leveldbEngine, memoryEngine, rocksdbEngine }
 
 const engines: { readonly [name in EngineName]: StorageEngine } = {

@@ -1,5 +1,5 @@
 import type { Bytes, Database, RangeOptions, StoreView } from './contract.ts'
-import { copyOf, idOf, keyAfter } from './bytes.ts'
+import { copyOf, idOf } from './bytes.ts'
 import { StateStoreError } from './errors.ts'
 import { PREFIX_LENGTH, prefixOf } from './layout.ts'
 import { MergedRange, type RangeOwner } from './merged-range.ts'
@@ -203,11 +203,6 @@ export class TaskStoreView implements StoreView {
     this.#scratch.set(key, PREFIX_LENGTH)
     return this.#scratch.subarray(0, PREFIX_LENGTH + key.length)
   }
-}
-
-/** Ranges of typed stores have inclusive upper bounds. */
-export function inclusive(to: Bytes | undefined): Bytes | undefined {
-  return to === undefined ? undefined : keyAfter(to)
 }
 
 function invalidKey(store: string, key: unknown): StateStoreError {
