@@ -202,6 +202,8 @@ export interface DocumentProcessed {
   fields: { [key: string]: Field }
   /** In the order of the document. */
   lineItems: LineItem[]
+  /** VAT breakdown (EN 16931 BG-23). */
+  taxLines: LineItem[]
   /** The rules' verdict. */
   validation: Validation | null
   /** What reference data adds. */
@@ -430,10 +432,12 @@ export interface ExchangeRate {
 
 /** What the document says. */
 export interface Extraction {
-  /** By field name: vendor, number, date, total, currency, iban, vatId, … */
+  /** By EN 16931 name: invoiceNumber, issueDate, seller.name, seller.vatId, grandTotal, iban, … */
   fields: { [key: string]: Field }
   /** In the order of the document. */
   lineItems: LineItem[]
+  /** VAT breakdown (EN 16931 BG-23): category, rate, basis, amount. */
+  taxLines: LineItem[]
   /** Extractor and version. */
   extractor: string
 }

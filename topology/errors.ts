@@ -1,0 +1,12 @@
+/** The error catalogue of the application (configuration, start-up). Messages name the setting, the limit and the fix. */
+export type ApplicationErrorCode = 'CONFIG_INVALID' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_UNREADABLE' | 'TOPIC_MISMATCH' | 'REFERENCE_DATA_INVALID'
+
+export class ApplicationError extends Error {
+  readonly code: ApplicationErrorCode
+
+  constructor(code: ApplicationErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = 'ApplicationError'
+    this.code = code
+  }
+}
