@@ -1,0 +1,15 @@
+/** What the pool and its processes say to each other, over Node's IPC channel with structured clones. */
+
+export interface TaskMessage {
+  readonly kind: 'task'
+  readonly id: number
+  readonly input: unknown
+}
+
+export type ToProcess = TaskMessage
+
+export type FromProcess =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
+  /** The handler threw: a defect or a parser's refusal nobody foresaw. The class of error only, its text may quote the document. */
+  | { readonly kind: 'error'; readonly id: number; readonly name: string }

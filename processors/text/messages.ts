@@ -1,0 +1,51 @@
+import type { EInvoice, Outcome, TextLine } from '../types.ts'
+import type { TextBounds } from './bounds.ts'
+
+export type DocumentKind = 'pdf' | 'image' | 'xml'
+
+/** Tasks of the parsing processes. */
+export type ParseTask =
+  | { readonly do: 'inspect'; readonly kind: DocumentKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  | { readonly do: 'read-pdf'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  | { readonly do: 'read-xml'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  /** Grey, upright, bounded: what the recogniser gets. Turn in degrees clockwise. */
+  | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly turn: 0 | 90 | 180 | 270; readonly bounds: TextBounds }
+
+export interface Inspection {
+  readonly pages: number
+}
+
+export interface PdfPage {
+  readonly number: number
+  readonly width: number
+  readonly height: number
+  readonly lines: readonly TextLine[]
+  /** False when there is too little text or it is garbage: the page is recognised instead. */
+  readonly usable: boolean
+  /** The page's content could not be read at all. */
+  readonly broken: boolean
+}
+
+export interface PdfContent {
+  readonly pages: readonly PdfPage[]
+  readonly eInvoice?: EInvoice
+}
+
+export interface Picture {
+  /** A portable greymap (P5). */
+  readonly bytes: Uint8Array
+  readonly width: number
+  readonly height: number
+}
+
+export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | Picture>
+
+/** Task of the recognising processes. */
+export interface RecogniseTask {
+  readonly picture: Uint8Array
+}
+
+export interface Recognition {
+  readonly lines: readonly TextLine[]
+  readonly engineVersion: string
+}

@@ -1,0 +1,187 @@
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { PDFiumLibrary } from '@hyzyla/pdfium'
+import { getDocument, PasswordException, Util } from 'pdfjs-dist/legacy/build/pdf.mjs'
+import sharp from 'sharp'
+import { fail, succeed } from '../failure.ts'
+import type { EInvoice, Outcome, TextLine } from '../types.ts'
+import type { TextBounds } from './bounds.ts'
+import { recogniseEInvoice } from './e-invoice.ts'
+import { isUsableText } from './garbage.ts'
+import type { Inspection, PdfContent, PdfPage, Picture } from './messages.ts'
+import { toGreymap } from './picture.ts'
+import type { Word } from './runs.ts'
+import { joinWords } from './runs.ts'
+
+type PdfDocument = Awaited<ReturnType<typeof getDocument>['promise']>
+type PdfJsPage = Awaited<ReturnType<PdfDocument['getPage']>>
+
+const packageFolder = dirname(createRequire(import.meta.url).resolve('pdfjs-dist/package.json'))
+const columnGap = 1.1
+
+/** Opens with pdf.js, nothing executed, nothing fetched; its errors become codes. */
+async function withDocument<T>(bytes: Uint8Array, bounds: TextBounds, use: (document: PdfDocument) => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  const task = getDocument({
+    // pdf.js takes the buffer over.
+    data: new Uint8Array(bytes),
+    disableFontFace: true,
+    useSystemFonts: false,
+    enableXfa: false,
+    verbosity: 0,
+    maxImageSize: bounds.maxPixels,
+    standardFontDataUrl: join(packageFolder, 'standard_fonts/'),
+    cMapUrl: join(packageFolder, 'cmaps/'),
+    cMapPacked: true,
+  })
+  try {
+    const document = await task.promise
+    if (document.numPages > bounds.maxPages) {
+      return fail('TOO_MANY_PAGES', 'content', `${document.numPages} pages`, bounds.maxPages)
+    }
+    return document.numPages === 0 ? fail('CORRUPT', 'content', 'a PDF without pages') : await use(document)
+  } catch (error) {
+    return error instanceof PasswordException
+      ? fail('ENCRYPTED', 'content', 'a PDF that needs a password')
+      : fail('CORRUPT', 'content', 'a PDF that cannot be opened')
+  } finally {
+    await task.destroy().catch(() => undefined)
+  }
+}
+
+/** Can it be opened, how many pages, and is the first one there? */
+export function inspectPdf(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<Inspection>> {
+  return withDocument(bytes, bounds, async (document) => {
+    await document.getPage(1)
+    return succeed({ pages: document.numPages })
+  })
+}
+
+/** The text layer of every page, and the e-invoice inside, if there is one. */
+export function readPdf(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<PdfContent>> {
+  return withDocument(bytes, bounds, async (document) => {
+    const eInvoice = await findEInvoice(document, bounds)
+    const pages: PdfPage[] = []
+    let characters = 0
+    for (let number = 1; number <= document.numPages; number += 1) {
+      const page = await readPage(document, number, bounds)
+      characters += page.lines.reduce((sum, line) => sum + line.text.length, 0)
+      if (characters > bounds.maxCharacters) {
+        return fail('TOO_MUCH_TEXT', 'content', 'more text than one document may hold', bounds.maxCharacters)
+      }
+      pages.push(page)
+    }
+    return succeed(eInvoice === undefined ? { pages } : { pages, eInvoice })
+  })
+}
+
+async function readPage(document: PdfDocument, number: number, bounds: TextBounds): Promise<PdfPage> {
+  let page: PdfJsPage
+  try {
+    page = await document.getPage(number)
+  } catch {
+    return { number, width: 0, height: 0, lines: [], usable: false, broken: true }
+  }
+  const viewport = page.getViewport({ scale: 1 })
+  const size = { number, width: viewport.width, height: viewport.height }
+  try {
+    const content = await page.getTextContent({ includeMarkedContent: false })
+    const words: Word[] = []
+    const upright: Word[][] = [words]
+    for (const item of content.items) {
+      if (!('str' in item) || item.str.trim() === '') {
+        continue
+      }
+      const [a, b, c, d, x, y] = Util.transform(viewport.transform, item.transform) as [number, number, number, number, number, number]
+      const height = Math.hypot(c, d) || item.height || 1
+      const alongX = Math.abs(b) <= 0.1 * Math.abs(a)
+      if (alongX && a >= 0) {
+        words.push(...splitAtBlanks({ text: item.str, box: { x, y: y - 0.8 * height, width: item.width, height }, confidence: 1 }))
+      } else {
+        // Turned text is a run of its own; it never joins what it crosses.
+        const width = alongX ? item.width : height
+        const tall = alongX ? height : item.width
+        upright.push([{ text: item.str.trim(), box: { x: alongX ? x - width : x - 0.8 * height, y: b > 0 ? y : y - tall, width, height: tall }, confidence: 1 }])
+      }
+      if (words.length + upright.length > bounds.maxLinesPerPage) {
+        break
+      }
+    }
+    const lines: TextLine[] = upright.flatMap((group) => joinWords(group, columnGap))
+    return { ...size, lines, usable: isUsableText(lines), broken: false }
+  } catch {
+    return { ...size, lines: [], usable: false, broken: false }
+  } finally {
+    page.cleanup()
+  }
+}
+
+/** One item may hold a whole row with blanks for columns: cut where three or more stand together, widths in proportion. */
+function splitAtBlanks(word: Word): Word[] {
+  if (!/\s{3}/.test(word.text)) {
+    return [{ ...word, text: word.text.trim() }]
+  }
+  const perCharacter = word.box.width / word.text.length
+  return [...word.text.matchAll(/\S+(?:\s{1,2}\S+)*/g)].map((match) => ({
+    text: match[0],
+    box: { ...word.box, x: word.box.x + match.index * perCharacter, width: match[0].length * perCharacter },
+    confidence: word.confidence,
+  }))
+}
+
+/** By root element, among all attachments: names vary, and an invoice may carry other files. */
+async function findEInvoice(document: PdfDocument, bounds: TextBounds): Promise<EInvoice | undefined> {
+  const attachments: unknown = await document.getAttachments().catch(() => null)
+  if (!(attachments instanceof Map)) {
+    return undefined
+  }
+  const keys = [...attachments.entries()]
+    .slice(0, bounds.maxAttachments)
+    .map(([key, value]) => ({ key: String(key), name: nameOf(value, String(key)) }))
+    .filter(({ name }) => name.endsWith('.xml'))
+  // The standards' own names first, so that an additional XML cannot push the invoice aside.
+  keys.sort((a, b) => Number(isStandardName(b.name)) - Number(isStandardName(a.name)))
+  for (const { key } of keys) {
+    const content: unknown = await document.getAttachmentContent(key).catch(() => undefined)
+    if (content instanceof Uint8Array) {
+      const invoice = recogniseEInvoice(content, bounds)
+      if (invoice.ok) {
+        return invoice.value
+      }
+    }
+  }
+  return undefined
+}
+
+function nameOf(attachment: unknown, key: string): string {
+  const filename = typeof attachment === 'object' && attachment !== null && 'filename' in attachment ? attachment.filename : undefined
+  return (typeof filename === 'string' ? filename : key).toLowerCase()
+}
+
+function isStandardName(name: string): boolean {
+  return ['factur-x.xml', 'zugferd-invoice.xml', 'xrechnung.xml'].includes(name)
+}
+
+let library: ReturnType<typeof PDFiumLibrary.init> | undefined
+
+/** Renders a page for recognition: grey, on white, at most the bounds' size whatever the page claims to measure. */
+export async function renderPage(bytes: Uint8Array, page: number, turn: number, bounds: TextBounds): Promise<Outcome<Picture>> {
+  const document = await (await (library ??= PDFiumLibrary.init())).loadDocument(bytes).catch(() => undefined)
+  if (document === undefined) {
+    return fail('CORRUPT', 'content', 'a PDF that cannot be rendered')
+  }
+  try {
+    const sheet = document.getPage(page - 1)
+    const { originalWidth, originalHeight } = sheet.getOriginalSize()
+    const scale = Math.min(bounds.renderDpi / 72, bounds.maxOcrWidth / originalWidth, bounds.maxOcrHeight / originalHeight)
+    if (!Number.isFinite(scale) || scale <= 0) {
+      return fail('CORRUPT', 'content', 'a page without a size')
+    }
+    const image = await sheet.render({ scale, render: 'bitmap', colorSpace: 'BGRA' })
+    const pipeline = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 4 } })
+    return succeed(await toGreymap(pipeline, turn))
+  } catch {
+    return fail('CORRUPT', 'content', 'a page that cannot be rendered')
+  } finally {
+    document.destroy()
+  }
+}

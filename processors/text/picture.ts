@@ -1,0 +1,59 @@
+import type { Sharp } from 'sharp'
+import sharp from 'sharp'
+import { fail, succeed } from '../failure.ts'
+import type { Outcome } from '../types.ts'
+import type { TextBounds } from './bounds.ts'
+import type { Inspection, Picture } from './messages.ts'
+
+// One document is one core's work; how many run at once is the pool's size.
+sharp.concurrency(1)
+sharp.cache(false)
+
+/** Can it be decoded, how many pages (TIFF), within the bound of pixels? */
+export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<Inspection>> {
+  let metadata: Awaited<ReturnType<Sharp['metadata']>>
+  try {
+    metadata = await sharp(bytes, { limitInputPixels: false, failOn: 'error' }).metadata()
+  } catch {
+    return fail('CORRUPT', 'content', 'an image that cannot be decoded')
+  }
+  const pages = metadata.pages ?? 1
+  if (pages > bounds.maxPages) {
+    return fail('TOO_MANY_PAGES', 'content', `${pages} pages`, bounds.maxPages)
+  }
+  if (metadata.width * metadata.height > bounds.maxPixels) {
+    return fail('TOO_MANY_PIXELS', 'content', `${metadata.width} × ${metadata.height} pixels`, bounds.maxPixels)
+  }
+  return succeed({ pages })
+}
+
+/** Upright by EXIF, grey, on white, at most the bounds' size: what recognition gets. */
+export async function readImage(bytes: Uint8Array, page: number, turn: number, bounds: TextBounds): Promise<Outcome<Picture>> {
+  try {
+    // Turned by EXIF first, on its own: sharp allows one automatic rotation per pipeline, and the size must be that of the upright image.
+    const upright = await sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' })
+      .autoOrient()
+      .flatten({ background: '#ffffff' })
+      .greyscale()
+      .toColourspace('b-w')
+      .resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true })
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+    return succeed(await toGreymap(sharp(upright.data, { raw: { width: upright.info.width, height: upright.info.height, channels: 1 } }), turn))
+  } catch {
+    return fail('CORRUPT', 'content', 'an image that cannot be decoded')
+  }
+}
+
+/** One byte per pixel behind a three-line header: no compression to pay for on the way to the recogniser. */
+export async function toGreymap(pipeline: Sharp, turn: number): Promise<Picture> {
+  const { data, info } = await pipeline
+    .flatten({ background: '#ffffff' })
+    .rotate(turn)
+    .greyscale()
+    .toColourspace('b-w')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
+  const header = Buffer.from(`P5\n${info.width} ${info.height}\n255\n`, 'latin1')
+  return { bytes: Buffer.concat([header, data]), width: info.width, height: info.height }
+}

@@ -1,0 +1,179 @@
+import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { fail, succeed } from '../failure.ts'
+import type { Outcome } from '../types.ts'
+import type { TextBounds } from './bounds.ts'
+
+/** An element without namespace prefixes; the text is that of its own text nodes, trimmed. */
+export interface XmlElement {
+  readonly name: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly children: readonly XmlElement[]
+  readonly text: string
+}
+
+export type XmlBounds = Pick<TextBounds, 'maxXmlBytes' | 'maxXmlElements' | 'maxXmlDepth'>
+
+const encodings: ReadonlyMap<string, string> = new Map([
+  ['utf-8', 'utf-8'], ['utf8', 'utf-8'], ['us-ascii', 'utf-8'], ['utf-16', 'utf-16le'], ['utf-16le', 'utf-16le'], ['utf-16be', 'utf-16be'],
+  ['iso-8859-1', 'windows-1252'], ['latin1', 'windows-1252'], ['windows-1252', 'windows-1252'], ['iso-8859-15', 'iso-8859-15'],
+])
+
+/** Decodes by byte order mark, else by the XML declaration, else as UTF-8. Refuses other encodings and malformed bytes. */
+export function decodeXml(bytes: Uint8Array, bounds: Pick<XmlBounds, 'maxXmlBytes'>): Outcome<string> {
+  if (bytes.byteLength > bounds.maxXmlBytes) {
+    return fail('TOO_LARGE', 'content', `XML of ${bytes.byteLength} bytes`, bounds.maxXmlBytes)
+  }
+  let label = 'utf-8'
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
+    label = 'utf-16le'
+  } else if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+    label = 'utf-16be'
+  } else {
+    const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(200, bytes.byteLength)).toString('latin1')
+    const declared = /^(?:\u00ef\u00bb\u00bf)?<\?xml[^>]{0,100}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']/.exec(head)?.[1]
+    if (declared !== undefined) {
+      const known = encodings.get(declared.toLowerCase())
+      if (known === undefined) {
+        return fail('XML_REFUSED', 'content', 'XML in an encoding that is not accepted')
+      }
+      // The declaration was readable as one byte per character, so it cannot be UTF-16 whatever it says.
+      label = known.startsWith('utf-16') ? 'utf-8' : known
+    }
+  }
+  try {
+    return succeed(new TextDecoder(label, { fatal: true }).decode(bytes))
+  } catch {
+    return fail('XML_REFUSED', 'content', 'XML with bytes that its encoding does not allow')
+  }
+}
+
+/**
+ * Parses XML without document type, entities of its own or external references; namespace prefixes are dropped.
+ * Size, number of elements and depth are checked before the parser sees it.
+ */
+export function parseXml(xml: string, bounds: XmlBounds): Outcome<XmlElement> {
+  if (xml.length > bounds.maxXmlBytes) {
+    return fail('TOO_LARGE', 'content', `XML of ${xml.length} characters`, bounds.maxXmlBytes)
+  }
+  const refused = scan(xml, bounds)
+  if (refused !== undefined) {
+    return refused
+  }
+  try {
+    if (XMLValidator.validate(xml) !== true) {
+      return fail('CORRUPT', 'content', 'XML that is not well-formed')
+    }
+    const tree: unknown = new XMLParser({
+      preserveOrder: true,
+      ignoreAttributes: false,
+      attributeNamePrefix: '',
+      removeNSPrefix: true,
+      parseTagValue: false,
+      parseAttributeValue: false,
+      processEntities: false,
+      ignoreDeclaration: true,
+      ignorePiTags: true,
+      trimValues: true,
+    }).parse(xml)
+    const root = Array.isArray(tree) ? tree.map(toElement).find((element) => element !== undefined) : undefined
+    return root === undefined ? fail('CORRUPT', 'content', 'XML without a root element') : succeed(root)
+  } catch {
+    return fail('CORRUPT', 'content', 'XML that cannot be parsed')
+  }
+}
+
+/** One linear pass over the markup: document types, depth and number of elements. */
+function scan(xml: string, bounds: XmlBounds): Outcome<never> | undefined {
+  let depth = 0
+  let elements = 0
+  for (let at = xml.indexOf('<'); at >= 0; at = xml.indexOf('<', at + 1)) {
+    if (xml.startsWith('<!--', at)) {
+      const end = xml.indexOf('-->', at + 4)
+      at = end < 0 ? xml.length : end
+    } else if (xml.startsWith('<![CDATA[', at)) {
+      const end = xml.indexOf(']]>', at + 9)
+      at = end < 0 ? xml.length : end
+    } else if (xml.startsWith('<!', at)) {
+      return fail('XML_REFUSED', 'content', 'XML with a document type or entities')
+    } else if (xml.startsWith('<?', at)) {
+      const end = xml.indexOf('?>', at + 2)
+      at = end < 0 ? xml.length : end
+    } else {
+      const end = xml.indexOf('>', at)
+      if (xml[at + 1] === '/') {
+        depth -= 1
+      } else {
+        elements += 1
+        depth += xml[end - 1] === '/' ? 0 : 1
+      }
+      if (elements > bounds.maxXmlElements) {
+        return fail('XML_REFUSED', 'content', 'XML with too many elements', bounds.maxXmlElements)
+      }
+      if (depth > bounds.maxXmlDepth) {
+        return fail('XML_REFUSED', 'content', 'XML nested too deep', bounds.maxXmlDepth)
+      }
+    }
+  }
+  return undefined
+}
+
+function toElement(node: unknown): XmlElement | undefined {
+  if (typeof node !== 'object' || node === null) {
+    return undefined
+  }
+  const entries = Object.entries(node)
+  const named = entries.find(([key]) => key !== ':@' && key !== '#text')
+  if (named === undefined) {
+    return undefined
+  }
+  const [name, content] = named
+  const attributes = new Map<string, string>()
+  const raw = (node as Record<string, unknown>)[':@']
+  if (typeof raw === 'object' && raw !== null) {
+    for (const [key, value] of Object.entries(raw)) {
+      attributes.set(key, unescape(String(value)))
+    }
+  }
+  const children: XmlElement[] = []
+  let text = ''
+  for (const part of Array.isArray(content) ? (content as unknown[]) : []) {
+    if (typeof part === 'object' && part !== null && '#text' in part) {
+      text += unescape(String(part['#text']))
+    } else {
+      const child = toElement(part)
+      if (child !== undefined) {
+        children.push(child)
+      }
+    }
+  }
+  return { name, attributes, children, text: text.trim() }
+}
+
+const predefined: ReadonlyMap<string, string> = new Map([['amp', '&'], ['lt', '<'], ['gt', '>'], ['quot', '"'], ['apos', "'"]])
+
+function unescape(text: string): string {
+  return text.includes('&')
+    ? text.replace(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|([a-z]{2,4}));/g, (whole, decimal?: string, hex?: string, name?: string) => {
+        if (name !== undefined) {
+          return predefined.get(name) ?? whole
+        }
+        const code = decimal !== undefined ? Number(decimal) : Number.parseInt(hex!, 16)
+        return code > 0 && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? String.fromCodePoint(code) : '\ufffd'
+      })
+    : text
+}
+
+/** The first element at a path of names below this one. */
+export function find(element: XmlElement | undefined, ...path: string[]): XmlElement | undefined {
+  let at = element
+  for (const name of path) {
+    at = at?.children.find((child) => child.name === name)
+  }
+  return at
+}
+
+/** All elements at a path of names: every branch of the last step, the first of the steps before. */
+export function findAll(element: XmlElement | undefined, ...path: string[]): readonly XmlElement[] {
+  const parent = find(element, ...path.slice(0, -1))
+  return parent?.children.filter((child) => child.name === path.at(-1)) ?? []
+}
