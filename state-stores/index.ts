@@ -22,6 +22,8 @@ export {
   timestampOf,
   type ValueAndTimestamp,
 } from './kinds/timestamped.ts'
+export { StateDirectory, type StateDirectoryOptions } from './directory.ts'
+export { type Incarnation, StateFolder } from './folder.ts'
 export { leveldbEngine, memoryEngine, rocksdbEngine }
 
 const engines: { readonly [name in EngineName]: StorageEngine } = {
