@@ -1,0 +1,41 @@
+import { avroConverter, type ConnectorDefinition, type ConnectorsConfig, connectorName, deadLetters, SINK_CONSUMER } from '../config.ts'
+import { secretReference } from '../secrets.ts'
+
+/**
+ * Debezium's JDBC sink: one upsert per row into `millrace.documents`; the table's trigger keeps the higher revision.
+ * The connector never alters a table. An error of the store that outlasts the retries, and a row the table refuses,
+ * fail the task: the supervisor restarts it, and names the record when it is always the same.
+ */
+export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
+  const { host, port, database } = config.postgresql
+  return {
+    name: connectorName(config, 'postgresql'),
+    settings: {
+      'connector.class': 'io.debezium.connector.jdbc.JdbcSinkConnector',
+      'tasks.max': String(config.sinkTasks ?? 2),
+      topics: config.topics.archive,
+      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&reWriteBatchedInserts=true&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60`,
+      'connection.username': 'millrace_sink',
+      'connection.password': secretReference(config.secretsFolder, 'millrace_sink'),
+      'connection.pool.min_size': '1',
+      'connection.pool.max_size': '4',
+      'connection.restart.on.errors': 'true',
+      'insert.mode': 'upsert',
+      'primary.key.mode': 'record_key',
+      'primary.key.fields': 'tenant_id,document_id',
+      // an erased document is a row with a higher revision
+      'delete.enabled': 'false',
+      'schema.evolution': 'none',
+      'collection.name.format': 'millrace.documents',
+      'batch.size': '500',
+      // of several rows of one key in a batch only the last is written: an upsert may touch a row only once
+      'use.reduction.buffer': 'true',
+      'flush.max.retries': '10',
+      'flush.retry.delay.ms': '1000',
+      ...avroConverter(config, 'key'),
+      ...avroConverter(config, 'value'),
+      ...SINK_CONSUMER,
+      ...deadLetters(config.topics.postgresqlDeadLetters, config.deadLetterReplication ?? 1)
+    }
+  }
+}

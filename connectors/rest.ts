@@ -1,0 +1,156 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ConnectorSettings } from './config.ts'
+import { ConnectorError } from './errors.ts'
+
+export type ConnectorState = 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED' | 'UNASSIGNED' | 'RESTARTING'
+
+export interface TaskStatus {
+  id: number
+  state: ConnectorState
+  /** Stack trace of a failed task. */
+  trace?: string
+}
+
+export interface ConnectorStatus {
+  name: string
+  type: 'sink' | 'source'
+  connector: { state: ConnectorState; trace?: string }
+  tasks: TaskStatus[]
+}
+
+/** An entry of a sink's offsets: the next record of this partition it will read. */
+export interface SinkOffset {
+  topic: string
+  partition: number
+  offset: number
+}
+
+/** Prevents a worker that accepts connections but never answers from holding us. */
+const REQUEST_TIMEOUT_MS = 60_000
+/** A rebalance answers 409 for some seconds. */
+const PATIENCE_MS = 60_000
+const PAUSE_MS = 250
+
+/**
+ * Client of Connect's REST interface. Whoever reaches that interface runs code in the worker: it stays on loopback.
+ * Answers of a worker that rebalances (409) or does not answer yet are tried again for a minute.
+ */
+export class ConnectRest {
+  readonly #url: string
+  readonly #patienceMs: number
+
+  constructor(url: string, options: { patienceMs?: number } = {}) {
+    this.#url = url.replace(/\/+$/, '')
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS
+  }
+
+  async names(): Promise<string[]> {
+    return (await this.#call('GET', '/connectors')) as string[]
+  }
+
+  /** Classes of the plugins the worker found. */
+  async plugins(): Promise<string[]> {
+    return ((await this.#call('GET', '/connector-plugins')) as { class: string }[]).map((plugin) => plugin.class)
+  }
+
+  /** `undefined` for a connector that does not exist. */
+  async settings(name: string): Promise<ConnectorSettings | undefined> {
+    return (await this.#call('GET', `${path(name)}/config`, undefined, 404)) as ConnectorSettings | undefined
+  }
+
+  /** Creates or changes a connector. */
+  async put(name: string, settings: ConnectorSettings): Promise<void> {
+    await this.#call('PUT', `${path(name)}/config`, settings)
+  }
+
+  /** `undefined` for a connector that does not exist, or is so new that it has no status. */
+  async status(name: string): Promise<ConnectorStatus | undefined> {
+    return (await this.#call('GET', `${path(name)}/status`, undefined, 404)) as ConnectorStatus | undefined
+  }
+
+  /** Restarts what has failed, the connector and its tasks; nothing else. */
+  async restartFailed(name: string): Promise<void> {
+    await this.#call('POST', `${path(name)}/restart?includeTasks=true&onlyFailed=true`)
+  }
+
+  async stop(name: string): Promise<void> {
+    await this.#call('PUT', `${path(name)}/stop`)
+  }
+
+  async resume(name: string): Promise<void> {
+    await this.#call('PUT', `${path(name)}/resume`)
+  }
+
+  async remove(name: string): Promise<void> {
+    await this.#call('DELETE', path(name), undefined, 404)
+  }
+
+  /** Committed offsets of a sink. */
+  async sinkOffsets(name: string): Promise<SinkOffset[]> {
+    const { offsets } = (await this.#call('GET', `${path(name)}/offsets`)) as {
+      offsets: { partition: { kafka_topic: string; kafka_partition: number }; offset: { kafka_offset: number } | null }[]
+    }
+    return offsets.flatMap(({ partition, offset }) =>
+      offset === null ? [] : [{ topic: partition.kafka_topic, partition: partition.kafka_partition, offset: offset.kafka_offset }]
+    )
+  }
+
+  /** Moves a stopped sink. */
+  async moveSink(name: string, to: SinkOffset): Promise<void> {
+    await this.#call('PATCH', `${path(name)}/offsets`, {
+      offsets: [{ partition: { kafka_topic: to.topic, kafka_partition: to.partition }, offset: { kafka_offset: to.offset } }]
+    })
+  }
+
+  /** Replays a stopped connector from the beginning. */
+  async resetOffsets(name: string): Promise<void> {
+    await this.#call('DELETE', `${path(name)}/offsets`)
+  }
+
+  async #call(method: string, resource: string, body?: unknown, absent?: number): Promise<unknown> {
+    const until = Date.now() + this.#patienceMs
+    for (;;) {
+      let response: Response
+      try {
+        response = await fetch(this.#url + resource, {
+          method,
+          headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          body: body === undefined ? null : JSON.stringify(body),
+          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+        })
+      } catch (cause) {
+        if (Date.now() < until) {
+          await delay(PAUSE_MS)
+          continue
+        }
+        throw new ConnectorError('CONNECT_UNAVAILABLE', `Kafka Connect does not answer at ${this.#url}.`, { cause })
+      }
+      const text = await response.text()
+      if (response.ok) {
+        return text === '' ? undefined : JSON.parse(text)
+      }
+      if (response.status === absent) {
+        return undefined
+      }
+      // 409: a rebalance, or a stop that has not ended; 503: the worker is starting
+      if ((response.status === 409 || response.status === 503) && Date.now() < until) {
+        await delay(PAUSE_MS)
+        continue
+      }
+      throw new ConnectorError('CONNECT_REFUSED', `Kafka Connect answered ${response.status} to ${method} ${resource}: ${reason(text)}`)
+    }
+  }
+}
+
+function path(name: string): string {
+  return `/connectors/${encodeURIComponent(name)}`
+}
+
+/** Connect's messages name settings and their errors; they hold no records. */
+function reason(text: string): string {
+  try {
+    return String((JSON.parse(text) as { message?: unknown }).message).slice(0, 2_000)
+  } catch {
+    return 'no reason given'
+  }
+}
