@@ -71,3 +71,9 @@ export interface ValueAndTimestamp<V> {
   readonly value: V
   readonly timestamp: number
 }
+
+/** What DSL tables and aggregations keep: each value with the timestamp of the record that made it. */
+export interface ReadOnlyTimestampedKeyValueStore<K, V> extends ReadOnlyKeyValueStore<K, ValueAndTimestamp<V>> {}
+
+/** The changelog record's timestamp is the value's own; a deletion takes that of the record being processed. */
+export interface TimestampedKeyValueStore<K, V> extends KeyValueStore<K, ValueAndTimestamp<V>> {}

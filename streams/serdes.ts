@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Headers } from './record.ts'
 
 /**
@@ -26,3 +27,175 @@ export class SerdeNotReady extends Error {
     this.ready = ready
   }
 }
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
+
+/** A buffer of `length` bytes after checking that the value has exactly so many, as Java's deserializers do. */
+function exactly(type: string, length: number, bytes: Uint8Array): Buffer {
+  if (bytes.byteLength !== length) {
+    throw new TypeError(`A ${type} has ${length} bytes, not ${bytes.byteLength}.`)
+  }
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+function integerBetween(type: string, minimum: number, maximum: number, value: number): number {
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new RangeError(`A ${type} is a whole number from ${minimum} to ${maximum}.`)
+  }
+  return value
+}
+
+const stringSerde: Serde<string> = Object.freeze({
+  serialize(_topic: string, value: string) {
+    if (typeof value !== 'string') {
+      throw new TypeError(`The string serde takes strings, not ${typeof value}.`)
+    }
+    return Buffer.from(value, 'utf8')
+  },
+  deserialize: (_topic: string, bytes: Uint8Array) => text(bytes),
+})
+
+const jsonSerde: Serde<unknown> = Object.freeze({
+  serialize(_topic: string, value: unknown) {
+    const json = JSON.stringify(value)
+    if (json === undefined) {
+      throw new TypeError(`The json serde cannot write a ${typeof value}.`)
+    }
+    return Buffer.from(json, 'utf8')
+  },
+  deserialize(_topic: string, bytes: Uint8Array): unknown {
+    try {
+      return JSON.parse(text(bytes))
+    } catch {
+      // The parser's own message quotes the document, and records never reach logs.
+      throw new SyntaxError(`Not JSON (${bytes.byteLength} bytes).`)
+    }
+  },
+})
+
+const bytesSerde: Serde<Uint8Array> = Object.freeze({
+  serialize(_topic: string, value: Uint8Array) {
+    if (!(value instanceof Uint8Array)) {
+      throw new TypeError(`The bytes serde takes a Uint8Array, not ${typeof value}.`)
+    }
+    return value
+  },
+  deserialize: (_topic: string, bytes: Uint8Array) => Uint8Array.from(bytes),
+})
+
+const integerSerde: Serde<number> = Object.freeze({
+  serialize(_topic: string, value: number) {
+    const bytes = Buffer.allocUnsafe(4)
+    bytes.writeInt32BE(integerBetween('integer', -(2 ** 31), 2 ** 31 - 1, value))
+    return bytes
+  },
+  deserialize: (_topic: string, bytes: Uint8Array) => exactly('integer', 4, bytes).readInt32BE(),
+})
+
+const longSerde: Serde<number> = Object.freeze({
+  serialize(_topic: string, value: number) {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeBigInt64BE(BigInt(integerBetween('long as a number', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, value)))
+    return bytes
+  },
+  deserialize(_topic: string, bytes: Uint8Array) {
+    const value = Number(exactly('long', 8, bytes).readBigInt64BE())
+    if (!Number.isSafeInteger(value)) {
+      throw new RangeError('This long does not fit a number exactly: read it with Serdes.bigint().')
+    }
+    return value
+  },
+})
+
+const bigintSerde: Serde<bigint> = Object.freeze({
+  serialize(_topic: string, value: bigint) {
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeBigInt64BE(value)
+    return bytes
+  },
+  deserialize: (_topic: string, bytes: Uint8Array) => exactly('long', 8, bytes).readBigInt64BE(),
+})
+
+const doubleSerde: Serde<number> = Object.freeze({
+  serialize(_topic: string, value: number) {
+    if (typeof value !== 'number') {
+      throw new TypeError(`The double serde takes numbers, not ${typeof value}.`)
+    }
+    const bytes = Buffer.allocUnsafe(8)
+    bytes.writeDoubleBE(value)
+    return bytes
+  },
+  deserialize: (_topic: string, bytes: Uint8Array) => exactly('double', 8, bytes).readDoubleBE(),
+})
+
+const booleanSerde: Serde<boolean> = Object.freeze({
+  serialize(_topic: string, value: boolean) {
+    if (typeof value !== 'boolean') {
+      throw new TypeError(`The boolean serde takes booleans, not ${typeof value}.`)
+    }
+    return Uint8Array.of(value ? 1 : 0)
+  },
+  deserialize(_topic: string, bytes: Uint8Array) {
+    const byte = exactly('boolean', 1, bytes)[0]
+    if (byte !== 0 && byte !== 1) {
+      throw new RangeError('A boolean is the byte 0 or 1.')
+    }
+    return byte === 1
+  },
+})
+
+const uuidSerde: Serde<string> = Object.freeze({
+  serialize(_topic: string, value: string) {
+    if (typeof value !== 'string' || !UUID.test(value)) {
+      throw new TypeError('The uuid serde takes a UUID in its text form.')
+    }
+    return Buffer.from(value.toLowerCase(), 'latin1')
+  },
+  deserialize(_topic: string, bytes: Uint8Array) {
+    const value = text(bytes)
+    if (!UUID.test(value)) {
+      throw new TypeError('Not a UUID in its text form.')
+    }
+    return value.toLowerCase()
+  },
+})
+
+const voidSerde: Serde<never> = Object.freeze({
+  serialize(): Uint8Array {
+    throw new TypeError('The void serde takes nothing but null.')
+  },
+  deserialize(): never {
+    throw new TypeError('The void serde reads nothing but null.')
+  },
+})
+
+/**
+ * The built-in serdes; their bytes are those of `org.apache.kafka.common.serialization.Serdes`, so that a Java client
+ * reads what we write. Each call returns the same object, so that equal serdes are recognised as equal.
+ */
+export const Serdes = Object.freeze({
+  /** UTF-8. Malformed input becomes U+FFFD, as in Java. */
+  string: (): Serde<string> => stringSerde,
+  /** UTF-8 JSON. `T` is a promise about the topic, not a check: validate in the topology what you do not trust. */
+  json: <T>(): Serde<T> => jsonSerde as Serde<T>,
+  /** Raw bytes; copied when read, because fetch buffers are reused. */
+  bytes: (): Serde<Uint8Array> => bytesSerde,
+  /** Java's Integer: 4 bytes, big-endian. */
+  integer: (): Serde<number> => integerSerde,
+  /** Java's Long as a number: 8 bytes, big-endian; throws beyond ±(2^53 − 1) instead of rounding. */
+  long: (): Serde<number> => longSerde,
+  /** Java's Long as a bigint: the whole range of 64 bits. */
+  bigint: (): Serde<bigint> => bigintSerde,
+  /** Java's Double: 8 bytes, big-endian IEEE 754. */
+  double: (): Serde<number> => doubleSerde,
+  /** One byte, 0 or 1. */
+  boolean: (): Serde<boolean> => booleanSerde,
+  /** Java's UUID: its 36 characters, lower case. */
+  uuid: (): Serde<string> => uuidSerde,
+  /** Keys or values that are always null. */
+  void: (): Serde<never> => voidSerde,
+})

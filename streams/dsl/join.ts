@@ -1,0 +1,68 @@
+import { StreamsError } from '../errors.ts'
+import { requireFunction } from '../graph/topology-builder.ts'
+import { GlobalKTable } from './global-k-table.ts'
+import { KTable } from './k-table.ts'
+import { type StreamTableJoin, streamTableJoin } from './operators/stream-table-join.ts'
+import type { JoinOptions, OperatorOptions, ValueSerde } from './options.ts'
+import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
+
+type Joiner = StreamTableJoin<unknown, unknown, unknown, unknown, unknown>['joiner']
+type KeyMapper = StreamTableJoin<unknown, unknown, unknown, unknown, unknown>['tableKey']
+
+/** Both joins of a stream with both kinds of table; `rest` is what `KStream.join` was given behind the table. */
+export function joinTable(stream: StreamState, operation: 'join' | 'leftJoin', table: unknown, rest: readonly unknown[]): StreamState {
+  if (table instanceof GlobalKTable) {
+    return joinGlobalTable(stream, operation, table, rest[0] as KeyMapper, rest[1] as Joiner, rest[2] as OperatorOptions & ValueSerde<unknown>)
+  }
+  if (table instanceof KTable) {
+    return joinKTable(stream, operation, table, rest[0] as Joiner, rest[1] as JoinOptions<unknown, unknown, unknown>)
+  }
+  throw new StreamsError('TOPOLOGY_INVALID', `${operation} behind '${stream.path}' takes a KTable or a GlobalKTable. Joins of two streams need windows, which are not there yet.`)
+}
+
+function joinKTable(stream: StreamState, operation: 'join' | 'leftJoin', table: KTable<unknown, unknown>, joiner: Joiner, options: JoinOptions<unknown, unknown, unknown> = {}): StreamState {
+  requireFunction(joiner, `The joiner of ${operation} behind '${stream.path}'`)
+  requireSameGraph(stream, table.state, operation)
+  const left = operation === 'leftJoin'
+  let source = stream
+  if (stream.keyChanged) {
+    const name = requireName(stream, operation, options.name, 'repartitions, because the key was changed,')
+    const what = `${operation} '${name}'`
+    source = throughRepartitionTopic(stream, {
+      name,
+      key: serdeFor(what, 'input.key', options.input?.key, stream.key),
+      value: serdeFor(what, 'input.value', options.input?.value, stream.value),
+      keepNullKeys: left,
+    })
+  }
+  keepNullKeys(source, left)
+  source.graph.topology.copartition(new Set([...source.sources, ...table.state.sources]))
+  const join = { table: table.view, tableKey: (key: unknown) => key, joiner, left }
+  return source.graph.process([source], operation, (node) => streamTableJoin(node, join), { name: options.name, onError: options.onError, stores: table.view.stores }, { value: options.value })
+}
+
+function joinGlobalTable(
+  stream: StreamState,
+  operation: 'join' | 'leftJoin',
+  table: GlobalKTable<unknown, unknown>,
+  tableKey: KeyMapper,
+  joiner: Joiner,
+  options: OperatorOptions & ValueSerde<unknown> = {}
+): StreamState {
+  requireFunction(tableKey, `The key mapper of ${operation} with '${table.storeName}' behind '${stream.path}'`)
+  requireFunction(joiner, `The joiner of ${operation} with '${table.storeName}' behind '${stream.path}'`)
+  if (stream.graph !== table.graph) {
+    throw new StreamsError('TOPOLOGY_INVALID', `${operation} behind '${stream.path}' takes a global table of another StreamsBuilder: build both with one.`)
+  }
+  const left = operation === 'leftJoin'
+  keepNullKeys(stream, left)
+  const join = { table: table.view, tableKey, joiner, left }
+  return stream.graph.process([stream], operation, (node) => streamTableJoin(node, join), { name: options.name, onError: options.onError, stores: table.view.stores }, { value: options.value })
+}
+
+/** A left join gives a result for every record, so a repartition before it must let those without a key through (KIP-962). */
+function keepNullKeys(stream: StreamState, left: boolean): void {
+  for (const nullKeys of left ? stream.nullKeys : []) {
+    nullKeys.keep = true
+  }
+}

@@ -1,0 +1,112 @@
+import { StreamsError } from '../errors.ts'
+import { checkName } from '../graph/names.ts'
+import type { AnySerde } from '../graph/topology.ts'
+import { requireFunction } from '../graph/topology-builder.ts'
+import { OldValues } from './change.ts'
+import { KGroupedTable } from './k-grouped-table.ts'
+import { KStream } from './k-stream.ts'
+import { tableGroupBy } from './operators/table-aggregate.ts'
+import { tableCompute, tableToStream } from './operators/table-compute.ts'
+import { computedView, storeView, type TableView } from './operators/table-view.ts'
+import type { GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
+import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
+
+/**
+ * The latest value of each key. Between operators flow changes (`Change`); `toStream` turns them into records. A table
+ * made by `filter` or `mapValues` is computed when it is read, unless it is given a store.
+ */
+export class KTable<K, V> {
+  /** Name of the store it is kept in; undefined for a computed table. */
+  readonly queryableStoreName: string | undefined
+  /** @internal */
+  readonly state: StreamState
+  /** @internal */
+  readonly view: TableView<K, V>
+  readonly #oldValues: OldValues
+
+  /** @internal Made by the builder and by operators. */
+  constructor(state: StreamState, view: TableView<K, V>, oldValues: OldValues, store: string | undefined) {
+    this.state = state
+    this.view = view
+    this.#oldValues = oldValues
+    this.queryableStoreName = store
+  }
+
+  filter<S extends V>(predicate: (key: K, value: V) => value is S, options?: TableOperatorOptions<K, S>): KTable<K, S>
+  filter(predicate: (key: K, value: V) => boolean, options?: TableOperatorOptions<K, V>): KTable<K, V>
+  filter(predicate: (key: K, value: V) => boolean, options: TableOperatorOptions<K, V> = {}): KTable<K, V> {
+    requireFunction(predicate, 'The predicate of filter')
+    return this.#compute('filter', (key, value) => (predicate(key, value) ? value : null), true, this.state.value, options)
+  }
+
+  filterNot(predicate: (key: K, value: V) => boolean, options: TableOperatorOptions<K, V> = {}): KTable<K, V> {
+    requireFunction(predicate, 'The predicate of filterNot')
+    return this.#compute('filterNot', (key, value) => (predicate(key, value) ? null : value), true, this.state.value, options)
+  }
+
+  /** A result of `null` means that the key is not in the resulting table. */
+  mapValues<VR>(mapper: (value: V, key: K) => VR | null, options: TableOperatorOptions<K, VR> = {}): KTable<K, VR> {
+    requireFunction(mapper, 'The mapper of mapValues')
+    return this.#compute<VR>('mapValues', (key, value) => mapper(value, key), false, undefined, options)
+  }
+
+  /** Every change as a record with the new value; `null` where a key left the table. */
+  toStream(options: OperatorOptions = {}): KStream<K, V | null> {
+    return new KStream<K, V | null>(this.state.graph.process([this.state], 'toStream', () => tableToStream(), options))
+  }
+
+  /**
+   * Gathers the rows under the keys `mapper` returns; always repartitions, for which the aggregation's name is used
+   * unless the group has one. A mapper that returns null, or a null key or value, leaves the row out.
+   */
+  groupBy<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined, options: GroupOptions<KR, VR>): KGroupedTable<KR, VR> {
+    requireFunction(mapper, 'The mapper of groupBy')
+    const what = `groupBy behind '${this.state.path}'`
+    const key = serdeFor(what, 'key', options?.key)
+    const value = serdeFor(what, 'value', options?.value)
+    if (options.name !== undefined) {
+      checkName('group', options.name)
+    }
+    this.#oldValues.enable()
+    const state = this.state.graph.process([this.state], 'groupBy', () => tableGroupBy(mapper, key), {}, { key, value, keyChanged: true })
+    return new KGroupedTable(state, options)
+  }
+
+  #compute<VR>(
+    operation: string,
+    compute: (key: K, value: V) => VR | null,
+    silentWhenAbsent: boolean,
+    inherited: AnySerde | undefined,
+    options: TableOperatorOptions<K, VR>
+  ): KTable<K, VR> {
+    const { graph } = this.state
+    const store = options.store?.name
+    const value: AnySerde | undefined = options.value ?? inherited
+    if (options.store !== undefined) {
+      if (store === undefined) {
+        throw new StreamsError('NAME_REQUIRED', `${operation} behind '${this.state.path}' keeps its result: give store.name.`)
+      }
+      const what = `${operation} '${store}'`
+      materialize(graph, store, serdeFor(what, 'store.key', options.store.key, this.state.key), serdeFor(what, 'value', value), options.store)
+    }
+    const oldValues = new OldValues(this.#oldValues)
+    const state = graph.process(
+      [this.state],
+      operation,
+      () => tableCompute({ compute, store, silentWhenAbsent }, oldValues),
+      { name: options.name ?? store, onError: options.onError, stores: store === undefined ? [] : [store] },
+      { value }
+    )
+    return new KTable<K, VR>(state, store === undefined ? computedView(this.view, compute) : storeView(store), oldValues, store)
+  }
+}
+
+/** Adds the store of a table or aggregation: key-value, timestamped, logged unless told otherwise. */
+export function materialize<K, V>(graph: DslGraph, name: string, key: AnySerde, value: AnySerde, options: Materialized<K, V>): void {
+  checkName('store', name)
+  const logged = options.logged ?? true
+  graph.topology.addStore(
+    { kind: 'key-value', name, key, value, engine: options.engine, timestamped: true, logged, topicConfig: { ...options.topicConfig } },
+    { kind: logged ? 'own' : 'none' }
+  )
+}

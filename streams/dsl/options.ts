@@ -1,0 +1,128 @@
+/**
+ * Options of the DSL's operators. One rule for serdes: `key` and `value` are those of the operator's *result*, `input`
+ * holds those of the records it takes, needed only where these are written down (a repartition topic, a pending call).
+ */
+import type { Duration } from '../duration.ts'
+import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
+import type { StoreBuilder } from '../graph/store-builder.ts'
+import type { OffsetReset, StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
+import type { Serde } from '../serdes.ts'
+
+export interface OperatorOptions {
+  /** Shown in descriptions, metrics and errors. Never part of a topic or store unless the operator says so. */
+  readonly name?: string
+  readonly onError?: ErrorPolicy
+}
+
+/** Operators that keep, repartition or await: the name becomes a store or a topic. */
+export interface NamedOptions extends OperatorOptions {
+  readonly name: string
+}
+
+export interface KeySerde<K> {
+  readonly key?: Serde<NonNullable<K>>
+}
+
+export interface ValueSerde<V> {
+  readonly value?: Serde<NonNullable<V>>
+}
+
+export interface ResultSerdes<K, V> extends KeySerde<K>, ValueSerde<V> {}
+
+export interface StreamOptions<K, V> extends OperatorOptions {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  readonly timestampExtractor?: TimestampExtractor
+  /** Where to begin without a committed offset. Default 'earliest'. */
+  readonly offsetReset?: OffsetReset
+}
+
+export interface TableOptions<K, V> extends OperatorOptions {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  /** With one, the table gets a changelog of its own: what it extracts is not in the source topic's timestamps. */
+  readonly timestampExtractor?: TimestampExtractor
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+}
+
+export interface GlobalTableOptions<K, V> extends OperatorOptions {
+  readonly key: Serde<K>
+  readonly value: Serde<V>
+  readonly timestampExtractor?: TimestampExtractor
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+}
+
+/** How a result is kept; its serdes default to those that came down the stream. */
+export interface Materialized<K, V> extends ResultSerdes<K, V> {
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+  /** false: no changelog; the store begins empty wherever its disk is not. Default true. */
+  readonly logged?: boolean
+  /** Settings of the changelog topic over the defaults. */
+  readonly topicConfig?: { readonly [key: string]: string }
+}
+
+export interface AggregateOptions<K, VA> extends NamedOptions, Materialized<K, VA> {}
+
+export interface GroupOptions<K, V> extends ResultSerdes<K, V> {
+  /** Name of the repartition topic, should one be needed. Default: that of the aggregation. */
+  readonly name?: string
+  readonly partitions?: number
+}
+
+export interface RepartitionOptions<K, V> extends ResultSerdes<K, V> {
+  /** The topic is `<applicationId>-<name>-repartition`. */
+  readonly name: string
+  /** Default: the largest count among the sources that lead to it. */
+  readonly partitions?: number
+  readonly partitioner?: StreamPartitioner
+}
+
+export interface ToOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {
+  readonly partitioner?: StreamPartitioner
+}
+
+export interface JoinOptions<K, V, VR> extends OperatorOptions, ValueSerde<VR> {
+  /** Used if the stream's key was changed, so that the join must repartition; `name` is then required. */
+  readonly input?: ResultSerdes<K, V>
+}
+
+export interface TableOperatorOptions<K, V> extends OperatorOptions, ValueSerde<V> {
+  /** Keeps the result in a store of this name, to be queried or joined without computing it again. */
+  readonly store?: { readonly name: string } & Omit<Materialized<K, V>, 'value'>
+}
+
+export interface ProcessOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {
+  /** Stores it uses, by name (also of tables and global tables) or as built by `Stores`; needs a `name`. */
+  readonly stores?: readonly (string | StoreBuilder<never, never>)[]
+}
+
+export interface AsyncOptions<K, V, VR> extends ValueSerde<VR> {
+  /** Names the in-flight table and its changelog `<applicationId>-<name>-in-flight-changelog`. */
+  readonly name: string
+  /** Serdes of pending records, which are kept in the in-flight table. Default: those that came down the stream. */
+  readonly input?: ResultSerdes<K, V>
+  /** Calls running at once per task. Default 8. */
+  readonly concurrency?: number
+  /** Records waiting or running per task, above which its sources pause. Default 10,000. */
+  readonly maxPending?: number
+  /** Bytes of the same. Default 64 MiB. */
+  readonly maxPendingBytes?: number
+  /** Limit of one try; without one a call that never settles would hold its key for ever. Default '30s'. */
+  readonly timeout?: Duration
+  /** Tries after the first, or a policy. Default 3. */
+  readonly retry?: number | RetryPolicy
+  /** 'key' (default): results of a key in input order. 'input': of the task. 'none': as they come. */
+  readonly order?: 'key' | 'input' | 'none'
+  /** Fair turns: calls are taken lane by lane, so that one lane's flood delays no other. */
+  readonly lane?: (value: V, key: K) => string
+  readonly laneWeight?: (lane: string) => number
+  /** When all tries have failed. 'park': only that key waits. Default 'fail'. */
+  readonly onFailure?: 'fail' | 'skip' | 'dead-letter' | 'park'
+  /** Errors for which no further try makes sense. */
+  readonly isPermanent?: (error: unknown) => boolean
+}
+
+export interface ProcessAsyncOptions<K, V, VR> extends AsyncOptions<K, V, VR>, KeySerde<K> {
+  /** Stores that `prepare` reads and `complete` uses. */
+  readonly stores?: readonly (string | StoreBuilder<never, never>)[]
+}

@@ -1,0 +1,214 @@
+/** From the written graph to the built topology: concrete topics, subtopologies, fingerprints. Pure. */
+import { StreamsError } from '../errors.ts'
+import { BuiltTopology } from './built-topology.ts'
+import { nodeGroups } from './components.ts'
+import { fingerprint } from './fingerprint.ts'
+import { changelogTopic, changelogTopicName, inFlightStoreName, inFlightTopic, repartitionTopic, repartitionTopicName } from './internal-topics.ts'
+import { checkTopicLength } from './names.ts'
+import type { GraphSpec, NodeSpec, SourceSpec, StoreSpec } from './node-spec.ts'
+import type { GlobalTable, InternalTopic, Node, SinkNode, SourceNode, StoreDefinition, Subtopology, Topology } from './topology.ts'
+
+export function assemble(applicationId: string, graph: GraphSpec): Topology {
+  if (graph.nodes.size === 0) {
+    throw new StreamsError('TOPOLOGY_INVALID', 'The topology reads no topic: begin with stream() or table().')
+  }
+  checkStores(graph)
+  const stores = new Map([...graph.stores.values()].map((spec) => [spec.builder.name, storeDefinition(applicationId, spec)]))
+  checkTopics(applicationId, graph, stores)
+  const nodes = new Map([...graph.nodes.values()].map((spec) => [spec.name, builtNode(applicationId, graph, spec)]))
+  const subtopologies = nodeGroups(graph).map((names, index) => subtopology(applicationId, graph, index, names.map((name) => nodes.get(name)!), stores))
+  checkSubtopologyNames(subtopologies)
+  return new BuiltTopology(applicationId, subtopologies, globalTables(graph))
+}
+
+function builtNode(applicationId: string, graph: GraphSpec, spec: NodeSpec): Node {
+  const children = [...graph.parents].filter(([, parents]) => parents.includes(spec.name)).map(([child]) => child)
+  const used = [...(graph.connections.get(spec.name) ?? [])]
+  switch (spec.kind) {
+    case 'source':
+      return sourceNode(applicationId, spec, children)
+    case 'processor':
+      return { kind: 'processor', name: spec.name, supplier: spec.supplier, stores: used, onError: spec.onError, children }
+    case 'async': {
+      const inFlightStore = inFlightStoreName(spec.name)
+      return { kind: 'async', name: spec.name, operator: spec.operator, stores: used.filter((store) => store !== inFlightStore), inFlightStore, children }
+    }
+    case 'sink': {
+      const repartition = typeof spec.topic === 'object'
+      const topic = typeof spec.topic === 'object' ? repartitionTopicName(applicationId, spec.topic.repartition) : spec.topic
+      return { kind: 'sink', name: spec.name, topic, key: spec.key, value: spec.value, partitioner: spec.partitioner, repartition, onError: spec.onError, children: [] }
+    }
+  }
+}
+
+function sourceNode(applicationId: string, spec: SourceSpec, children: readonly string[]): SourceNode {
+  const repartition = 'repartition' in spec.topics
+  return {
+    kind: 'source',
+    name: spec.name,
+    topics: sourceTopics(applicationId, spec),
+    key: spec.key,
+    value: spec.value,
+    timestampExtractor: spec.timestampExtractor,
+    offsetReset: spec.offsetReset ?? 'earliest',
+    repartition,
+    onError: spec.onError,
+    children,
+  }
+}
+
+function sourceTopics(applicationId: string, spec: SourceSpec): readonly string[] {
+  return 'repartition' in spec.topics ? [repartitionTopicName(applicationId, spec.topics.repartition)] : spec.topics
+}
+
+function storeDefinition(applicationId: string, { builder, changelog }: StoreSpec): StoreDefinition {
+  const definition = {
+    name: builder.name,
+    kind: builder.kind,
+    engine: builder.engine,
+    key: builder.key,
+    value: builder.value,
+    timestamped: builder.timestamped,
+    sourceIsChangelog: changelog.kind === 'source',
+    topicConfig: builder.topicConfig,
+  }
+  switch (changelog.kind) {
+    case 'none':
+      return definition
+    case 'source':
+      return { ...definition, changelog: changelog.topic }
+    case 'own':
+      return { ...definition, changelog: changelogTopicName(applicationId, builder.name) }
+    case 'in-flight': {
+      const name = changelogTopicName(applicationId, builder.name)
+      return { ...definition, changelog: name, topicConfig: inFlightTopic(name, builder.topicConfig).config }
+    }
+  }
+}
+
+function subtopology(
+  applicationId: string,
+  graph: GraphSpec,
+  index: number,
+  nodes: readonly Node[],
+  definitions: ReadonlyMap<string, StoreDefinition>
+): Subtopology {
+  const sources = nodes.filter((node): node is SourceNode => node.kind === 'source')
+  const sinks = nodes.filter((node): node is SinkNode => node.kind === 'sink')
+  const used = new Set(nodes.flatMap((node) => [...(graph.connections.get(node.name) ?? [])]))
+  const stores = [...definitions.values()].filter((store) => used.has(store.name))
+  const internalTopics: InternalTopic[] = []
+  for (const node of sources.filter((source) => source.repartition)) {
+    const spec = graph.nodes.get(node.name) as SourceSpec
+    const reference = 'repartition' in spec.topics ? spec.topics.repartition : ''
+    internalTopics.push(repartitionTopic(node.topics[0]!, graph.repartitions.get(reference)?.partitions))
+  }
+  for (const store of stores) {
+    if (store.changelog !== undefined && !store.sourceIsChangelog) {
+      internalTopics.push(changelogTopic(store.changelog, store.topicConfig))
+    }
+  }
+  const names = new Set(sources.map((source) => source.name))
+  const copartitionGroups = merged(graph.copartitioned.filter((group) => [...group].some((name) => names.has(name))))
+    .map((group) => sources.filter((source) => group.has(source.name)).flatMap((source) => source.topics))
+    .filter((topics) => topics.length > 1)
+  const description = { nodes, sources, sinks, stores, internalTopics, copartitionGroups }
+  return {
+    name: subtopologyName(applicationId, sources),
+    index,
+    fingerprint: fingerprint(description),
+    nodes: new Map(nodes.map((node) => [node.name, node])),
+    sources,
+    sinks,
+    stores,
+    internalTopics,
+    copartitionGroups,
+  }
+}
+
+/** The smallest of its source topics, repartition topics without the application's prefix: every topic has one reader. */
+function subtopologyName(applicationId: string, sources: readonly SourceNode[]): string {
+  const names = sources.flatMap((source) => source.topics.map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic)))
+  return names.sort()[0]!
+}
+
+function merged(groups: readonly ReadonlySet<string>[]): ReadonlySet<string>[] {
+  const result: Set<string>[] = []
+  for (const group of groups) {
+    const overlapping = result.filter((other) => [...group].some((name) => other.has(name)))
+    const union = new Set([...group, ...overlapping.flatMap((other) => [...other])])
+    result.splice(0, result.length, ...result.filter((other) => !overlapping.includes(other)), union)
+  }
+  return result
+}
+
+function globalTables(graph: GraphSpec): GlobalTable[] {
+  return [...graph.globals.values()].map(({ source, store }) => ({
+    storeName: store.name,
+    source: sourceNode('', source, []),
+    store: storeDefinition('', { builder: store, changelog: { kind: 'source', topic: (source.topics as readonly string[])[0]! } }),
+  }))
+}
+
+function checkStores(graph: GraphSpec): void {
+  const connected = new Set<string>()
+  for (const [node, stores] of graph.connections) {
+    for (const store of stores) {
+      if (!graph.stores.has(store) && !graph.globals.has(store)) {
+        const known = [...graph.stores.keys(), ...graph.globals.keys()].filter((name) => !name.endsWith('-in-flight'))
+        throw new StreamsError(
+          'TOPOLOGY_INVALID',
+          `'${node}' uses a store '${store}' that does not exist: add it with addStateStore() or globalTable(). There ${known.length === 0 ? 'are no stores' : `are ${known.join(', ')}`}.`
+        )
+      }
+      connected.add(store)
+    }
+  }
+  for (const store of graph.stores.keys()) {
+    if (!connected.has(store)) {
+      throw new StreamsError('TOPOLOGY_INVALID', `The store '${store}' is connected to no processor: name it in the \`stores\` of the one that uses it, or leave it out.`)
+    }
+  }
+}
+
+/** Internal topics belong to the engine: nobody else's source or sink may name one. */
+function checkTopics(applicationId: string, graph: GraphSpec, stores: ReadonlyMap<string, StoreDefinition>): void {
+  const internal = new Map<string, string>()
+  for (const name of graph.repartitions.keys()) {
+    internal.set(checkTopicLength(repartitionTopicName(applicationId, name), name), `the repartition topic of '${name}'`)
+  }
+  for (const store of stores.values()) {
+    if (store.changelog !== undefined && !store.sourceIsChangelog) {
+      internal.set(checkTopicLength(store.changelog, store.name), `the changelog of the store '${store.name}'`)
+    }
+  }
+  const refuse = (node: string, topic: string, verb: string) => {
+    const owner = internal.get(topic)
+    if (owner !== undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `'${node}' ${verb} '${topic}', which is ${owner} and the engine's own: use repartition() to go through a topic, or another name.`)
+    }
+  }
+  for (const node of graph.nodes.values()) {
+    if (node.kind === 'source' && !('repartition' in node.topics)) {
+      for (const topic of node.topics) {
+        refuse(node.name, topic, 'reads')
+      }
+    }
+    if (node.kind === 'sink' && typeof node.topic === 'string') {
+      refuse(node.name, node.topic, 'writes to')
+    }
+  }
+  for (const { source } of graph.globals.values()) {
+    refuse(source.name, (source.topics as readonly string[])[0]!, 'reads')
+  }
+}
+
+function checkSubtopologyNames(subtopologies: readonly Subtopology[]): void {
+  const names = new Set<string>()
+  for (const { name } of subtopologies) {
+    if (names.has(name)) {
+      throw new StreamsError('TOPOLOGY_INVALID', `Two subtopologies would be named '${name}': a source topic is called like a repartition topic. Rename the repartition.`)
+    }
+    names.add(name)
+  }
+}

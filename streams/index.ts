@@ -1,0 +1,60 @@
+/** The public API of millrace. Test tools are in `millrace/testing`, the client layer in `millrace/kafka`. */
+export type { AsyncOperator, CallInfo, PrepareContext } from './async/operator.ts'
+export type { AsyncProcessor } from './dsl/async-operator.ts'
+export { BranchedKStream } from './dsl/branched-k-stream.ts'
+export { GlobalKTable } from './dsl/global-k-table.ts'
+export { KGroupedStream } from './dsl/k-grouped-stream.ts'
+export { KGroupedTable } from './dsl/k-grouped-table.ts'
+export { KStream } from './dsl/k-stream.ts'
+export { KTable } from './dsl/k-table.ts'
+export type {
+  AggregateOptions,
+  AsyncOptions,
+  GlobalTableOptions,
+  GroupOptions,
+  JoinOptions,
+  Materialized,
+  OperatorOptions,
+  ProcessAsyncOptions,
+  ProcessOptions,
+  RepartitionOptions,
+  StreamOptions,
+  TableOperatorOptions,
+  TableOptions,
+  ToOptions,
+} from './dsl/options.ts'
+export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
+export type { Duration } from './duration.ts'
+export type { ErrorAction, ErrorPolicy, RetryPolicy } from './error-policy.ts'
+export { FAIL_ALWAYS } from './error-policy.ts'
+export { StreamsError, type StreamsErrorCode } from './errors.ts'
+export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
+export { describeMermaid } from './graph/mermaid.ts'
+export { resolvePartitions } from './graph/partitions.ts'
+export { type StoreBuilder, Stores, type StoreSettings } from './graph/store-builder.ts'
+export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
+export {
+  failOnInvalidTimestamp,
+  logAndSkipOnInvalidTimestamp,
+  usePartitionTimeOnInvalidTimestamp,
+  wallclockTimestamp,
+} from './graph/timestamp-extractors.ts'
+export type { StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
+export { type BuildOptions, TopologyBuilder } from './graph/topology-builder.ts'
+export type {
+  Cancellable,
+  FixedKeyProcessor,
+  FixedKeyProcessorContext,
+  KeyValueStore,
+  ProcessingContext,
+  Processor,
+  ProcessorContext,
+  PunctuationType,
+  Punctuator,
+  ReadOnlyKeyValueStore,
+  ReadOnlyTimestampedKeyValueStore,
+  TimestampedKeyValueStore,
+  ValueAndTimestamp,
+} from './processor.ts'
+export { type Header, type Headers, NO_HEADERS, type Record, type RecordMetadata } from './record.ts'
+export { type Serde, SerdeNotReady, Serdes } from './serdes.ts'
