@@ -9,6 +9,7 @@ import type {
   TaskStateOptions,
 } from './contract.ts'
 import { idOf } from './bytes.ts'
+import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
 import { type Book, bookRow, FORMAT_VERSION, mergePosition, PREFIX_LENGTH, prefixOf, readBook, rowsOf } from './layout.ts'
 import type { MergedRange } from './merged-range.ts'
@@ -43,6 +44,14 @@ export async function openTaskState(options: TaskStateOptions): Promise<Database
   }
 }
 
+/** As `openTaskState` over the memory engine, without a promise: for a test driver, which is synchronous. */
+export function openMemoryTaskState(stores: TaskStateOptions['stores']): DatabaseTaskState {
+  const database = createMemoryDatabase('')
+  const book = readBook(database, '(memory)')
+  void recordStores(database, book, new Set(stores.map((store) => store.name)))
+  return new DatabaseTaskState(database, book, { engine: memoryEngine, location: '(memory)', stores })
+}
+
 /** Gives new names a prefix, and throws away rebuilds that were interrupted. */
 async function recordStores(database: Database, book: Book, names: ReadonlySet<string>): Promise<void> {
   const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
@@ -62,6 +71,13 @@ async function recordStores(database: Database, book: Book, names: ReadonlySet<s
   }
   rows.push(bookRow('next-prefix', book.nextPrefix))
   await database.write(rows)
+}
+
+/** A frozen generation on its way into the database. */
+interface Apply {
+  readonly overlays: readonly (TaskStoreView['frozen'])[]
+  readonly rows: readonly Row[]
+  readonly merged: ReadonlyMap<string, ChangelogPosition>
 }
 
 /** `TaskState` over a `Database`. */
@@ -168,6 +184,31 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   }
 
   async applyFrozen(positions: ReadonlyMap<string, Partial<ChangelogPosition>>): Promise<void> {
+    const apply = this.#beginApply(positions)
+    try {
+      await this.#write(apply.rows)
+      this.#endApply(apply)
+    } finally {
+      this.#applying = false
+    }
+  }
+
+  /** `applyFrozen` in this turn; for a test driver, over the memory engine only. `ENGINE_UNAVAILABLE` for another. */
+  applyFrozenNow(positions: ReadonlyMap<string, Partial<ChangelogPosition>>): void {
+    if (this.database.engine !== 'memory') {
+      throw new StateStoreError('ENGINE_UNAVAILABLE', `${this.#location}: only the memory engine writes at once; use applyFrozen with ${this.database.engine}`)
+    }
+    const apply = this.#beginApply(positions)
+    try {
+      // Applied when the call returns; it can only fail for rows that are no bytes, which the views refuse.
+      void this.database.write(apply.rows)
+      this.#endApply(apply)
+    } finally {
+      this.#applying = false
+    }
+  }
+
+  #beginApply(positions: ReadonlyMap<string, Partial<ChangelogPosition>>): Apply {
     this.#assertOpen()
     if (this.#applying) {
       throw new StateStoreError('STATE_FROZEN_TWICE', `${this.#location}: the frozen generation is being applied already; await the first call`)
@@ -182,8 +223,8 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
         }
       }
     }
+    const merged = new Map<string, ChangelogPosition>()
     try {
-      const merged = new Map<string, ChangelogPosition>()
       for (const [changelog, change] of positions) {
         const position = mergePosition(this.#book.positions.get(changelog), change, changelog)
         if (position !== undefined) {
@@ -191,22 +232,26 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
           rows.push(bookRow(`position/${changelog}`, position))
         }
       }
-      await this.#write(rows)
-      // From here to the end of the turn nothing else runs: overlay gone, cache and positions right, all at once.
-      this.#expireRanges()
-      for (const [changelog, position] of merged) {
-        this.#book.positions.set(changelog, position)
-      }
-      for (let i = 0; i < overlays.length; i++) {
-        const overlay = overlays[i]
-        if (overlay !== undefined) {
-          this.#list[i]!.applied(overlay)
-        }
-      }
-      this.#frozen = this.#list.some((view) => view.frozen !== undefined)
-    } finally {
+    } catch (error) {
       this.#applying = false
+      throw error
     }
+    return { overlays, rows, merged }
+  }
+
+  /** The batch is written: overlay gone, cache and positions right, all at once, nothing else runs in between. */
+  #endApply({ overlays, merged }: Apply): void {
+    this.#expireRanges()
+    for (const [changelog, position] of merged) {
+      this.#book.positions.set(changelog, position)
+    }
+    for (let i = 0; i < overlays.length; i++) {
+      const overlay = overlays[i]
+      if (overlay !== undefined) {
+        this.#list[i]!.applied(overlay)
+      }
+    }
+    this.#frozen = this.#list.some((view) => view.frozen !== undefined)
   }
 
   drop(): void {

@@ -13,8 +13,13 @@ interface MemoryRow {
 export const memoryEngine: StorageEngine = {
   name: 'memory',
   async open(location: string): Promise<Database> {
-    return new MemoryDatabase(location === '' ? '(memory)' : location)
+    return createMemoryDatabase(location)
   },
+}
+
+/** Its `write` has been applied when it returns, before its promise resolves. */
+export function createMemoryDatabase(location: string): Database {
+  return new MemoryDatabase(location === '' ? '(memory)' : location)
 }
 
 class MemoryDatabase extends BaseDatabase {

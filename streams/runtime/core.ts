@@ -1,0 +1,201 @@
+/**
+ * What all nodes, contexts and stores of one task share: the turn, the record in hand, the marks, the failures. One
+ * object, so that the record path passes no arguments along and makes no closures.
+ */
+import type { TaskState } from 'millrace-state-stores'
+import type { ErrorPolicy } from '../error-policy.ts'
+import { FAIL_ALWAYS } from '../error-policy.ts'
+import type { StreamsErrorCode } from '../errors.ts'
+import { StreamsError } from '../errors.ts'
+import type { Headers, RecordMetadata } from '../record.ts'
+import { NO_HEADERS } from '../record.ts'
+import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
+import { sendDeadLetter } from './dead-letter.ts'
+import type { PartitionGroup } from './partition-group.ts'
+import type { RecordQueue } from './record-queue.ts'
+import { Timers } from './timers.ts'
+import { UndoFrames } from './undo.ts'
+
+export type ResolvedPolicy = Required<ErrorPolicy>
+
+/** The record everything in this turn descends from: one of an input partition, or a pending entry. */
+export interface Origin {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  /** Path of ordinals among the records born of this offset; '' for the input record itself (rule B3). */
+  readonly ordinal: string
+  /** What the raw bytes are: the input record's, or the operator's serialized entry. */
+  readonly raw: 'source' | 'operator'
+  rawKey(): Uint8Array | null
+  rawValue(): Uint8Array | null
+  headers(): Headers
+}
+
+/** The head of a queue as origin; one per task, pointed at the record in hand. */
+export class SourceOrigin implements Origin {
+  queue!: RecordQueue
+  topic = ''
+  partition = -1
+  offset = -1
+  timestamp = -1
+  readonly ordinal = ''
+  readonly raw = 'source'
+
+  point(queue: RecordQueue): this {
+    this.queue = queue
+    this.topic = queue.topic
+    this.partition = queue.partition
+    this.offset = queue.headOffset
+    this.timestamp = queue.headTimestamp
+    return this
+  }
+
+  rawKey(): Uint8Array | null {
+    return this.queue.rawKey()
+  }
+
+  rawValue(): Uint8Array | null {
+    return this.queue.rawValue()
+  }
+
+  headers(): Headers {
+    return this.queue.headers()
+  }
+}
+
+/** Counted per task, read by metrics. */
+export interface TaskCounters {
+  processed: number
+  skipped: number
+  deadLettered: number
+  retried: number
+  punctuated: number
+}
+
+export class TaskCore {
+  readonly applicationId: string
+  readonly taskId: TaskId
+  readonly state: TaskState
+  readonly collector: RecordCollector
+  readonly clock: TaskClock
+  readonly deadLetterTopic: string | undefined
+  readonly frames: UndoFrames
+  readonly timers: Timers
+  readonly counters: TaskCounters = { processed: 0, skipped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
+  group!: PartitionGroup
+  /** Rises with every drop: what an earlier incarnation left behind (contexts, promises) no longer counts (rule B5). */
+  incarnation = 1
+  /** The incarnation while user code of this task runs, else 0. */
+  turn = 0
+  /** Rises with every turn: an iterator lives within one. */
+  turnSerial = 0
+  origin: Origin | undefined
+  /** Timestamp of the record in hand (or of the punctuation); becomes that of plain store writes. */
+  timestamp = -1
+  /** Set by the first failure that no policy takes: from then on the task does nothing until it is dropped. */
+  fatal: StreamsError | undefined
+  /** Something must be committed. */
+  touched = false
+  commitRequested = false
+  private readonly defaults: ErrorPolicy
+
+  constructor(options: TaskOptions, taskId: TaskId) {
+    this.applicationId = options.applicationId
+    this.taskId = taskId
+    this.state = options.state
+    this.collector = options.collector
+    this.clock = options.clock
+    this.deadLetterTopic = options.config?.deadLetterTopic
+    this.defaults = options.config?.errors ?? {}
+    this.frames = new UndoFrames(options.state, options.collector)
+    this.timers = new Timers(() => this.beforeEffect())
+    this.frames.register(this.timers)
+  }
+
+  policy(name: string, own: ErrorPolicy | undefined): ResolvedPolicy {
+    const policy = { ...FAIL_ALWAYS, ...this.defaults, ...own }
+    if (!Number.isInteger(policy.processingRetries) || policy.processingRetries < 0) {
+      throw new StreamsError('CONFIG_INVALID', `${name}: processingRetries is ${policy.processingRetries}; it must be a whole number ≥ 0.`)
+    }
+    if (policy.deserialization === 'dead-letter' || policy.processing === 'dead-letter' || policy.production === 'dead-letter') {
+      this.requireDeadLetterTopic(name)
+    }
+    return policy
+  }
+
+  requireDeadLetterTopic(name: string): void {
+    if (this.deadLetterTopic === undefined) {
+      throw new StreamsError('CONFIG_INVALID', `${name}: its error policy is 'dead-letter', but the application has no dead-letter topic. Configure one.`)
+    }
+  }
+
+  beginTurn(origin: Origin | undefined, timestamp: number): void {
+    this.turn = this.incarnation
+    this.turnSerial++
+    this.origin = origin
+    this.timestamp = timestamp
+  }
+
+  endTurn(): void {
+    this.turn = 0
+    this.origin = undefined
+  }
+
+  /** To be called before anything that a mark takes back. */
+  beforeEffect(): void {
+    if (this.frames.unmarked !== 0) {
+      this.frames.materialize()
+    }
+  }
+
+  checkTurn(incarnation: number, what: string): void {
+    if (this.turn !== incarnation) {
+      throw new StreamsError('CONTEXT_OUT_OF_TURN', `${what} was used outside its turn in task ${this.taskId}: contexts and stores are valid only while process, init, complete or a punctuator runs, never after an await.`)
+    }
+  }
+
+  metadata(): RecordMetadata | undefined {
+    const origin = this.origin
+    return origin === undefined || origin.offset < 0 ? undefined : { topic: origin.topic, partition: origin.partition, offset: origin.offset }
+  }
+
+  /** Names what failed and where; the cause carries the rest. Never the record's content. */
+  failure(code: StreamsErrorCode, node: string, cause: unknown): StreamsError {
+    const origin = this.origin
+    const where = origin === undefined ? 'in a punctuator' : `at ${origin.topic}-${origin.partition}@${origin.offset}`
+    const codeOf = cause instanceof StreamsError ? ` (${cause.code})` : ''
+    return new StreamsError(code, `${node} failed ${where} in task ${this.taskId}${codeOf}.`, { cause })
+  }
+
+  /** No policy takes this failure: the whole generation is thrown away by whoever drives the task. */
+  fail(code: StreamsErrorCode, node: string, cause: unknown): StreamsError {
+    if (this.fatal === undefined) {
+      this.fatal = this.failure(code, node, cause)
+    }
+    return this.fatal
+  }
+
+  /** What is left to do for a record that failed for good and has had no effect. Throws for `fail`. */
+  giveUp(action: 'fail' | 'skip' | 'dead-letter', code: StreamsErrorCode, node: string, error: unknown, attempts: number): void {
+    if (action === 'fail') {
+      throw this.fail(code, node, error)
+    }
+    this.touched = true
+    if (action === 'skip') {
+      this.counters.skipped++
+      return
+    }
+    try {
+      sendDeadLetter(this, { node, code: error instanceof StreamsError ? error.code : code, error, attempts })
+    } catch (cause) {
+      throw this.fail('PRODUCTION_FAILED', node, cause)
+    }
+    this.counters.deadLettered++
+  }
+
+  originHeaders(): Headers {
+    return this.origin === undefined ? NO_HEADERS : this.origin.headers()
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Dead letters: the raw record, its headers, and why it is here. Header names are Kafka Streams' (KIP-1034) where it has
+ * them. No message texts: they may contain what the record contains. Sent in the transaction of the generation.
+ */
+import type { StreamsErrorCode } from '../errors.ts'
+import { StreamsError } from '../errors.ts'
+import type { Header } from '../record.ts'
+import type { TaskCore } from './core.ts'
+
+export const DEAD_LETTER_HEADERS = {
+  exception: '__streams.errors.exception',
+  topic: '__streams.errors.topic',
+  partition: '__streams.errors.partition',
+  offset: '__streams.errors.offset',
+  /** The operator that gave the record up. */
+  node: '__streams.errors.node',
+  attempts: '__streams.errors.attempts',
+  code: '__streams.errors.code',
+  /** `source`: key and value are the input record's; `operator`: those of the operator's pending entry. */
+  raw: '__streams.errors.raw',
+  /** What had to be left out because it was too large: `record`, or `record,headers` (rule C5). */
+  truncated: '__streams.errors.truncated',
+} as const
+
+export interface Failure {
+  readonly node: string
+  readonly code: StreamsErrorCode
+  readonly error: unknown
+  readonly attempts: number
+}
+
+const MAX_CLASS_NAME = 100
+
+export function sendDeadLetter(core: TaskCore, failure: Failure): void {
+  const topic = core.deadLetterTopic
+  if (topic === undefined) {
+    throw new StreamsError('CONFIG_INVALID', `${failure.node}: there is no dead-letter topic. Configure one.`)
+  }
+  core.beforeEffect()
+  const origin = core.origin
+  const why: Header[] = [
+    text(DEAD_LETTER_HEADERS.exception, className(failure.error)),
+    text(DEAD_LETTER_HEADERS.node, failure.node),
+    text(DEAD_LETTER_HEADERS.code, failure.code),
+    text(DEAD_LETTER_HEADERS.attempts, String(failure.attempts)),
+  ]
+  if (origin === undefined) {
+    core.collector.send(topic, undefined, null, null, Math.max(core.timestamp, 0), why)
+    return
+  }
+  why.push(
+    text(DEAD_LETTER_HEADERS.topic, origin.topic),
+    text(DEAD_LETTER_HEADERS.partition, String(origin.partition)),
+    text(DEAD_LETTER_HEADERS.offset, String(origin.offset)),
+    text(DEAD_LETTER_HEADERS.raw, origin.raw),
+  )
+  const timestamp = Math.max(origin.timestamp, 0)
+  const headers = [...origin.headers(), ...why]
+  if (sent(core, topic, origin.rawKey(), origin.rawValue(), timestamp, headers)) {
+    return
+  }
+  if (sent(core, topic, null, null, timestamp, [...headers, text(DEAD_LETTER_HEADERS.truncated, 'record')])) {
+    return
+  }
+  core.collector.send(topic, undefined, null, null, timestamp, [...why, text(DEAD_LETTER_HEADERS.truncated, 'record,headers')])
+}
+
+/** False when it is too large for the topic. */
+function sent(core: TaskCore, topic: string, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: readonly Header[]): boolean {
+  try {
+    core.collector.send(topic, undefined, key, value, timestamp, headers)
+    return true
+  } catch (error) {
+    if (error instanceof StreamsError && error.code === 'RECORD_TOO_LARGE') {
+      return false
+    }
+    throw error
+  }
+}
+
+function text(key: string, value: string): Header {
+  return { key, value: Buffer.from(value) }
+}
+
+/** The error's class, as far as it is one: a thrown string or a computed name could carry content. */
+function className(error: unknown): string {
+  const name = error instanceof Error ? error.constructor.name : typeof error
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name.slice(0, MAX_CLASS_NAME) : 'Error'
+}

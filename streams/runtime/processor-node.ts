@@ -1,0 +1,233 @@
+/**
+ * The compiled graph of a task: every node holds its children as an array and hands records on, depth first. A node with
+ * an error policy runs inside a mark (rule B1).
+ */
+import { StreamsError } from '../errors.ts'
+import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode } from '../graph/topology.ts'
+import type { Punctuator } from '../processor.ts'
+import type { TaskProcessorContext } from './context.ts'
+import type { ResolvedPolicy, TaskCore } from './core.ts'
+import type { RecordQueue } from './record-queue.ts'
+import type { TimerOwner } from './timers.ts'
+
+/** An operator upstream that may still emit earlier timestamps (rule A6). */
+export interface StreamTimeHold {
+  /** Lowest timestamp of what is pending and not parked, Infinity for none. */
+  lowestPending(): number
+}
+
+export abstract class RuntimeNode implements TimerOwner {
+  readonly name: string
+  readonly core: TaskCore
+  children: readonly RuntimeNode[] = []
+  /** Asynchronous operators upstream, within this task. */
+  holds: readonly StreamTimeHold[] = []
+  private heldTime = -1
+
+  constructor(core: TaskCore, name: string) {
+    this.core = core
+    this.name = name
+  }
+
+  abstract process(record: AnyRecord): void
+
+  /** Stream time as this node sees it: the task's, but held at what is pending upstream; it never goes back. */
+  streamTime(): number {
+    const holds = this.holds
+    let time = this.core.group.streamTime
+    if (holds.length === 0) {
+      return time
+    }
+    for (let i = 0; i < holds.length; i++) {
+      time = Math.min(time, holds[i]!.lowestPending())
+    }
+    if (time > this.heldTime) {
+      this.heldTime = time
+    }
+    return this.heldTime
+  }
+
+  resetStreamTime(): void {
+    this.heldTime = -1
+  }
+
+  firePunctuator(_punctuator: Punctuator, _timestamp: number): void {
+    throw new StreamsError('TOPOLOGY_INVALID', `${this.name} has no punctuators.`)
+  }
+
+  child(name: string): RuntimeNode {
+    for (let i = 0; i < this.children.length; i++) {
+      if (this.children[i]!.name === name) {
+        return this.children[i]!
+      }
+    }
+    throw new StreamsError('TOPOLOGY_INVALID', `${this.name} forwards to '${name}', which is not a child of it; its children: ${this.children.map((c) => c.name).join(', ') || 'none'}.`)
+  }
+
+  protected forwardAll(record: AnyRecord): void {
+    const children = this.children
+    for (let i = 0; i < children.length; i++) {
+      children[i]!.process(record)
+    }
+  }
+}
+
+export class SourceRuntime extends RuntimeNode {
+  readonly policy: ResolvedPolicy
+
+  constructor(core: TaskCore, node: SourceNode) {
+    super(core, node.name)
+    this.policy = core.policy(node.name, node.onError)
+  }
+
+  process(record: AnyRecord): void {
+    this.forwardAll(record)
+  }
+
+  /** The head of `queue` can't become a record. */
+  refuse(queue: RecordQueue, error: unknown): void {
+    const code = error instanceof StreamsError && error.code === 'TIMESTAMP_INVALID' ? 'TIMESTAMP_INVALID' : 'DESERIALIZATION_FAILED'
+    this.core.giveUp(this.policy.deserialization, code, queue.source.name, error, 1)
+  }
+}
+
+export class ProcessorRuntime extends RuntimeNode {
+  readonly policy: ResolvedPolicy
+  /** Set by the task before `init`. */
+  context!: TaskProcessorContext
+  private readonly supplier: ProcessorNode['supplier']
+  private readonly guarded: boolean
+  private processor!: AnyProcessor
+
+  constructor(core: TaskCore, node: ProcessorNode) {
+    super(core, node.name)
+    this.supplier = node.supplier
+    this.policy = core.policy(node.name, node.onError)
+    this.guarded = this.policy.processing !== 'fail' || this.policy.processingRetries > 0
+  }
+
+  init(): void {
+    this.processor = this.supplier()
+    try {
+      this.processor.init?.(this.context)
+    } catch (error) {
+      throw this.core.fail('PROCESSING_FAILED', this.name, error)
+    }
+  }
+
+  close(): void {
+    this.processor?.close?.()
+  }
+
+  process(record: AnyRecord): void {
+    const core = this.core
+    const timestamp = core.timestamp
+    core.timestamp = record.timestamp
+    if (this.guarded) {
+      this.runGuarded(record, undefined, 0)
+    } else {
+      try {
+        this.processor.process(record)
+      } catch (error) {
+        throw core.fail('PROCESSING_FAILED', this.name, error)
+      }
+      // A failure below that the processor caught must not pass for a success.
+      if (core.fatal !== undefined) {
+        throw core.fatal
+      }
+    }
+    core.timestamp = timestamp
+  }
+
+  override firePunctuator(punctuator: Punctuator, timestamp: number): void {
+    const core = this.core
+    core.beginTurn(undefined, timestamp)
+    core.touched = true
+    core.counters.punctuated++
+    try {
+      if (this.guarded) {
+        this.runGuarded(undefined, punctuator, timestamp)
+      } else {
+        punctuator(timestamp)
+      }
+    } catch (error) {
+      throw core.fail('PROCESSING_FAILED', this.name, error)
+    } finally {
+      core.endTurn()
+    }
+    if (core.fatal !== undefined) {
+      throw core.fatal
+    }
+  }
+
+  private runGuarded(record: AnyRecord | undefined, punctuator: Punctuator | undefined, time: number): void {
+    const { core, policy } = this
+    for (let attempt = 1; ; attempt++) {
+      core.frames.open()
+      try {
+        if (record === undefined) {
+          punctuator!(time)
+        } else {
+          this.processor.process(record)
+        }
+        if (core.fatal !== undefined) {
+          throw core.fatal
+        }
+        core.frames.commit()
+        return
+      } catch (error) {
+        if (core.fatal !== undefined) {
+          throw core.fatal
+        }
+        core.frames.rollback()
+        core.timestamp = record === undefined ? time : record.timestamp
+        if (attempt <= policy.processingRetries) {
+          core.counters.retried++
+          continue
+        }
+        core.giveUp(policy.processing, 'PROCESSING_FAILED', this.name, error, attempt)
+        return
+      }
+    }
+  }
+}
+
+export class SinkRuntime extends RuntimeNode {
+  private readonly node: SinkNode
+  private readonly policy: ResolvedPolicy
+
+  constructor(core: TaskCore, node: SinkNode) {
+    super(core, node.name)
+    this.node = node
+    this.policy = core.policy(node.name, node.onError)
+  }
+
+  process(record: AnyRecord): void {
+    const { core, node } = this
+    // Nothing has happened until `send` returns, so no mark is needed for the policy.
+    try {
+      const topic = typeof node.topic === 'string' ? node.topic : node.topic(record, core.metadata())
+      if (!(record.timestamp >= 0)) {
+        throw new StreamsError('TIMESTAMP_INVALID', `${this.name}: a record's timestamp must be ≥ 0.`)
+      }
+      const { headers } = record
+      const key = record.key === null || record.key === undefined ? null : serialized(node, 'key', topic, record)
+      const value = record.value === null || record.value === undefined ? null : serialized(node, 'value', topic, record)
+      const partition = node.partitioner === undefined ? undefined : node.partitioner(topic, record, core.collector.partitions(topic))
+      core.beforeEffect()
+      core.collector.send(topic, partition, key, value, record.timestamp, headers)
+    } catch (error) {
+      core.giveUp(this.policy.production, error instanceof StreamsError ? error.code : 'PRODUCTION_FAILED', this.name, error, 1)
+      return
+    }
+    core.touched = true
+  }
+}
+
+function serialized(node: SinkNode, part: 'key' | 'value', topic: string, record: AnyRecord): Uint8Array {
+  try {
+    return node[part].serialize(topic, record[part], record.headers)
+  } catch (cause) {
+    throw new StreamsError('SERIALIZATION_FAILED', `${node.name}: the ${part} for ${topic} could not be serialized.`, { cause })
+  }
+}

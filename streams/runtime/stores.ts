@@ -1,0 +1,145 @@
+/**
+ * Typed stores of a task over the byte views of its state. A store is usable in a turn of its incarnation only; every
+ * write makes the marks that are due (rule B1) and is held against the limit of its changelog topic (rule C5).
+ */
+import type { RangeOptions, StoreSpec, StoreView } from 'millrace-state-stores'
+export { encodeTimestamped } from 'millrace-state-stores'
+import { createKeyValueStore, createTimestampedKeyValueStore } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
+import type { StoreDefinition, Subtopology } from '../graph/topology.ts'
+import type { KeyValueStore, ReadOnlyKeyValueStore } from '../processor.ts'
+import { NO_HEADERS } from '../record.ts'
+import type { TaskCore } from './core.ts'
+import { recordSizeBound, recordTooLarge } from './sizes.ts'
+
+/** What the state of a task must be opened with: its stores and the in-flight tables of its asynchronous operators. */
+export function storeSpecs(subtopology: Subtopology): StoreSpec[] {
+  const specs = new Map<string, StoreSpec>()
+  for (const store of subtopology.stores) {
+    specs.set(store.name, { name: store.name, kind: 'key-value', logged: store.changelog !== undefined })
+  }
+  for (const node of subtopology.nodes.values()) {
+    if (node.kind === 'async') {
+      specs.set(node.inFlightStore, { name: node.inFlightStore, kind: 'key-value', logged: true })
+    }
+  }
+  return [...specs.values()]
+}
+
+/** The changelog topic of each logged store; a source topic that serves as changelog is none of ours to write. */
+export function changelogs(applicationId: string, subtopology: Subtopology): ReadonlyMap<string, { readonly topic: string; readonly timestamped: boolean }> {
+  const topics = new Map<string, { topic: string; timestamped: boolean }>()
+  for (const store of subtopology.stores) {
+    if (store.changelog !== undefined && !store.sourceIsChangelog) {
+      topics.set(store.name, { topic: store.changelog, timestamped: store.timestamped })
+    }
+  }
+  for (const node of subtopology.nodes.values()) {
+    if (node.kind === 'async' && !topics.has(node.inFlightStore)) {
+      topics.set(node.inFlightStore, { topic: `${applicationId}-${node.inFlightStore}-changelog`, timestamped: false })
+    }
+  }
+  return topics
+}
+
+/**
+ * The byte view of a store as processors may use it: in a turn of this incarnation, with the marks that are due, and
+ * within the size limit of its changelog.
+ */
+class GuardedStoreView implements StoreView {
+  readonly name: string
+  private readonly core: TaskCore
+  private readonly view: StoreView
+  private readonly incarnation: number
+  private readonly topic: string | undefined
+  /** -1 until the collector knows the topic. */
+  private maxBytes = -1
+
+  constructor(core: TaskCore, view: StoreView, topic: string | undefined) {
+    this.core = core
+    this.view = view
+    this.name = view.name
+    this.topic = topic
+    this.incarnation = core.incarnation
+  }
+
+  get(key: Uint8Array): Uint8Array | undefined {
+    if (this.core.turn !== this.incarnation) {
+      this.expired()
+    }
+    return this.view.get(key)
+  }
+
+  put(key: Uint8Array, value: Uint8Array | null, timestamp: number): void {
+    const { core } = this
+    if (core.turn !== this.incarnation) {
+      this.expired()
+    }
+    if (this.topic !== undefined) {
+      this.checkSize(this.topic, key.length, value === null ? 0 : value.length)
+    }
+    core.beforeEffect()
+    core.touched = true
+    this.view.put(key, value, timestamp)
+  }
+
+  range(options: RangeOptions): IterableIterator<readonly [Uint8Array, Uint8Array]> {
+    if (this.core.turn !== this.incarnation) {
+      this.expired()
+    }
+    return this.view.range(options)
+  }
+
+  approximateEntries(): number {
+    return this.view.approximateEntries()
+  }
+
+  private checkSize(topic: string, keyBytes: number, valueBytes: number): void {
+    if (this.maxBytes < 0) {
+      this.maxBytes = this.core.collector.maxMessageBytes?.(topic) ?? -1
+    }
+    const size = recordSizeBound(keyBytes, valueBytes, NO_HEADERS)
+    if (this.maxBytes >= 0 && size > this.maxBytes) {
+      throw recordTooLarge(`Store ${this.name}`, size, this.maxBytes)
+    }
+  }
+
+  private expired(): void {
+    this.core.checkTurn(this.incarnation, `Store ${this.name}`)
+  }
+}
+
+/** The store a processor gets; its plain writes carry the timestamp of the record in hand. */
+export function taskStore(core: TaskCore, definition: StoreDefinition): KeyValueStore<unknown, unknown> {
+  const topic = definition.changelog ?? definition.name
+  const view = new GuardedStoreView(core, core.state.store(definition.name), definition.changelog)
+  const now = () => Math.max(core.timestamp, 0)
+  const format = {
+    serializeKey: (key: unknown) => serialized(definition, 'key', topic, key),
+    serializeValue: (value: unknown) => serialized(definition, 'value', topic, value),
+    deserializeKey: (bytes: Uint8Array) => definition.key.deserialize(topic, bytes, NO_HEADERS) as unknown,
+    deserializeValue: (bytes: Uint8Array) => definition.value.deserialize(topic, bytes, NO_HEADERS) as unknown,
+  }
+  return definition.timestamped ? createTimestampedKeyValueStore(view, format, now) : createKeyValueStore(view, format, now)
+}
+
+function serialized(definition: StoreDefinition, part: 'key' | 'value', topic: string, value: unknown): Uint8Array {
+  try {
+    return definition[part].serialize(topic, value, NO_HEADERS)
+  } catch (cause) {
+    throw new StreamsError('SERIALIZATION_FAILED', `Store ${definition.name}: a ${part} could not be serialized.`, { cause })
+  }
+}
+
+/** What `prepare` of an asynchronous operator sees: reading only (rule B2). */
+export function readOnly<K, V>(store: KeyValueStore<K, V>): ReadOnlyKeyValueStore<K, V> {
+  return {
+    name: store.name,
+    get: (key) => store.get(key),
+    range: (from, to) => store.range(from, to),
+    reverseRange: (from, to) => store.reverseRange(from, to),
+    all: () => store.all(),
+    prefixScan: (prefix) => store.prefixScan(prefix),
+    approximateNumEntries: () => store.approximateNumEntries(),
+  }
+}

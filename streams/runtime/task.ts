@@ -1,0 +1,448 @@
+/**
+ * One task: a subtopology on one partition. Pure: no sockets and no timers of its own; what drives it (a stream thread,
+ * the test driver) hands it records and asks it to process, punctuate and close generations (engine.md §1, §3).
+ */
+import type { InFlightCounts } from '../async/async-node.ts'
+import type { Entry } from '../async/entry.ts'
+import { InFlightTable } from '../async/in-flight-table.ts'
+import type { ParkedKey } from '../async/parked.ts'
+import { StreamsError } from '../errors.ts'
+import type { AnyRecord, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
+import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
+import type { KeyValueStore } from '../processor.ts'
+import { NO_HEADERS } from '../record.ts'
+import { SerdeNotReady } from '../serdes.ts'
+import { TaskProcessorContext } from './context.ts'
+import type { StreamTask, TaskCommit, TaskConfig, TaskOptions } from './contract.ts'
+import type { TaskCounters } from './core.ts'
+import { SourceOrigin, TaskCore } from './core.ts'
+import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
+import { PartitionGroup } from './partition-group.ts'
+import { RecordQueue } from './record-queue.ts'
+import { changelogs, readOnly, taskStore } from './stores.ts'
+import type { TaskGraph } from './task-graph.ts'
+import { compile } from './task-graph.ts'
+
+const DEFAULT_BUFFERED_RECORDS = 1_000
+const DEFAULT_BUFFERED_BYTES = 8 * 1024 * 1024
+/** Key of the committer's transactional id in the metadata of committed offsets. */
+export const COMMITTER = 'transactional.id'
+
+type TaskState = 'created' | 'running' | 'dropped' | 'closed'
+
+const NEXT: { readonly [S in TaskState]: readonly TaskState[] } = {
+  created: ['running', 'dropped', 'closed'],
+  running: ['dropped', 'closed'],
+  dropped: ['running', 'dropped', 'closed'],
+  closed: [],
+}
+
+export function createTask(options: TaskOptions): Task {
+  return new Task(options)
+}
+
+export class Task implements StreamTask {
+  readonly id: string
+  readonly subtopology: string
+  readonly partition: number
+  readonly inputs: readonly TopicPartition[]
+  readonly state: TaskOptions['state']
+  onWake: (() => void) | undefined
+  private status: TaskState = 'created'
+  private readonly core: TaskCore
+  private readonly group: PartitionGroup
+  private readonly graph: TaskGraph
+  private readonly table: InFlightTable
+  private readonly asynchronous: boolean
+  private readonly options: TaskOptions
+  private readonly definitions = new Map<string, StoreDefinition>()
+  private readonly changelogs: ReturnType<typeof changelogs>
+  private readonly origin = new SourceOrigin()
+  private readonly maxRecords: number
+  private readonly maxBytes: number
+  private stores = new Map<string, KeyValueStore<unknown, unknown>>()
+
+  constructor(options: TaskOptions) {
+    const { subtopology, partition } = options
+    const config: TaskConfig = options.config ?? {}
+    this.options = options
+    this.id = `${subtopology.name}_${partition}`
+    this.subtopology = subtopology.name
+    this.partition = partition
+    this.state = options.state
+    this.maxRecords = config.bufferedRecordsPerPartition ?? DEFAULT_BUFFERED_RECORDS
+    this.maxBytes = config.bufferedBytesPerPartition ?? DEFAULT_BUFFERED_BYTES
+    this.inputs = options.inputs ?? subtopology.sources.flatMap((source) => source.topics.map((topic) => ({ topic, partition })))
+    this.core = new TaskCore(options, this.id)
+    this.group = new PartitionGroup(
+      this.inputs.map((input) => new RecordQueue(input.topic, input.partition, sourceFor(subtopology, input.topic))),
+      config.maxTaskIdleMs ?? 0,
+    )
+    this.core.group = this.group
+    this.changelogs = changelogs(options.applicationId, subtopology)
+    for (const definition of subtopology.stores) {
+      this.definitions.set(definition.name, definition)
+    }
+    this.table = new InFlightTable(this.core, { random: options.random ?? Math.random, orphans: config.orphans ?? 'fail', wake: () => this.onWake?.() })
+    this.graph = compile(this.core, subtopology, config, this.table, this.changelogs)
+    this.asynchronous = this.graph.operators.length > 0
+  }
+
+  get counters(): Readonly<TaskCounters> {
+    return this.core.counters
+  }
+
+  get commitNeeded(): boolean {
+    return this.core.touched
+  }
+
+  get commitRequested(): boolean {
+    return this.core.commitRequested
+  }
+
+  // --- life ----------------------------------------------------------------------------------------------------------
+
+  initialize(committed: readonly CommittedOffset[]): void {
+    this.to('running')
+    const { core, group } = this
+    core.fatal = undefined
+    core.touched = false
+    core.commitRequested = false
+    for (const queue of group.queues) {
+      const known = committed.find((offset) => offset.topic === queue.topic && offset.partition === queue.partition)
+      if (known === undefined || known.offset < 0) {
+        throw new StreamsError('OFFSETS_MISSING', `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; resolve a missing committed offset by the reset policy first.`)
+      }
+      const { partitionTime } = decodeOffsetMetadata(known.metadata)
+      queue.start(known.offset, partitionTime)
+      group.streamTime = Math.max(group.streamTime, partitionTime)
+    }
+    this.stores = new Map([...this.definitions.values()].filter((definition) => !this.isInFlight(definition.name)).map((definition) => [definition.name, taskStore(core, definition)]))
+    for (const node of this.graph.nodes.values()) {
+      node.resetStreamTime()
+    }
+    for (const operator of this.graph.operators) {
+      operator.context = new TaskProcessorContext(core, operator, this.storesOf(operator.name))
+      operator.prepareContext = this.prepareContext(operator.name)
+    }
+    if (this.asynchronous) {
+      this.table.restore()
+    }
+    for (const processor of this.graph.processors) {
+      processor.context = new TaskProcessorContext(core, processor, this.storesOf(processor.name))
+      core.beginTurn(undefined, core.clock.now())
+      try {
+        processor.init()
+      } finally {
+        core.endTurn()
+      }
+    }
+  }
+
+  drop(): void {
+    if (this.status === 'closed') {
+      return
+    }
+    this.to('dropped')
+    this.forget(new StreamsError('TRANSACTION_ABORTED', `Task ${this.id} was dropped.`))
+    this.state.drop()
+  }
+
+  async close(): Promise<void> {
+    if (this.status === 'closed') {
+      return
+    }
+    this.to('closed')
+    this.forget(new StreamsError('NOT_RUNNING', `Task ${this.id} is closed.`))
+    await this.state.close()
+  }
+
+  private forget(reason: StreamsError): void {
+    const { core } = this
+    core.incarnation++
+    core.turn = 0
+    this.table.drop(reason)
+    core.timers.clear()
+    core.frames.clear()
+    core.touched = false
+    core.commitRequested = false
+    this.group.clear()
+    for (const processor of this.graph.processors) {
+      try {
+        processor.close()
+      } catch {
+        // Its state is thrown away: nothing it could not do any more changes what is committed.
+      }
+    }
+  }
+
+  private to(next: TaskState): void {
+    if (!NEXT[this.status].includes(next)) {
+      throw new StreamsError('NOT_RUNNING', `Task ${this.id} can't go from ${this.status} to ${next}.`)
+    }
+    this.status = next
+  }
+
+  private assertRunning(): void {
+    if (this.status !== 'running') {
+      throw new StreamsError('NOT_RUNNING', `Task ${this.id} is ${this.status}.`)
+    }
+    if (this.core.fatal !== undefined) {
+      throw this.core.fatal
+    }
+  }
+
+  // --- records -------------------------------------------------------------------------------------------------------
+
+  enqueue(records: FetchedRecords): void {
+    if (this.status === 'running') {
+      this.group.enqueue(records)
+    }
+  }
+
+  paused(partition: TopicPartition): boolean {
+    const queue = this.group.queue(partition)
+    if (queue === undefined) {
+      return false
+    }
+    // One chunk may wait behind the one in hand, however many records it has: the next fetch is under way early.
+    const full = (queue.bufferedChunks > 1 && queue.bufferedRecords > this.maxRecords) || queue.bufferedBytes > this.maxBytes
+    return full || (this.asynchronous && this.table.blocked(partition.topic))
+  }
+
+  process(maxRecords: number): number {
+    this.assertRunning()
+    const { core, group, table } = this
+    let done = 0
+    if (this.asynchronous) {
+      // Settled calls and records have a slice each: neither starves the other (rule C10).
+      done = table.drain(maxRecords)
+      if (done > 0 && core.timers.hasStreamTimers) {
+        core.timers.punctuateStreamTime()
+      }
+      table.pump(core.clock.now())
+    }
+    for (let i = 0; i < maxRecords; i++) {
+      const queue = group.choose(core.clock)
+      if (queue === undefined || (this.asynchronous && table.blocked(queue.topic))) {
+        break
+      }
+      if (!this.processHead(queue)) {
+        continue
+      }
+      done++
+      if (core.timers.hasStreamTimers) {
+        core.timers.punctuateStreamTime()
+      }
+      if (this.asynchronous) {
+        table.pump(core.clock.now())
+      }
+    }
+    return done
+  }
+
+  /** False when the record waits for its serde. */
+  private processHead(queue: RecordQueue): boolean {
+    const { core } = this
+    const source = this.graph.sourceOf.get(queue.topic)!
+    core.beginTurn(this.origin.point(queue), queue.headTimestamp)
+    try {
+      let record: AnyRecord | undefined
+      try {
+        if (queue.headError !== undefined) {
+          throw queue.headError
+        }
+        record = queue.record()
+      } catch (error) {
+        if (error instanceof SerdeNotReady) {
+          this.hold(queue, error)
+          return false
+        }
+        source.refuse(queue, error)
+      }
+      core.touched = true
+      if (record !== undefined) {
+        this.group.chosen(queue)
+        core.counters.processed++
+        source.process(record)
+      }
+      queue.advance()
+      return true
+    } catch (error) {
+      throw core.fail('PROCESSING_FAILED', source.name, error)
+    } finally {
+      core.endTurn()
+    }
+  }
+
+  private hold(queue: RecordQueue, error: SerdeNotReady): void {
+    const { incarnation } = this.core
+    queue.waiting = true
+    const go = (failure: unknown) => {
+      if (incarnation !== this.core.incarnation) {
+        return
+      }
+      queue.waiting = false
+      if (failure !== undefined) {
+        queue.failHead(failure)
+      }
+      queue.retryHead()
+      this.onWake?.()
+    }
+    error.ready.then(
+      () => go(undefined),
+      (cause) => go(new StreamsError('DESERIALIZATION_FAILED', `${queue.topic}-${queue.partition}: a serde's dependency failed.`, { cause })),
+    )
+  }
+
+  // --- time ----------------------------------------------------------------------------------------------------------
+
+  punctuate(): boolean {
+    this.assertRunning()
+    const { core } = this
+    const now = core.clock.now()
+    const byWall = core.timers.punctuateWallClock(now)
+    const byStream = core.timers.punctuateStreamTime()
+    if (this.asynchronous) {
+      this.table.pump(now)
+    }
+    return byWall || byStream
+  }
+
+  nextDeadline(): number | undefined {
+    if (this.status !== 'running') {
+      return undefined
+    }
+    const { core } = this
+    let next = core.timers.nextWallTime()
+    if (this.asynchronous) {
+      next = Math.min(next, this.table.nextDeadline())
+    }
+    next = Math.min(next, this.group.idleDeadline(core.clock.now()) ?? Number.POSITIVE_INFINITY)
+    return next === Number.POSITIVE_INFINITY ? undefined : next
+  }
+
+  // --- generations ---------------------------------------------------------------------------------------------------
+
+  closeGeneration(): TaskCommit {
+    this.assertRunning()
+    const { core } = this
+    if (this.asynchronous) {
+      this.table.flush()
+    }
+    for (const changes of this.state.freeze()) {
+      const changelog = this.changelogs.get(changes.store)
+      if (changelog === undefined) {
+        continue
+      }
+      const { topic, timestamped } = changelog
+      for (const { key, value, timestamp } of changes.entries()) {
+        core.collector.send(topic, this.partition, key, timestamped && value !== null ? value.subarray(8) : value, timestamp, NO_HEADERS)
+      }
+    }
+    core.touched = false
+    core.commitRequested = false
+    return { task: this.id, offsets: this.offsets() }
+  }
+
+  /** What moved; if nothing did, everything at its unchanged offset: the commit's only fence (rule A2). */
+  private offsets(): OffsetToCommit[] {
+    const { queues } = this.group
+    const moved = queues.filter((queue) => queue.position !== queue.committedOffset || queue.partitionTime !== queue.committedTime)
+    const committer = this.options.committer?.()
+    const extras = committer === undefined ? undefined : new Map([[COMMITTER, committer]])
+    return (moved.length > 0 ? moved : queues).map((queue) => {
+      queue.committedOffset = queue.position
+      queue.committedTime = queue.partitionTime
+      return { topic: queue.topic, partition: queue.partition, offset: queue.position, metadata: encodeOffsetMetadata(queue.partitionTime, extras) }
+    })
+  }
+
+  generationCommitted(): void {
+    // Nothing in memory waits for it: what an abort takes back goes with `drop`, all of it.
+  }
+
+  // --- asynchronous operators, to look at and to operate --------------------------------------------------------------
+
+  inFlight(): InFlightCounts[] {
+    return this.table.counts()
+  }
+
+  /** Calls whose result waits for the next `process`. */
+  get settledCalls(): number {
+    return this.table.settledCount
+  }
+
+  get runningCalls(): number {
+    return this.table.running
+  }
+
+  /** For tests: the order in which settled calls are continued. */
+  sortSettled(compare: (a: Entry, b: Entry) => number): void {
+    this.table.sortSettled(compare)
+  }
+
+  parkedKeys(): ParkedKey[] {
+    return this.table.parkedKeys()
+  }
+
+  /** Calls the head of a parked key again, with all its tries; the others of the key follow. False: no such key. */
+  releaseParked(operator: string, id: string): boolean {
+    this.assertRunning()
+    const released = this.table.operator(operator).releaseParked(id)
+    this.onWake?.()
+    return released
+  }
+
+  /** Drops the failed record of a parked key (`head`; the others go on) or all of them (`key`). Returns how many. */
+  dropParked(operator: string, id: string, what: 'head' | 'key'): number {
+    this.assertRunning()
+    const dropped = this.table.operator(operator).dropParked(id, what)
+    this.onWake?.()
+    return dropped
+  }
+
+  // -------------------------------------------------------------------------------------------------------------------
+
+  private isInFlight(name: string): boolean {
+    return this.graph.operators.some((operator) => operator.inFlightStore === name)
+  }
+
+  /** Stores connected to a node, its own and global ones. */
+  private storesOf(name: string): ReadonlyMap<string, unknown> {
+    const node = this.options.subtopology.nodes.get(name)!
+    const connected = new Map<string, unknown>()
+    for (const store of node.kind === 'processor' || node.kind === 'async' ? node.stores : []) {
+      const found = this.stores.get(store) ?? this.options.globalStores?.get(store)
+      if (found === undefined) {
+        throw new StreamsError('TOPOLOGY_INVALID', `${name} is connected to store '${store}', which subtopology ${this.subtopology} does not have.`)
+      }
+      connected.set(store, found)
+    }
+    return connected
+  }
+
+  private prepareContext(name: string) {
+    const { core } = this
+    const { incarnation } = core
+    const stores = new Map([...this.storesOf(name)].map(([store, found]) => [store, readOnly(found as KeyValueStore<unknown, unknown>)]))
+    return {
+      getStateStore: <K, V>(store: string) => {
+        core.checkTurn(incarnation, `The context of ${name}`)
+        const found = stores.get(store)
+        if (found === undefined) {
+          throw new StreamsError('STORE_NOT_CONNECTED', `${name}: store '${store}' is not connected to it; connected: ${[...stores.keys()].join(', ') || 'none'}.`)
+        }
+        return found as unknown as ReturnType<typeof readOnly<K, V>>
+      },
+    }
+  }
+}
+
+function sourceFor(subtopology: Subtopology, topic: string): SourceNode {
+  const source = subtopology.sources.find((each) => each.topics.includes(topic))
+  if (source === undefined) {
+    throw new StreamsError('TOPOLOGY_INVALID', `Subtopology ${subtopology.name} has no source for topic ${topic}.`)
+  }
+  return source
+}
