@@ -36,6 +36,7 @@ export type StreamsErrorCode =
   | 'MEMBERSHIP_LOST'
   | 'PRODUCER_FENCED'
   | 'TRANSACTION_ABORTED'
+  | 'PRODUCER_STATE_INVALID'
   | 'THREAD_DIED'
   | 'TIMEOUT'
   // the wire

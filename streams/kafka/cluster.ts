@@ -1,0 +1,108 @@
+import { KafkaAdminClient } from './admin.ts'
+import { PartitionWriter } from './batch-writer.ts'
+import { Brokers } from './brokers.ts'
+import type {
+  AdminClient,
+  BatchWriter,
+  Fetcher,
+  FetcherOptions,
+  GroupClient,
+  IsolationLevel,
+  KafkaClientOptions,
+  KafkaCluster,
+  TopicMetadata,
+  TopicPartition,
+  TopicPartitionKey
+} from './contract.ts'
+import { Coordinators } from './coordinators.ts'
+import { ContinuousFetcher } from './fetcher.ts'
+import { KafkaGroupClient } from './group.ts'
+import { MetadataCache } from './metadata-cache.ts'
+import { OffsetLookup } from './offset-lookup.ts'
+import type { ProducerOptions } from './producer.ts'
+import { KafkaProducer } from './producer.ts'
+import { CoordinatorClient, NO_PRODUCER } from './transaction-coordinator.ts'
+
+/** The time-out the fenced id is left with; nobody opens a transaction under it again. */
+const FENCED_TRANSACTION_TIMEOUT_MS = 10_000
+const FENCE_TIMEOUT_MS = 60_000
+
+/**
+ * Connects lazily: nothing is sent before the first call. One cluster object per stream thread; every part has
+ * connections of its own, because a broker answers the requests of one connection one after the other.
+ */
+export function createCluster(options: KafkaClientOptions): KafkaCluster {
+  return new Cluster(options)
+}
+
+class Cluster implements KafkaCluster {
+  readonly #brokers: Brokers
+  readonly #metadata: MetadataCache
+  readonly #coordinators: Coordinators
+  readonly #offsets: OffsetLookup
+  readonly #admin: KafkaAdminClient
+  readonly #fencing: CoordinatorClient
+  readonly #closeables = new Set<{ close(): Promise<void> }>()
+
+  constructor(options: KafkaClientOptions) {
+    this.#brokers = new Brokers(options)
+    const questions = this.#brokers.connections()
+    this.#metadata = new MetadataCache(this.#brokers, questions)
+    this.#coordinators = new Coordinators(this.#brokers, questions)
+    this.#offsets = new OffsetLookup(questions, this.#metadata)
+    this.#admin = new KafkaAdminClient(this.#brokers.connections(), this.#metadata, this.#offsets)
+    this.#fencing = new CoordinatorClient(questions, this.#coordinators)
+  }
+
+  metadata(topics: readonly string[], options: { fresh?: boolean } = {}): Promise<ReadonlyMap<string, TopicMetadata>> {
+    return this.#metadata.topics(topics, options.fresh ?? false)
+  }
+
+  listOffsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest' | number,
+    isolation: IsolationLevel
+  ): Promise<ReadonlyMap<TopicPartitionKey, number>> {
+    return this.#offsets.list(partitions, at, isolation)
+  }
+
+  endOffsetForEpoch(
+    partitions: readonly (TopicPartition & { readonly leaderEpoch: number })[]
+  ): Promise<ReadonlyMap<TopicPartitionKey, { readonly leaderEpoch: number; readonly endOffset: number }>> {
+    return this.#offsets.endOfEpoch(partitions)
+  }
+
+  fetcher(options: FetcherOptions): Fetcher {
+    return this.#own(new ContinuousFetcher(this.#brokers, this.#metadata, options))
+  }
+
+  producer(options: ProducerOptions): KafkaProducer {
+    return this.#own(new KafkaProducer(this.#brokers, this.#metadata, this.#coordinators, options))
+  }
+
+  group(): GroupClient {
+    return new KafkaGroupClient(this.#brokers, this.#coordinators)
+  }
+
+  admin(): AdminClient {
+    return this.#admin
+  }
+
+  async fence(transactionalId: string): Promise<void> {
+    await this.#fencing.initProducerId(transactionalId, NO_PRODUCER, FENCED_TRANSACTION_TIMEOUT_MS, FENCE_TIMEOUT_MS)
+  }
+
+  writer(partition: TopicPartition): BatchWriter {
+    return new PartitionWriter(partition)
+  }
+
+  async close(): Promise<void> {
+    await Promise.allSettled([...this.#closeables].map((part) => part.close()))
+    this.#brokers.close()
+  }
+
+  #own<T extends { close(): Promise<void> }>(part: T): T {
+    this.#closeables.add(part)
+    return part
+  }
+}
