@@ -32,6 +32,8 @@ export class Registry {
   readonly #unknown = new Map<number, number>()
   readonly #fetches = new Map<number, Promise<void>>()
   readonly #closed = new AbortController()
+  /** BACKWARD for subjects that have no setting yet, so that not even the first moment goes unchecked. */
+  #global: Promise<void> | undefined
 
   constructor(options: RegistryOptions) {
     this.#url = options.url.replace(/\/+$/, '')
@@ -45,7 +47,8 @@ export class Registry {
    */
   async register(subject: string, schema: string): Promise<number> {
     const path = `/subjects/${encodeURIComponent(subject)}`
-    await this.#retry(`register ${subject}`, REGISTER_ATTEMPTS, () => this.#compatibility('/config'))
+    this.#global ??= this.#retry('set the compatibility', REGISTER_ATTEMPTS, () => this.#compatibility('/config'))
+    await this.#global
     const { id } = await this.#retry(`register ${subject}`, REGISTER_ATTEMPTS, async () => {
       const response = await this.#request('POST', `${path}/versions`, { schema, schemaType: 'AVRO' })
       if (response.status === 409) {
@@ -111,7 +114,13 @@ export class Registry {
   }
 
   async #compatibility(path: string): Promise<void> {
-    await success(await this.#request('PUT', path, { compatibility: 'BACKWARD' }), `PUT ${path}`)
+    const response = await this.#request('PUT', path, { compatibility: 'BACKWARD' })
+    if (response.status === 409) {
+      // somebody else is setting it at this moment
+      await response.body?.cancel()
+      throw new AvroError('REGISTRY_UNAVAILABLE', `The schema registry answered 409 to PUT ${path}.`)
+    }
+    await success(response, `PUT ${path}`)
   }
 
   async #request(method: string, path: string, body?: unknown): Promise<Response> {
