@@ -1,4 +1,5 @@
 import type { ClassicLevel } from 'classic-level'
+import { join } from 'node:path'
 import type { Bytes, Database, EngineOptions, Row, StorageEngine } from '../contract.ts'
 import { copyOf } from '../bytes.ts'
 import { BaseDatabase, type DriverCursor, openFailed, unavailable } from './base.ts'
@@ -33,14 +34,19 @@ export const leveldbEngine: StorageEngine = {
       // The reader thread shares the handle.
       multithreading: true,
     })
+    // A handle that is shared with the reader would be shared with anybody in this process who opens the same folder;
+    // two stream threads on one task must fail instead. So the folder is held by a lock of its own.
+    const lock: Level = new make(join(location, '.lock'))
     try {
+      await lock.open()
       const reader = await RangeReader.shared()
       await level.open()
       const database = reader.name()
       await reader.call({ kind: 'open', database, location })
-      return new LevelDatabase(location, level, reader, database)
+      return new LevelDatabase(location, level, lock, reader, database)
     } catch (error) {
       await level.close().catch(() => {})
+      await lock.close().catch(() => {})
       throw openFailed('leveldb', location, error)
     }
   },
@@ -49,12 +55,14 @@ export const leveldbEngine: StorageEngine = {
 class LevelDatabase extends BaseDatabase {
   override readonly engine = 'leveldb'
   readonly #level: Level
+  readonly #lock: Level
   readonly #reader: RangeReader
   readonly #database: number
 
-  constructor(location: string, level: Level, reader: RangeReader, database: number) {
+  constructor(location: string, level: Level, lock: Level, reader: RangeReader, database: number) {
     super(location)
     this.#level = level
+    this.#lock = lock
     this.#reader = reader
     this.#database = database
   }
@@ -121,6 +129,7 @@ class LevelDatabase extends BaseDatabase {
       await this.#reader.call({ kind: 'close', database: this.#database })
     } finally {
       await this.#level.close()
+      await this.#lock.close()
     }
   }
 }

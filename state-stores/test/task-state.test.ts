@@ -1,0 +1,49 @@
+import { join } from 'node:path'
+import t from 'tap'
+import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, storageEngine } from '../index.ts'
+import { taskStateConformance } from '../testing/index.ts'
+
+for (const engine of [memoryEngine, rocksdbEngine, leveldbEngine]) {
+  await taskStateConformance(t, engine)
+}
+
+t.test('stores need different names', async (t) => {
+  const store = { name: 'a', kind: 'key-value', logged: true } as const
+  await t.rejects(openTaskState({ engine: memoryEngine, location: '', stores: [store, store] }), { code: 'OPTIONS_INVALID' })
+})
+
+t.test('an unknown engine is named with those there are', async (t) => {
+  t.throws(() => storageEngine('lmdb' as 'rocksdb'), { code: 'ENGINE_UNAVAILABLE', message: /lmdb.*rocksdb, leveldb, memory/ })
+})
+
+t.test('a database that is not a task’s is left alone', async (t) => {
+  const location = join(t.testdir(), 'database')
+  const foreign = await rocksdbEngine.open(location)
+  await foreign.write([{ key: Buffer.from('key'), value: Buffer.from('value') }])
+  await foreign.close()
+  await t.rejects(openTaskState({ engine: rocksdbEngine, location, stores: [] }), { code: 'STATE_CORRUPTED', message: /no format record/ })
+})
+
+t.test('the rows of a replaced prefix are deleted, also by the next open', async (t) => {
+  for (const engine of [rocksdbEngine, leveldbEngine]) {
+    const location = join(t.testdir(), engine.name)
+    const options = { engine, location, stores: [{ name: 'a', kind: 'key-value', logged: true }] as const }
+    const position = { offset: 1, topicId: 'T', leaderEpoch: 0, appliedAt: 0 }
+    const state = await openTaskState(options)
+    const rows = Array.from({ length: 1700 }, (_, i) => ({ key: Buffer.from(`k${i}`), value: Buffer.alloc(10) }))
+    await state.restore('a', rows, 'a-0', position)
+    await state.beginRebuild('a')
+    await state.restore('a', rows.slice(0, 5), 'a-0', position)
+    await state.finishRebuild('a')
+    // Closing stops the sweep after the batch it is in.
+    await state.close()
+    const again = await openTaskState(options)
+    await again.swept()
+    const book = Buffer.alloc(4)
+    const left = Array.from(again.database.range({}), ([key]) => key).filter((key) => book.compare(key, 0, 4) !== 0)
+    t.equal(left.length, 5)
+    const names = Array.from(again.database.range({ to: Buffer.from([0, 0, 0, 1]) }), ([key]) => Buffer.from(key.subarray(4)).toString())
+    t.same(names, ['format', 'next-prefix', 'position/a-0', 'store/a'])
+    await again.close()
+  }
+})

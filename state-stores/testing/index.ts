@@ -1,0 +1,5 @@
+export { type EngineCapabilities, engineCapabilities } from '../engines/capabilities.ts'
+export { databaseConformance } from './database-suite.ts'
+export { faultyEngine, type FaultyEngine } from './faults.ts'
+export type { SuiteTest } from './tap.ts'
+export { taskStateConformance } from './task-state-suite.ts'
