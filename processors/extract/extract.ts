@@ -1,0 +1,75 @@
+import { succeed } from '../failure.ts'
+import type { DocumentFields, DocumentText, Extraction, Outcome, TaxLine } from '../types.ts'
+import { amountCandidates, labelOf } from './candidates.ts'
+import type { DateOrder } from './dates.ts'
+import { mapEInvoice } from './e-invoice.ts'
+import { toField } from './field.ts'
+import { findCurrency, findHeaderDates, findIban, findNumber } from './header.ts'
+import { labelsVersion, totalLabels } from './labels.ts'
+import type { Layout } from './layout.ts'
+import { layOut } from './layout.ts'
+import { findParties } from './parties.ts'
+import { findLines } from './table.ts'
+import { findTotals } from './totals.ts'
+
+export interface ExtractOptions {
+  /** For dates like 03/04/2026. Default day-month. */
+  readonly dateOrder?: DateOrder
+  /** Assumed where the document names none; believed little. */
+  readonly defaultCurrency?: string
+}
+
+/** Raised whenever the same text may give other fields. */
+const rulesVersion = 1
+/** Names what extracts: a cache's key and every record carry it. */
+export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}`
+
+/**
+ * Fields of a document: from its e-invoice where there is one (that is the truth), else by rules over the layout: candidates, their
+ * scores, an assignment. Pure and synchronous; the same text gives the same fields.
+ */
+export function extract(text: DocumentText, options: ExtractOptions = {}): Outcome<Extraction> {
+  if (text.eInvoice !== undefined) {
+    const mapped = mapEInvoice(text.eInvoice)
+    return mapped.ok ? succeed({ ...mapped.value.extraction, extractorVersion }) : mapped
+  }
+  const layout = layOut(text)
+  const amounts = amountCandidates(layout)
+  const number = findNumber(layout, 'invoiceNumber')
+  const purchaseOrderNumber = findNumber(layout, 'purchaseOrder')
+  const iban = findIban(layout)
+  const currency = findCurrency(layout) ?? assumedCurrency(options.defaultCurrency)
+  const fields: DocumentFields = {
+    ...findParties(layout),
+    ...findHeaderDates(layout, options.dateOrder ?? 'day-month'),
+    ...findTotals(layout, amounts),
+    ...(number === undefined ? {} : { invoiceNumber: number }),
+    ...(purchaseOrderNumber === undefined ? {} : { purchaseOrderNumber }),
+    ...(iban === undefined ? {} : { iban }),
+    ...(currency === undefined ? {} : { currency }),
+  }
+  return succeed({ fields, lines: findLines(layout), taxes: findTaxes(layout, amounts), extractorVersion, truncated: false })
+}
+
+function assumedCurrency(code: string | undefined): DocumentFields['currency'] {
+  return code === undefined ? undefined : { value: '', normalised: code, confidence: 0.4, provenance: { page: 0, method: 'rule' } }
+}
+
+/** Taxes whose label names a rate. */
+function findTaxes(layout: Layout, amounts: ReturnType<typeof amountCandidates>): TaxLine[] {
+  const taxes: TaxLine[] = []
+  const seen = new Set<string>()
+  for (const candidate of amounts) {
+    const label = candidate.found.monetary ? labelOf(candidate, totalLabels) : undefined
+    const rate = label?.class === 'taxTotal' ? candidate.contexts.map(({ plain }) => / (\d{1,2}) ?%/.exec(plain)?.[1]).find((found) => found !== undefined) : undefined
+    const key = `${rate}|${candidate.found.value}`
+    if (label !== undefined && rate !== undefined && !seen.has(key) && taxes.length < 20) {
+      seen.add(key)
+      taxes.push({
+        rate: toField(layout, { ...candidate, found: { text: `${rate}%` } }, rate, 0.8),
+        amount: toField(layout, candidate, candidate.found.value, 0.5 + 0.4 * label.strength),
+      })
+    }
+  }
+  return taxes
+}

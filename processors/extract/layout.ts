@@ -1,0 +1,78 @@
+import { rowsOf } from '../text/index.ts'
+import type { Box, DocumentText, ProvenanceMethod } from '../types.ts'
+
+/** A run of text with its place. */
+export interface Run {
+  readonly text: string
+  /** Lower case, no accents, words and digits only, one blank between and around. */
+  readonly plain: string
+  readonly box: Box
+  readonly confidence: number
+  readonly page: number
+  /** Index in {@link Layout.rows}. */
+  readonly row: number
+}
+
+export interface Row {
+  readonly page: number
+  readonly runs: readonly Run[]
+  /** Of the middle, 0 at the top of its page, 1 at its bottom. */
+  readonly position: number
+  readonly plain: string
+}
+
+export interface Layout {
+  readonly rows: readonly Row[]
+  readonly pages: number
+  readonly width: number
+  readonly method: ProvenanceMethod
+}
+
+/** Rules look at so many rows: more than any invoice's first and last pages hold, and a bound on quadratic work. */
+const maxRows = 4000
+
+/** Groups the runs of each page into rows that read from left to right. */
+export function layOut(text: DocumentText): Layout {
+  const rows: Row[] = []
+  for (const page of text.pages) {
+    for (const group of rowsOf(page.lines)) {
+      if (rows.length >= maxRows) {
+        break
+      }
+      const row = rows.length
+      const runs = group.map((line) => ({ ...line, plain: plainText(line.text), page: page.number, row }))
+      const box = group[0]!.box
+      rows.push({
+        page: page.number,
+        runs,
+        position: page.height > 0 ? (box.y + box.height / 2) / page.height : 0,
+        plain: plainText(group.map((line) => line.text).join(' ')),
+      })
+    }
+  }
+  return { rows, pages: text.pages.length, width: text.pages[0]?.width ?? 0, method: text.route === 'ocr' ? 'ocr' : 'text-layer' }
+}
+
+export function plainText(text: string): string {
+  const words = text.normalize('NFD').replace(/\p{M}+/gu, '').replace(/ß/g, 'ss').toLowerCase().replace(/[^\p{L}\p{N}#%]+/gu, ' ').trim()
+  return ` ${words} `
+}
+
+export function overlapX(a: Box, b: Box): number {
+  return Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x)
+}
+
+/** The nearest run above that shares some of the width, at most `rows` rows up on the same page. */
+export function runAbove(layout: Layout, run: Run, rows: number): Run | undefined {
+  for (let at = run.row - 1; at >= Math.max(0, run.row - rows); at -= 1) {
+    const row = layout.rows[at]!
+    if (row.page !== run.page) {
+      return undefined
+    }
+    const above = row.runs.find((other) => overlapX(other.box, run.box) > 0.3 * Math.min(other.box.width, run.box.width))
+    if (above !== undefined) {
+      return run.box.y - (above.box.y + above.box.height) <= 3 * Math.max(run.box.height, above.box.height) ? above : undefined
+    }
+  }
+  return undefined
+}

@@ -1,0 +1,105 @@
+import { Decimal } from 'decimal.js'
+import type { Field } from '../types.ts'
+import type { FoundAmount } from './amounts.ts'
+import type { Candidate } from './candidates.ts'
+import { labelOf } from './candidates.ts'
+import { toField } from './field.ts'
+import { totalLabels } from './labels.ts'
+import type { Layout } from './layout.ts'
+
+export interface Totals {
+  readonly taxBasisTotal?: Field
+  readonly taxTotal?: Field
+  readonly grandTotal?: Field
+}
+
+interface Scored {
+  readonly candidate: Candidate<FoundAmount>
+  readonly value: Decimal
+  readonly net: number
+  readonly tax: number
+  readonly gross: number
+}
+
+/** Of each kind only the best are tried against each other: 12³ combinations at most. */
+const maxPerKind = 12
+const tolerance = new Decimal('0.02')
+/** Highest share of tax in a net amount that counts as plausible. */
+const maxTaxShare = new Decimal('0.30')
+/** What sums that agree are worth: less than a clear label, more than any difference between two clear labels. */
+const agreement = 0.8
+
+/**
+ * Net, tax and gross: each amount is scored for each role by label, place and size; then the three that together score best are
+ * taken, where agreeing arithmetic counts. It never overrules clear labels: a wrong sum on paper has to stay wrong, so that
+ * validation sees it.
+ */
+export function findTotals(layout: Layout, candidates: readonly Candidate<FoundAmount>[]): Totals {
+  const scored = score(candidates)
+  const best = (role: 'net' | 'tax' | 'gross'): Scored[] =>
+    scored.filter((one) => one[role] > 0).sort((a, b) => b[role] - a[role] || b.candidate.position - a.candidate.position).slice(0, maxPerKind)
+  const nets = best('net')
+  const taxes = best('tax')
+  const grosses = best('gross')
+  let chosen: { net?: Scored | undefined; tax?: Scored | undefined; gross?: Scored | undefined; total: number; agrees: boolean } = { total: -1, agrees: false }
+  for (const gross of grosses) {
+    for (const net of [undefined, ...nets]) {
+      for (const tax of [undefined, ...taxes]) {
+        if (net?.candidate === gross.candidate || tax?.candidate === gross.candidate || (net !== undefined && net.candidate === tax?.candidate)) {
+          continue
+        }
+        const agrees = net !== undefined && tax !== undefined && agree(net.value, tax.value, gross.value)
+        const total = gross.gross + (net?.net ?? 0) + (tax?.tax ?? 0) + (agrees ? agreement : 0)
+        if (total > chosen.total + 1e-9) {
+          chosen = { net, tax, gross, total, agrees }
+        }
+      }
+    }
+  }
+  const field = (one: Scored | undefined, own: number): Field | undefined =>
+    one === undefined ? undefined : toField(layout, one.candidate, one.candidate.found.value, confidence(own, chosen.agrees))
+  const net = field(chosen.net, chosen.net?.net ?? 0)
+  const tax = field(chosen.tax, chosen.tax?.tax ?? 0)
+  const gross = field(chosen.gross, chosen.gross?.gross ?? 0)
+  return {
+    ...(net === undefined ? {} : { taxBasisTotal: net }),
+    ...(tax === undefined ? {} : { taxTotal: tax }),
+    ...(gross === undefined ? {} : { grandTotal: gross }),
+  }
+}
+
+function score(candidates: readonly Candidate<FoundAmount>[]): Scored[] {
+  const monetary = candidates.filter(({ found }) => found.monetary)
+  const values = monetary.map(({ found }) => new Decimal(found.value))
+  const largest = values.reduce((max, value) => Decimal.max(max, value.abs()), new Decimal(0))
+  // How often the same amount stands there: a gross total is often repeated (paid, by card).
+  const counts = new Map<string, number>()
+  for (const { found } of monetary) {
+    counts.set(found.value, (counts.get(found.value) ?? 0) + 1)
+  }
+  return monetary.map((candidate, n) => {
+    const value = values[n]!
+    const label = labelOf(candidate, totalLabels)
+    const place = 0.1 * candidate.position
+    const size = largest.isZero() ? 0 : value.abs().div(largest).toNumber()
+    const named = (kind: string): number => (label?.class === kind ? label.strength : 0)
+    const foreign = label !== undefined && label.class !== 'grandTotal' ? 0.5 : 0
+    const repeated = (counts.get(candidate.found.value) ?? 1) > 1 ? 0.08 : 0
+    return {
+      candidate,
+      value,
+      net: named('taxBasisTotal') > 0 ? named('taxBasisTotal') + place : 0,
+      tax: named('taxTotal') > 0 ? named('taxTotal') + place : 0,
+      // Without any label the largest amount low on the page is a fair guess, with a low score.
+      gross: Math.max(0, named('grandTotal') + place + 0.15 * size + repeated - foreign),
+    }
+  })
+}
+
+function agree(net: Decimal, tax: Decimal, gross: Decimal): boolean {
+  return net.plus(tax).minus(gross).abs().lte(tolerance) && !gross.isZero() && tax.abs().lte(net.abs().times(maxTaxShare))
+}
+
+function confidence(score: number, agrees: boolean): number {
+  return Math.min(0.99, (agrees ? 0.45 : 0.1) + 0.5 * Math.min(1.1, score))
+}

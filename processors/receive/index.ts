@@ -1,0 +1,2 @@
+export { createReceiver, defaultReceiveLimits } from './receive.ts'
+export type { Accepted, Receiver, ReceiveInput, ReceiveLimits, ReceiveResult, Rejected } from './receive.ts'

@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto'
+import { fail } from '../failure.ts'
+import type { DocumentKind, ReadOptions, TextReader } from '../text/index.ts'
+import { sniff } from '../text/index.ts'
+import type { Failure } from '../types.ts'
+
+export interface ReceiveInput {
+  readonly bytes: Uint8Array
+  /** As the sender declared it; nothing, or application/octet-stream, claims nothing. */
+  readonly contentType?: string
+  /** As the record announces them; checked when they are there. */
+  readonly size?: number
+  readonly sha256?: string
+}
+
+export interface ReceiveLimits {
+  /** Default 50 MiB. */
+  readonly maxBytes: number
+}
+
+export interface Accepted {
+  readonly outcome: 'accepted'
+  readonly kind: DocumentKind
+  /** What the bytes are, not what was declared. */
+  readonly contentType: string
+  readonly size: number
+  readonly sha256: string
+  /** 0 for XML. */
+  readonly pages: number
+}
+
+export interface Rejected extends Failure {
+  readonly outcome: 'rejected'
+  readonly size: number
+  readonly sha256: string
+}
+
+export type ReceiveResult = Accepted | Rejected
+
+export interface Receiver {
+  /**
+   * Is this a document we can read? Cheap checks first; then the parser opens it, in its own process.
+   * @throws PoolError ABORTED and CLOSED only
+   */
+  receive(input: ReceiveInput, options?: ReadOptions & { readonly limits?: Partial<ReceiveLimits> }): Promise<ReceiveResult>
+}
+
+export const defaultReceiveLimits: ReceiveLimits = { maxBytes: 50 * 1024 * 1024 }
+
+/** Same content, other names. */
+const synonyms: ReadonlyMap<string, string> = new Map([
+  ['image/jpg', 'image/jpeg'], ['image/pjpeg', 'image/jpeg'], ['image/x-png', 'image/png'], ['image/tif', 'image/tiff'],
+  ['application/x-pdf', 'application/pdf'], ['text/xml', 'application/xml'],
+])
+const claimsNothing = new Set(['', 'application/octet-stream', 'binary/octet-stream'])
+
+/** The EICAR test string, in pieces, so that a scanner leaves this file alone. */
+const eicar = Buffer.from(['X5O!P%@AP[4\\PZX54(P^)7CC)7}', '$EICAR-STANDARD-', 'ANTIVIRUS-TEST-FILE!$H+H*'].join(''), 'latin1')
+
+export function createReceiver(reader: Pick<TextReader, 'inspect'>, defaults: Partial<ReceiveLimits> = {}): Receiver {
+  return {
+    async receive(input, options = {}) {
+      const { bytes } = input
+      const maxBytes = Math.min(defaults.maxBytes ?? defaultReceiveLimits.maxBytes, options.limits?.maxBytes ?? Number.POSITIVE_INFINITY)
+      const size = bytes.byteLength
+      const sha256 = createHash('sha256').update(bytes).digest('hex')
+      const reject = ({ failure }: { readonly failure: Failure }): Rejected => ({ outcome: 'rejected', ...failure, size, sha256 })
+
+      if (size === 0) {
+        return reject(fail('EMPTY', 'content', 'no bytes'))
+      }
+      if (size > maxBytes) {
+        return reject(fail('TOO_LARGE', 'content', `${size} bytes`, maxBytes))
+      }
+      if (input.size !== undefined && input.size !== size) {
+        return reject(fail('SIZE_MISMATCH', 'size', `${size} bytes came`, input.size))
+      }
+      if (input.sha256 !== undefined && input.sha256 !== sha256) {
+        return reject(fail('SHA256_MISMATCH', 'sha256', 'the bytes have another digest'))
+      }
+      if (Buffer.from(bytes.buffer, bytes.byteOffset, size).includes(eicar)) {
+        return reject(fail('MALWARE', 'content', 'holds the EICAR test file'))
+      }
+      const found = sniff(bytes)
+      if (found === undefined) {
+        return reject(fail('TYPE_UNSUPPORTED', 'content', 'PDF, JPEG, PNG, TIFF, WebP or e-invoice XML expected'))
+      }
+      const declared = (input.contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
+      if (!claimsNothing.has(declared) && (synonyms.get(declared) ?? declared) !== found.contentType) {
+        return reject(fail('TYPE_MISMATCH', 'contentType', `the content is ${found.contentType}`))
+      }
+      const inspection = await reader.inspect(found.kind, bytes, options)
+      return inspection.ok ? { outcome: 'accepted', ...found, size, sha256, pages: inspection.value.pages } : reject(inspection)
+    },
+  }
+}
