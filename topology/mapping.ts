@@ -83,7 +83,7 @@ export function toWireEnrichment(enrichment: domain.Enrichment, extraction: doma
   const { vendor, base } = enrichment
   const currency = extraction.fields.currency?.normalised
   return {
-    vendor: vendor === undefined ? null : { vendorId: vendor.vendorId, name: vendor.name, by: vendor.matchedBy },
+    vendor: vendor === undefined ? null : { vendorId: vendor.vendorId, name: vendor.name, by: vendor.matchedBy, score: vendor.confidence },
     purchaseOrder: null,
     conversion:
       base === undefined || currency === undefined

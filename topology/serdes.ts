@@ -1,0 +1,43 @@
+import { avroSerde, type AvroSerde, type Registry } from '../avro/index.ts'
+import type { SchemaName, SchemaTypes } from '../avro/types.ts'
+import type { Topics, TopicDefinition } from './topics.ts'
+
+/** The Avro serde of a declared topic's values; the subject is `<topic>-value`. */
+export function valueSerde<N extends SchemaName>(registry: Registry, topic: TopicDefinition & { readonly value?: N }, name: N): AvroSerde<SchemaTypes[N]> {
+  return avroSerde(registry, `${topic.name}-value`, name)
+}
+
+/** The key of a topic that ends in a sink. */
+export function rowKeySerde(registry: Registry, topic: TopicDefinition): AvroSerde<SchemaTypes['DocumentKey']> {
+  return avroSerde(registry, `${topic.name}-key`, 'DocumentKey')
+}
+
+/** Records that never leave the application (repartition topics, stores): one subject per schema. */
+export function internalSerde<N extends SchemaName>(registry: Registry, applicationId: string, name: N): AvroSerde<SchemaTypes[N]> {
+  return avroSerde(registry, `${applicationId}-${name}`, name)
+}
+
+/** Every serde of the topology, made once per stream thread. */
+export function documentSerdes(registry: Registry, topics: Topics, applicationId: string) {
+  const internal = <N extends SchemaName>(name: N) => internalSerde(registry, applicationId, name)
+  return {
+    received: valueSerde(registry, topics.raw, 'DocumentReceived'),
+    processed: valueSerde(registry, topics.processed, 'DocumentProcessed'),
+    archive: valueSerde(registry, topics.archive, 'DocumentRow'),
+    archiveKey: rowKeySerde(registry, topics.archive),
+    lifecycle: valueSerde(registry, topics.lifecycle, 'LifecycleEvent'),
+    lifecycleKey: rowKeySerde(registry, topics.lifecycle),
+    duplicate: valueSerde(registry, topics.duplicates, 'DocumentDuplicate'),
+    review: valueSerde(registry, topics.review, 'DocumentReview'),
+    tenant: valueSerde(registry, topics.tenants, 'Tenant'),
+    rules: valueSerde(registry, topics.rules, 'RuleSet'),
+    vendor: valueSerde(registry, topics.vendors, 'Vendor'),
+    exchangeRate: valueSerde(registry, topics.exchangeRates, 'ExchangeRate'),
+    stored: internal('DocumentStored'),
+    extracted: internal('DocumentExtracted'),
+    step: internal('LifecycleStep'),
+    state: internal('DocumentState'),
+  }
+}
+
+export type DocumentSerdes = ReturnType<typeof documentSerdes>

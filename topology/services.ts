@@ -1,0 +1,39 @@
+/** What the steps use beside Kafka: made once per stream thread, from the configuration. */
+import { type ContentStore, openFolderContentStore } from '../content/index.ts'
+import { Registry } from '../avro/index.ts'
+import { createReceiver, type Receiver } from '../processors/receive/index.ts'
+import { createTextReader, type TextReader } from '../processors/text/index.ts'
+import type { ApplicationConfig } from './config.ts'
+import { type DocumentSerdes, documentSerdes } from './serdes.ts'
+import { type Topics, topics } from './topics.ts'
+
+/** Raised whenever a record of the pipeline may come out differently for the same input. */
+export const PIPELINE_VERSION = '1'
+
+export interface Services {
+  readonly config: ApplicationConfig
+  readonly topics: Topics
+  readonly serdes: DocumentSerdes
+  readonly reader: TextReader
+  readonly receiver: Receiver
+  /** Opened with the first document. */
+  content(): Promise<ContentStore>
+}
+
+export function openServices(config: ApplicationConfig): Services {
+  const registry = new Registry({ url: config.registry })
+  const declared = topics(config.topicPrefix)
+  const reader = createTextReader({
+    parsers: Math.ceil(config.parserWorkers / config.threads),
+    recognisers: Math.ceil(config.ocrWorkers / config.threads),
+  })
+  let store: Promise<ContentStore> | undefined
+  return {
+    config,
+    topics: declared,
+    serdes: documentSerdes(registry, declared, config.applicationId),
+    reader,
+    receiver: createReceiver(reader),
+    content: () => (store ??= openFolderContentStore({ path: config.contentDir })),
+  }
+}

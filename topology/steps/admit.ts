@@ -1,0 +1,46 @@
+import type { Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
+import type { DocumentReceived, Tenant } from '../../avro/types.ts'
+import { isDocumentId, isTenantId } from '../topics.ts'
+import { AdmissionError, tenantOf } from '../tenants.ts'
+import { keyOf } from '../flow.ts'
+
+/**
+ * Lets in what names a tenant we know and agrees with its own key. A topic of a tenant (`documents.raw.<tenant>`) is the
+ * tenant, whatever the record says.
+ */
+export function admit(rawTopic: string, tenantStore: string): Processor<string, DocumentReceived, string, DocumentReceived> {
+  let context: ProcessorContext<string, DocumentReceived>
+  let tenants: ReadOnlyTimestampedKeyValueStore<string, Tenant>
+  return {
+    init(given) {
+      context = given
+      tenants = given.getStateStore(tenantStore)
+    },
+    process(record: Record<string, DocumentReceived>) {
+      const { topic } = context.recordMetadata()!
+      const value = check(record, topic === rawTopic ? undefined : topic.slice(rawTopic.length + 1))
+      tenantOf(tenants, value.tenantId)
+      context.forward({ ...record, key: keyOf(value), value })
+    },
+  }
+}
+
+function check({ key, value }: Record<string | null, DocumentReceived | null>, topicTenant: string | undefined): DocumentReceived {
+  if (value === null) {
+    throw new AdmissionError('VALUE_MISSING', 'value: a document is expected, not a tombstone')
+  }
+  const tenantId = topicTenant ?? value.tenantId
+  if (!isTenantId(tenantId)) {
+    throw new AdmissionError('TENANT_INVALID', 'tenantId: 1 to 63 lower-case letters, digits and hyphens expected')
+  }
+  if (!isDocumentId(value.documentId)) {
+    throw new AdmissionError('DOCUMENT_ID_INVALID', 'documentId: a lower-case UUID expected')
+  }
+  if (topicTenant === undefined && key !== keyOf(value)) {
+    throw new AdmissionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
+  }
+  if ((value.content === null) === (value.reference === null)) {
+    throw new AdmissionError('CONTENT_AMBIGUOUS', 'content, reference: exactly one of the two expected')
+  }
+  return topicTenant === undefined ? value : { ...value, tenantId }
+}
