@@ -37,6 +37,8 @@ export interface UpOptions {
   /** Takes each line of progress. */
   readonly say?: (line: string) => void
   readonly signal?: AbortSignal
+  /** `preferred` (default): the well-known ports where they are free. `any`: leave those to others. */
+  readonly ports?: 'preferred' | 'any'
 }
 
 /** How long another `up` or `down` of the same stack may take. */
@@ -65,12 +67,13 @@ export async function up(options: UpOptions = {}): Promise<StackAddresses> {
 
     const last = await readPorts(folders)
     let alive = aliveOf(await readProcesses(folders))
-    let ports = await portsFor(lock.ports, last, alive)
+    const preferred = options.ports === 'any' ? Object.fromEntries(Object.keys(lock.ports).map((name) => [name, 0])) : lock.ports
+    let ports = await portsFor(preferred, last, alive)
     if (alive.kafka === undefined && ports['kafka'] !== last['kafka'] && Object.keys(alive).length > 0) {
       // The others were told another address of the broker.
       await stopServers(folders, alive, say)
       alive = {}
-      ports = await portsFor(lock.ports, last, alive)
+      ports = await portsFor(preferred, last, alive)
     }
     writeJson(folders.ports, ports)
     const failed = new AbortController()
