@@ -1,0 +1,253 @@
+/**
+ * Drives the production tasks of a topology as a stream thread does, one transaction for all of them, but synchronously,
+ * in virtual time and without a broker.
+ */
+import type { DatabaseTaskState } from 'millrace-state-stores'
+import { openMemoryTaskState } from 'millrace-state-stores'
+import type { Entry } from '../async/entry.ts'
+import type { Subtopology, Topology } from '../graph/topology.ts'
+import type { CommittedOffset, TopicPartition } from '../kafka/contract.ts'
+import type { ReadOnlyKeyValueStore } from '../processor.ts'
+import type { TaskConfig } from '../runtime/contract.ts'
+import { changelogs, encodeTimestamped, storeSpecs } from '../runtime/stores.ts'
+import type { Task } from '../runtime/task.ts'
+import { createTask } from '../runtime/task.ts'
+import { SimulatedCollector, type SimulatedTopics } from './simulated-topics.ts'
+
+export interface SimulatedThreadOptions {
+  readonly topology: Topology
+  readonly topics: SimulatedTopics
+  readonly config: TaskConfig
+  /** Records between two commits; Infinity: only when asked. */
+  readonly commitEvery: number
+  readonly maxMessageBytes: (topic: string) => number | undefined
+  readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
+  readonly completionOrder: ((a: Entry, b: Entry) => number) | undefined
+  readonly random: () => number
+  now(): number
+}
+
+interface RunningTask {
+  readonly subtopology: Subtopology
+  readonly partition: number
+  readonly inputs: readonly TopicPartition[]
+  state: DatabaseTaskState
+  task: Task
+}
+
+const byAdmission = (a: Entry, b: Entry) => a.admission - b.admission
+
+export class SimulatedThread {
+  readonly #options: SimulatedThreadOptions
+  readonly #collector: SimulatedCollector
+  readonly #tasks: RunningTask[] = []
+  readonly #committed = new Map<string, CommittedOffset>()
+  readonly #positions = new Map<string, number>()
+  #sinceCommit = 0
+  #wake: (() => void) | undefined
+
+  constructor(options: SimulatedThreadOptions) {
+    this.#options = options
+    this.#collector = new SimulatedCollector(options.topics, options.maxMessageBytes)
+    for (const subtopology of options.topology.subtopologies) {
+      const sources = subtopology.sources.flatMap((source) => source.topics)
+      const tasks = Math.max(...sources.map((topic) => options.topics.partitions(topic)))
+      for (let partition = 0; partition < tasks; partition++) {
+        const inputs = sources.filter((topic) => partition < options.topics.partitions(topic)).map((topic) => ({ topic, partition }))
+        const state = openMemoryTaskState(storeSpecs(subtopology))
+        this.#tasks.push({ subtopology, partition, inputs, state, task: this.#make(subtopology, partition, inputs, state) })
+      }
+    }
+    this.#initialize()
+  }
+
+  get tasks(): readonly Task[] {
+    return this.#tasks.map(({ task }) => task)
+  }
+
+  /** State of the tasks that have this store, by partition. */
+  statesWith(store: string): readonly DatabaseTaskState[] {
+    return this.#tasks.filter(({ subtopology }) => storeSpecs(subtopology).some(({ name }) => name === store)).map(({ state }) => state)
+  }
+
+  /** Processes everything that is there and commits as it goes. */
+  run(): void {
+    do {
+      while (this.#round()) {
+        // Until no task has anything to do without new input.
+      }
+      // What one subtopology has committed is the next one's input.
+    } while (this.#options.commitEvery === 1 && this.commit())
+  }
+
+  punctuate(): void {
+    for (const { task } of this.#tasks) {
+      if (task.punctuate()) {
+        this.#commitIfDue(1)
+      }
+    }
+  }
+
+  /** One transaction of all tasks; false when there was nothing to commit. */
+  commit(): boolean {
+    const closed = this.#tasks.filter(({ task }) => task.commitNeeded)
+    const commits = closed.map(({ task }) => task.closeGeneration())
+    this.#collector.commit()
+    for (const { offsets } of commits) {
+      for (const offset of offsets) {
+        this.#committed.set(`${offset.topic}-${offset.partition}`, { ...offset, leaderEpoch: 0 })
+      }
+    }
+    for (const { state, task } of closed) {
+      state.applyFrozenNow(new Map())
+      task.generationCommitted()
+    }
+    this.#sinceCommit = 0
+    return closed.length > 0
+  }
+
+  /** The open generation is lost, as by an aborted transaction: the tasks start again from what is committed. */
+  abort(): void {
+    this.#collector.abort()
+    for (const { task } of this.#tasks) {
+      task.drop()
+    }
+    this.#initialize()
+  }
+
+  /** The process is lost: new tasks over the databases (`database`), or over what the changelogs restore. */
+  restart(from: 'database' | 'changelogs'): void {
+    this.#collector.abort()
+    for (const running of this.#tasks) {
+      running.task.drop()
+      if (from === 'changelogs') {
+        running.state = this.#restored(running)
+      }
+      running.task = this.#make(running.subtopology, running.partition, running.inputs, running.state)
+    }
+    this.#initialize()
+  }
+
+  get runningCalls(): number {
+    return this.#tasks.reduce((sum, { task }) => sum + task.runningCalls, 0)
+  }
+
+  get settledCalls(): number {
+    return this.#tasks.reduce((sum, { task }) => sum + task.settledCalls, 0)
+  }
+
+  /** The settled calls in the order that the test wants; default by admission. */
+  sortSettled(): void {
+    for (const { task } of this.#tasks) {
+      task.sortSettled(this.#options.completionOrder ?? byAdmission)
+    }
+  }
+
+  /** Resolves at the next settled call or ready serde. */
+  async woken(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+  }
+
+  nextDeadline(): number | undefined {
+    const deadlines = this.#tasks.map(({ task }) => task.nextDeadline()).filter((deadline) => deadline !== undefined)
+    return deadlines.length === 0 ? undefined : Math.min(...deadlines)
+  }
+
+  async close(): Promise<void> {
+    for (const { task } of this.#tasks) {
+      await task.close()
+    }
+  }
+
+  #make(subtopology: Subtopology, partition: number, inputs: readonly TopicPartition[], state: DatabaseTaskState): Task {
+    const { topology, config, globalStores, random } = this.#options
+    const task = createTask({
+      applicationId: topology.applicationId,
+      subtopology,
+      partition,
+      inputs,
+      state,
+      collector: this.#collector,
+      clock: { now: () => this.#options.now() },
+      globalStores,
+      config,
+      random,
+    })
+    task.onWake = () => this.#wake?.()
+    return task
+  }
+
+  #initialize(): void {
+    this.#sinceCommit = 0
+    this.#positions.clear()
+    for (const { task, inputs } of this.#tasks) {
+      task.initialize(inputs.map(({ topic, partition }) => this.#committed.get(`${topic}-${partition}`) ?? { topic, partition, offset: 0, metadata: '', leaderEpoch: 0 }))
+    }
+  }
+
+  #round(): boolean {
+    let progress = false
+    for (const { task, inputs } of this.#tasks) {
+      for (const { topic, partition } of inputs) {
+        this.#feed(task, topic, partition)
+      }
+      const done = task.process(1)
+      if (done > 0) {
+        progress = true
+        this.#commitIfDue(done)
+      }
+    }
+    return progress
+  }
+
+  #feed(task: Task, topic: string, partition: number): void {
+    if (task.paused({ topic, partition })) {
+      return
+    }
+    const key = `${topic}-${partition}`
+    const position = this.#positions.get(key) ?? this.#committed.get(key)?.offset ?? 0
+    const records = this.#options.topics.fetch(topic, partition, position, this.#options.now())
+    if (records !== undefined) {
+      this.#positions.set(key, records.nextOffset)
+      task.enqueue(records)
+    }
+  }
+
+  #commitDue(done: number): boolean {
+    return this.#sinceCommit + done >= this.#options.commitEvery || this.#tasks.some(({ task }) => task.commitRequested)
+  }
+
+  #commitIfDue(done: number): void {
+    if (this.#commitDue(done)) {
+      this.commit()
+    } else {
+      this.#sinceCommit += done
+    }
+  }
+
+  /** A new database with what the changelogs (and source topics that serve as such, as far as committed) hold. */
+  #restored({ subtopology, partition }: RunningTask): DatabaseTaskState {
+    const { topics, topology } = this.#options
+    const state = openMemoryTaskState(storeSpecs(subtopology))
+    const apply = (store: string, topic: string, timestamped: boolean, end: number) => {
+      const view = state.store(store)
+      for (const { key, value, timestamp } of topics.partition(topic, partition).slice(0, end)) {
+        view.put(key!, value !== null && timestamped ? encodeTimestamped(value, timestamp) : value, timestamp)
+      }
+    }
+    for (const [store, { topic, timestamped }] of changelogs(topology.applicationId, subtopology)) {
+      apply(store, topic, timestamped, Number.POSITIVE_INFINITY)
+    }
+    for (const store of subtopology.stores) {
+      if (store.sourceIsChangelog && store.changelog !== undefined) {
+        const end = this.#committed.get(`${store.changelog}-${partition}`)?.offset ?? 0
+        apply(store.name, store.changelog, store.timestamped, end)
+      }
+    }
+    state.freeze()
+    state.applyFrozenNow(new Map())
+    return state
+  }
+}
