@@ -1,7 +1,8 @@
-import { ClassicLevel } from 'classic-level'
+import type { ClassicLevel } from 'classic-level'
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { unavailable } from './engines/base.ts'
 import { StateStoreError } from './errors.ts'
 import { replaceFile, StateFolder } from './folder.ts'
 
@@ -70,7 +71,14 @@ export class StateDirectory extends StateFolder {
 }
 
 async function takeLock(path: string): Promise<ClassicLevel> {
-  const lock = new ClassicLevel(join(path, '.lock'))
+  let make: typeof ClassicLevel
+  try {
+    // Whatever the engine of the databases: a LevelDB is what makes the lock.
+    make = (await import('classic-level')).ClassicLevel
+  } catch (error) {
+    throw unavailable('leveldb', 'classic-level', error)
+  }
+  const lock = new make(join(path, '.lock'))
   try {
     await lock.open()
     return lock

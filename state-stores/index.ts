@@ -7,6 +7,7 @@ import { StateStoreError } from './errors.ts'
 export type * from './contract.ts'
 export { StateStoreError, type StateStoreErrorCode } from './errors.ts'
 export { compareBytes, idOf, keyAfter, prefixEnd } from './bytes.ts'
+export { BaseDatabase, type DriverCursor } from './engines/base.ts'
 export { DatabaseTaskState, openMemoryTaskState, openTaskState } from './task-state.ts'
 export {
   createKeyValueStore,
