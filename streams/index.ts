@@ -35,7 +35,6 @@ export { type StoreBuilder, Stores, type StoreSettings } from './graph/store-bui
 export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
 export {
   failOnInvalidTimestamp,
-  logAndSkipOnInvalidTimestamp,
   usePartitionTimeOnInvalidTimestamp,
   wallclockTimestamp,
 } from './graph/timestamp-extractors.ts'

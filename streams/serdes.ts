@@ -173,6 +173,12 @@ const voidSerde: Serde<never> = Object.freeze({
   },
 })
 
+/** Without a type argument nothing is inferred from it, so that it never decides another function's types. */
+interface JsonSerde {
+  (): Serde<never>
+  <T>(): Serde<T>
+}
+
 /**
  * The built-in serdes; their bytes are those of `org.apache.kafka.common.serialization.Serdes`, so that a Java client
  * reads what we write. Each call returns the same object, so that equal serdes are recognised as equal.
@@ -180,8 +186,11 @@ const voidSerde: Serde<never> = Object.freeze({
 export const Serdes = Object.freeze({
   /** UTF-8. Malformed input becomes U+FFFD, as in Java. */
   string: (): Serde<string> => stringSerde,
-  /** UTF-8 JSON. `T` is a promise about the topic, not a check: validate in the topology what you do not trust. */
-  json: <T>(): Serde<T> => jsonSerde as Serde<T>,
+  /**
+   * UTF-8 JSON. `T` is a promise about the topic, not a check: validate in the topology what you do not trust. Where the
+   * type is known from elsewhere (a mapper's result) leave it out; a source needs it, or its values are of type never.
+   */
+  json: (() => jsonSerde) as JsonSerde,
   /** Raw bytes; copied when read, because fetch buffers are reused. */
   bytes: (): Serde<Uint8Array> => bytesSerde,
   /** Java's Integer: 4 bytes, big-endian. */

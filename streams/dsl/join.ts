@@ -30,7 +30,8 @@ function joinKTable(stream: StreamState, operation: 'join' | 'leftJoin', table: 
     const what = `${operation} '${name}'`
     source = throughRepartitionTopic(stream, {
       name,
-      key: serdeFor(what, 'input.key', options.input?.key, stream.key),
+      // Stream and table keys are compared by their bytes, so the table's serde is the right one when the stream has none.
+      key: serdeFor(what, 'input.key', options.input?.key, stream.key, table.state.key),
       value: serdeFor(what, 'input.value', options.input?.value, stream.value),
       keepNullKeys: left,
     })

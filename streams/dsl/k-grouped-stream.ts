@@ -64,8 +64,8 @@ export class KGroupedStream<K, V> {
     const repartitioned = throughRepartitionTopic(this.#state, {
       name: this.#options.name ?? aggregation,
       partitions: this.#options.partitions,
-      key: serdeFor(what, 'key (of its group)', this.#state.key),
-      value: serdeFor(what, 'value (of its group)', this.#state.value),
+      key: serdeFor(`The group of ${what}`, 'key', this.#state.key),
+      value: serdeFor(`The group of ${what}`, 'value', this.#state.value),
       keepNullKeys: false,
     })
     if (this.#options.name !== undefined) {

@@ -19,12 +19,13 @@ export interface NamedOptions extends OperatorOptions {
   readonly name: string
 }
 
+/** Types come from the functions given, never from the serdes: these are held against them. */
 export interface KeySerde<K> {
-  readonly key?: Serde<NonNullable<K>>
+  readonly key?: Serde<NoInfer<NonNullable<K>>>
 }
 
 export interface ValueSerde<V> {
-  readonly value?: Serde<NonNullable<V>>
+  readonly value?: Serde<NoInfer<NonNullable<V>>>
 }
 
 export interface ResultSerdes<K, V> extends KeySerde<K>, ValueSerde<V> {}
@@ -93,7 +94,7 @@ export interface TableOperatorOptions<K, V> extends OperatorOptions, ValueSerde<
 
 export interface ProcessOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {
   /** Stores it uses, by name (also of tables and global tables) or as built by `Stores`; needs a `name`. */
-  readonly stores?: readonly (string | StoreBuilder<never, never>)[]
+  readonly stores?: readonly (string | StoreBuilder)[]
 }
 
 export interface AsyncOptions<K, V, VR> extends ValueSerde<VR> {
@@ -124,5 +125,5 @@ export interface AsyncOptions<K, V, VR> extends ValueSerde<VR> {
 
 export interface ProcessAsyncOptions<K, V, VR> extends AsyncOptions<K, V, VR>, KeySerde<K> {
   /** Stores that `prepare` reads and `complete` uses. */
-  readonly stores?: readonly (string | StoreBuilder<never, never>)[]
+  readonly stores?: readonly (string | StoreBuilder)[]
 }

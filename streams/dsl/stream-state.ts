@@ -60,22 +60,21 @@ export class DslGraph {
   }
 
   /** Names of stores, those given as builders added on first sight. */
-  storeNames(stores: readonly (string | StoreBuilder<never, never>)[] | undefined): readonly string[] {
+  storeNames(stores: readonly (string | StoreBuilder)[] | undefined): readonly string[] {
     return (stores ?? []).map((store) => {
       if (typeof store === 'string') {
         return store
       }
-      const builder = store as StoreBuilder
-      if (!this.#stores.has(builder)) {
-        this.#stores.add(builder)
-        this.topology.addStateStore(builder)
+      if (!this.#stores.has(store)) {
+        this.#stores.add(store)
+        this.topology.addStateStore(store)
       }
-      return builder.name
+      return store.name
     })
   }
 
   addStateStore(store: StoreBuilder): void {
-    this.storeNames([store as StoreBuilder<never, never>])
+    this.storeNames([store])
   }
 }
 

@@ -2,7 +2,7 @@ import { StreamsError } from '../errors.ts'
 import type { RecordMetadata } from '../record.ts'
 import type { AnyRecord, TimestampExtractor } from './topology.ts'
 
-/** Kafka Streams' default: the record's own timestamp; a negative one fails the task. */
+/** Kafka Streams' default: the record's own timestamp. A negative one goes to the source's deserialization policy, which fails, skips or sets aside. */
 export const failOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord, metadata: RecordMetadata) => {
   if (record.timestamp < 0) {
     throw new StreamsError(
@@ -13,9 +13,6 @@ export const failOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord, me
   }
   return record.timestamp
 }
-
-/** The record's own timestamp; records with a negative one are dropped and counted. */
-export const logAndSkipOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord) => record.timestamp
 
 /** The record's own timestamp; for a negative one the highest seen in its partition. */
 export const usePartitionTimeOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord, metadata: RecordMetadata, partitionTime: number) => {
