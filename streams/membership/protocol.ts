@@ -1,0 +1,209 @@
+/**
+ * Bytes of the subscription and the assignment: Kafka's consumer protocol (so that the broker sees the subscribed
+ * topics and keeps their offsets, rule A9, and `kafka-consumer-groups` shows the partitions), with our own user data in it.
+ */
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { StreamsError } from '../errors.ts'
+import type { Claim, LocalCopy, MemberAssignment, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
+
+/** Raised when a member could misread what an older one writes; readers refuse versions above theirs. */
+export const USER_DATA_VERSION = 1
+
+export const PROTOCOL_NAME = 'millrace'
+
+interface SubscriptionJson {
+  readonly p: string
+  readonly t: number
+  readonly s: readonly [name: string, fingerprint: string, inputs: readonly [string, number][], changelogs: readonly string[], tasks: number, weight: number][]
+  /** [index into s, partition, generation]; a version its member no longer has is named in full. */
+  readonly o: readonly [subtopology: number | readonly [string, string], partition: number, generation: number][]
+  readonly c: readonly [name: string, partition: number, log2Lag: number][]
+}
+
+interface AssignmentJson {
+  readonly a: readonly [name: string, fingerprint: string, partitions: readonly number[]][]
+}
+
+class ByteWriter {
+  #parts: Buffer[] = []
+
+  int16(value: number): this {
+    const bytes = Buffer.allocUnsafe(2)
+    bytes.writeInt16BE(value)
+    this.#parts.push(bytes)
+    return this
+  }
+
+  int32(value: number): this {
+    const bytes = Buffer.allocUnsafe(4)
+    bytes.writeInt32BE(value)
+    this.#parts.push(bytes)
+    return this
+  }
+
+  string(value: string): this {
+    const bytes = Buffer.from(value)
+    this.int16(bytes.length)
+    this.#parts.push(bytes)
+    return this
+  }
+
+  bytes(value: Uint8Array): this {
+    this.int32(value.length)
+    this.#parts.push(Buffer.from(value))
+    return this
+  }
+
+  done(): Uint8Array {
+    return Buffer.concat(this.#parts)
+  }
+}
+
+class ByteReader {
+  #bytes: Buffer
+  #at = 0
+  #what: string
+
+  constructor(bytes: Uint8Array, what: string) {
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#what = what
+  }
+
+  #take(length: number): number {
+    if (length < 0 || this.#at + length > this.#bytes.length) {
+      throw new StreamsError('RESPONSE_INVALID', `${this.#what} is truncated at byte ${this.#at}; another client may be in this group.`)
+    }
+    const at = this.#at
+    this.#at += length
+    return at
+  }
+
+  int16(): number {
+    return this.#bytes.readInt16BE(this.#take(2))
+  }
+
+  int32(): number {
+    return this.#bytes.readInt32BE(this.#take(4))
+  }
+
+  string(): string {
+    const length = this.int16()
+    const at = this.#take(length)
+    return this.#bytes.toString('utf8', at, at + length)
+  }
+
+  bytes(): Uint8Array {
+    const length = this.int32()
+    if (length < 0) {
+      return Buffer.alloc(0)
+    }
+    const at = this.#take(length)
+    return this.#bytes.subarray(at, at + length)
+  }
+}
+
+function pack(json: SubscriptionJson | AssignmentJson): Uint8Array {
+  return Buffer.concat([Buffer.of(USER_DATA_VERSION), deflateRawSync(JSON.stringify(json))])
+}
+
+function unpack(bytes: Uint8Array, what: string): unknown {
+  const version = bytes[0]
+  if (version === undefined || version > USER_DATA_VERSION) {
+    throw new StreamsError(
+      'RESPONSE_INVALID',
+      `${what} has format version ${version ?? 'none'}, this build reads up to ${USER_DATA_VERSION}: another client uses this application id, or a newer build must be rolled back first.`,
+    )
+  }
+  try {
+    // 4 MiB: what a broker would ever store for one member; prevents that a hostile member's data fills the memory.
+    return JSON.parse(inflateRawSync(bytes.subarray(1), { maxOutputLength: 4 << 20 }).toString())
+  } catch (cause) {
+    throw new StreamsError('RESPONSE_INVALID', `${what} cannot be read.`, { cause })
+  }
+}
+
+/** Subscription v1 of the consumer protocol. `topics`: every source and repartition topic of the topology. */
+export function encodeSubscription(subscription: Subscription, topics: readonly string[]): Uint8Array {
+  const index = new Map(subscription.subtopologies.map((s, i) => [`${s.name}@${s.fingerprint}`, i]))
+  const json: SubscriptionJson = {
+    p: subscription.processId,
+    t: subscription.thread,
+    s: subscription.subtopologies.map((s) => [s.name, s.fingerprint, s.inputs.map((i) => [i.topic, i.partitions]), s.changelogs, s.tasks, s.weight]),
+    o: subscription.owned.map((c) => [index.get(`${c.subtopology}@${c.fingerprint}`) ?? [c.subtopology, c.fingerprint], c.partition, c.generation]),
+    c: subscription.copies.map((c) => [c.subtopology, c.partition, c.lag <= 0 ? -1 : Math.ceil(Math.log2(c.lag))]),
+  }
+  const writer = new ByteWriter().int16(1).int32(topics.length)
+  for (const topic of topics) {
+    writer.string(topic)
+  }
+  return writer.bytes(pack(json)).int32(0).done()
+}
+
+/** Reads what `encodeSubscription` wrote. Throws `RESPONSE_INVALID`. */
+export function decodeSubscription(bytes: Uint8Array): Subscription {
+  const reader = new ByteReader(bytes, "A member's subscription")
+  reader.int16()
+  for (let left = reader.int32(); left > 0; left--) {
+    reader.string()
+  }
+  const json = unpack(reader.bytes(), "A member's subscription") as SubscriptionJson
+  const subtopologies: SubtopologyDescription[] = json.s.map(([name, fingerprint, inputs, changelogs, tasks, weight]) => ({
+    name,
+    fingerprint,
+    inputs: inputs.map(([topic, partitions]) => ({ topic, partitions })),
+    changelogs,
+    tasks,
+    weight,
+  }))
+  const owned: Claim[] = json.o.map(([which, partition, generation]) => {
+    const [subtopology, fingerprint] = typeof which === 'number' ? [subtopologies[which]!.name, subtopologies[which]!.fingerprint] : which
+    return { subtopology, fingerprint, partition, generation }
+  })
+  const copies: LocalCopy[] = json.c.map(([subtopology, partition, log2]) => ({ subtopology, partition, lag: log2 < 0 ? 0 : 2 ** log2 }))
+  return { processId: json.p, thread: json.t, subtopologies, owned, copies }
+}
+
+/** Assignment v1 of the consumer protocol; the partitions are for other tools' eyes, the user data decides. */
+export function encodeAssignment(assignment: MemberAssignment, descriptions: ReadonlyMap<string, SubtopologyDescription>): Uint8Array {
+  const partitions = new Map<string, number[]>()
+  const tasks = new Map<string, [string, string, number[]]>()
+  for (const task of assignment.tasks) {
+    const version = `${task.subtopology}@${task.fingerprint}`
+    const entry = tasks.get(version) ?? [task.subtopology, task.fingerprint, []]
+    entry[2].push(task.partition)
+    tasks.set(version, entry)
+    for (const input of descriptions.get(version)?.inputs ?? []) {
+      if (task.partition < input.partitions) {
+        const list = partitions.get(input.topic) ?? []
+        list.push(task.partition)
+        partitions.set(input.topic, list)
+      }
+    }
+  }
+  const writer = new ByteWriter().int16(1).int32(partitions.size)
+  for (const [topic, list] of partitions) {
+    writer.string(topic).int32(list.length)
+    for (const partition of list) {
+      writer.int32(partition)
+    }
+  }
+  return writer.bytes(pack({ a: [...tasks.values()] })).done()
+}
+
+/** Reads what `encodeAssignment` wrote; no bytes at all are an empty assignment. Throws `RESPONSE_INVALID`. */
+export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
+  if (bytes.length === 0) {
+    return { tasks: [] }
+  }
+  const reader = new ByteReader(bytes, 'The assignment')
+  reader.int16()
+  for (let topics = reader.int32(); topics > 0; topics--) {
+    reader.string()
+    for (let left = reader.int32(); left > 0; left--) {
+      reader.int32()
+    }
+  }
+  const json = unpack(reader.bytes(), 'The assignment') as AssignmentJson
+  const tasks: TaskVersion[] = json.a.flatMap(([subtopology, fingerprint, partitions]) => partitions.map((partition) => ({ subtopology, fingerprint, partition })))
+  return { tasks }
+}

@@ -1,0 +1,68 @@
+/**
+ * What members of a group tell each other: plain data, versioned by `protocol.ts`. A subtopology is identified by its
+ * name and fingerprint, never by a position, so that unequal versions of a topology can live in one group (rule A10).
+ */
+
+/** One version of a subtopology, with all the assignor has to know of it. */
+export interface SubtopologyDescription {
+  readonly name: string
+  readonly fingerprint: string
+  /** Source and repartition topics it reads, with their partition counts as the member saw them. */
+  readonly inputs: readonly { readonly topic: string; readonly partitions: number }[]
+  /** Topics it writes its state to. Partition p belongs to task p. */
+  readonly changelogs: readonly string[]
+  /** Tasks it has: partitions 0 … tasks − 1. */
+  readonly tasks: number
+  /** Cost of one task relative to others, for the balance. At least 1. */
+  readonly weight: number
+}
+
+/** A task of one version of a subtopology. */
+export interface TaskVersion {
+  readonly subtopology: string
+  readonly fingerprint: string
+  readonly partition: number
+}
+
+/** `<name>@<fingerprint>/<partition>`: a task of one version as a map key. */
+export type TaskVersionKey = string
+
+export function taskVersionKey(task: TaskVersion): TaskVersionKey {
+  return `${task.subtopology}@${task.fingerprint}/${task.partition}`
+}
+
+/** A task its member says it holds; `generation`: the generation in which that was last confirmed (rule A12). */
+export interface Claim extends TaskVersion {
+  readonly generation: number
+}
+
+/** A local copy of a task's state; `lag` in records, rounded up to a power of two. */
+export interface LocalCopy {
+  readonly subtopology: string
+  readonly partition: number
+  readonly lag: number
+}
+
+/** The user data of one member's subscription. */
+export interface Subscription {
+  readonly processId: string
+  readonly thread: number
+  readonly subtopologies: readonly SubtopologyDescription[]
+  readonly owned: readonly Claim[]
+  readonly copies: readonly LocalCopy[]
+}
+
+export interface Member extends Subscription {
+  readonly memberId: string
+}
+
+export interface MemberAssignment {
+  readonly tasks: readonly TaskVersion[]
+}
+
+/** Outcome of one round. */
+export interface GroupAssignment {
+  readonly members: ReadonlyMap<string, MemberAssignment>
+  /** Tasks that wait for their holder to release them or for a member that can run them. */
+  readonly waiting: readonly TaskVersion[]
+}

@@ -1,0 +1,144 @@
+/**
+ * How a task becomes active (rule A1), in exactly this order: it is ours in the current generation; its committed offsets
+ * are read with require_stable; then the high watermarks of its changelogs; the changelogs are read up to those marks,
+ * read_committed, markers included; then it processes. The same order for a restart and for a rewind.
+ */
+import { StreamsError } from '../errors.ts'
+import type { ErrorPolicy } from '../error-policy.ts'
+import type { CommittedOffset, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+import type { OffsetReader } from './committed-offsets.ts'
+import { judgeCopy } from './local-copy.ts'
+import type { Restorer } from './restorer.ts'
+import { restoreChunk } from './store-restore.ts'
+import type { StoreChangelog, TaskEntry } from './task-entry.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+
+const DAY_MS = 86_400_000
+
+export interface ActivationOptions {
+  readonly cluster: KafkaCluster
+  readonly topics: TopicCatalog
+  readonly offsets: OffsetReader
+  readonly restorer: Restorer
+  readonly errors: ErrorPolicy
+  readonly now: () => number
+  onRestored?(entry: TaskEntry, records: number): void
+}
+
+interface Marks {
+  readonly logStarts: ReadonlyMap<string, number>
+  readonly highWatermarks: ReadonlyMap<string, number>
+}
+
+/** Steps 2 to 4; the entry's state is open. Resolves with the offsets to begin from. */
+export async function restoreTask(entry: TaskEntry, options: ActivationOptions, signal: AbortSignal): Promise<readonly CommittedOffset[]> {
+  const partitions = entry.changelogs.map(({ topic }) => ({ topic, partition: entry.partition }))
+  const committed = await options.offsets.starting(entry.inputs, () => hasState(entry, partitions, options), signal)
+  signal.throwIfAborted()
+  if (partitions.length > 0) {
+    // Never before the committed offsets: a mark taken earlier may miss the transaction that moved them.
+    const marks = await readMarks(partitions, options)
+    signal.throwIfAborted()
+    const topics = await options.cluster.metadata([...new Set(partitions.map((p) => p.topic))], { fresh: true })
+    await Promise.all(
+      entry.changelogs.map((changelog) => {
+        const topic = topics.get(changelog.topic)
+        if (topic === undefined || entry.partition >= topic.partitions.length) {
+          throw new StreamsError('CHANGELOG_MISMATCH', `The changelog ${changelog.key} of task ${entry.id} does not exist any more: restore the topic, or reset the application with its local state.`)
+        }
+        return restoreStore(entry, changelog, topic.topicId, marks, committed, options, signal)
+      }),
+    )
+  }
+  signal.throwIfAborted()
+  return committed
+}
+
+async function readMarks(partitions: readonly TopicPartition[], { cluster }: ActivationOptions): Promise<Marks> {
+  const [logStarts, highWatermarks] = await Promise.all([
+    cluster.listOffsets(partitions, 'earliest', 'read_uncommitted'),
+    cluster.listOffsets(partitions, 'latest', 'read_uncommitted'),
+  ])
+  return { logStarts, highWatermarks }
+}
+
+async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[], options: ActivationOptions): Promise<boolean> {
+  const own = entry.changelogs.filter((changelog) => changelog.source === undefined)
+  if (own.some((changelog) => (entry.state?.position(changelog.key)?.offset ?? 0) > 0)) {
+    return true
+  }
+  if (own.length === 0) {
+    return false
+  }
+  const { logStarts, highWatermarks } = await readMarks(partitions, options)
+  return own.some(({ key }) => (highWatermarks.get(key) ?? 0) > (logStarts.get(key) ?? 0))
+}
+
+async function restoreStore(
+  entry: TaskEntry,
+  changelog: StoreChangelog,
+  topicId: string,
+  marks: Marks,
+  committed: readonly CommittedOffset[],
+  options: ActivationOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  const state = entry.state!
+  const tp = { topic: changelog.topic, partition: entry.partition }
+  const logStart = marks.logStarts.get(changelog.key) ?? 0
+  const highWatermark = marks.highWatermarks.get(changelog.key) ?? 0
+  const position = state.position(changelog.key)
+  const verdict = judgeCopy(position, {
+    topicId,
+    logStart,
+    highWatermark,
+    epochEnd: await epochEnd(tp, position?.leaderEpoch ?? -1, options),
+    tombstonesMs: Number((await options.topics.config(changelog.topic))['delete.retention.ms'] ?? DAY_MS),
+    now: options.now(),
+  })
+  if (verdict === 'recreated' || verdict === 'emptied') {
+    throw new StreamsError(
+      'CHANGELOG_MISMATCH',
+      `The changelog ${changelog.key} was ${verdict === 'recreated' ? 'deleted and made anew' : 'emptied'}, but task ${entry.id} has a local copy of store ${changelog.store} (offset ${position?.offset}), which may be the last one. Bring the topic back, or delete the task's folder to start with what the topic has.`,
+    )
+  }
+  const rebuild = verdict === 'rebuild'
+  if (rebuild) {
+    await state.beginRebuild(changelog.store)
+  }
+  const from = rebuild || verdict === 'fresh' ? logStart : position!.offset
+  const to = changelog.source === undefined ? highWatermark : Math.min(highWatermark, committed.find((c) => c.topic === tp.topic && c.partition === tp.partition)?.offset ?? 0)
+  const deserialization = changelog.source?.node.onError?.deserialization ?? options.errors.deserialization ?? 'fail'
+  const fenced = new Set<string>()
+  await options.restorer.read({
+    ...tp,
+    from,
+    to,
+    signal,
+    apply: async (records) => {
+      const count = await restoreChunk(state, changelog, records, to, topicId, deserialization, options.now())
+      entry.restoredRecords += count
+      options.onRestored?.(entry, count)
+    },
+    onStall: () => {
+      options.offsets.fenceCommitters(entry.inputs, fenced).catch(() => undefined)
+    },
+  })
+  if (rebuild) {
+    await state.finishRebuild(changelog.store)
+  }
+  if (state.position(changelog.key) === undefined) {
+    // Nothing to read: the commit's merge needs to know which topic its offsets are of.
+    await state.restore(changelog.store, [], changelog.key, { offset: Math.max(from, 0), topicId, leaderEpoch: -1, appliedAt: options.now() })
+  }
+}
+
+async function epochEnd(tp: TopicPartition, leaderEpoch: number, { cluster }: ActivationOptions): Promise<number | undefined> {
+  if (leaderEpoch < 0) {
+    return undefined
+  }
+  const answer = await cluster.endOffsetForEpoch([{ ...tp, leaderEpoch }])
+  const end = answer.get(`${tp.topic}-${tp.partition}`)
+  // An answer for an older epoch: the leader never saw ours, its log diverged there.
+  return end === undefined || end.endOffset < 0 ? undefined : end.endOffset
+}

@@ -1,0 +1,154 @@
+/** The committed offsets a task starts from: stable ones (rule C3), and a missing one told from a lost one (rule A9). */
+import { StreamsError } from '../errors.ts'
+import type { OffsetReset } from '../graph/topology.ts'
+import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+import { KafkaError } from '../kafka/kafka-error.ts'
+import { BrokerCode } from '../membership/broker-code.ts'
+import { decodeOffsetMetadata } from './offset-metadata.ts'
+import { COMMITTER } from './task.ts'
+
+/** Older unstable offsets belong to somebody who is not merely in the middle of a commit (rule C3). */
+const UNSTABLE_MS = 200
+const RETRY_MS = 20
+
+export class OffsetReader {
+  readonly #cluster: KafkaCluster
+  readonly #group: GroupClient
+  readonly #groupId: string
+  /** Transactional ids of this process' living producers: never fenced. */
+  readonly #isOurs: (transactionalId: string) => boolean
+  readonly #onFence: (transactionalId: string) => void
+
+  constructor(options: {
+    readonly cluster: KafkaCluster
+    readonly group: GroupClient
+    readonly groupId: string
+    readonly isOurs: (transactionalId: string) => boolean
+    readonly onFence?: (transactionalId: string) => void
+  }) {
+    this.#cluster = options.cluster
+    this.#group = options.group
+    this.#groupId = options.groupId
+    this.#isOurs = options.isOurs
+    this.#onFence = options.onFence ?? (() => undefined)
+  }
+
+  /** OffsetFetch with require_stable. After 200 ms of "unstable" the last committer of the partitions is fenced. */
+  async stable(partitions: readonly TopicPartition[], signal: AbortSignal): Promise<readonly CommittedOffset[]> {
+    const started = performance.now()
+    const fenced = new Set<string>()
+    for (;;) {
+      signal.throwIfAborted()
+      try {
+        return await this.#group.fetchOffsets(this.#groupId, partitions, { requireStable: true })
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.brokerCode !== BrokerCode.UNSTABLE_OFFSET_COMMIT) {
+          throw error
+        }
+      }
+      if (performance.now() - started > UNSTABLE_MS) {
+        await this.fenceCommitters(partitions, fenced)
+      }
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+    }
+  }
+
+  /**
+   * Ends what the last committers of these partitions left open. A wrong guess costs that member one generation, never
+   * data: an id is never used twice (rule B7). `done` remembers who was fenced.
+   */
+  async fenceCommitters(partitions: readonly TopicPartition[], done: Set<string>): Promise<void> {
+    const committed = await this.#group.fetchOffsets(this.#groupId, partitions, { requireStable: false })
+    for (const { metadata } of committed) {
+      const transactionalId = decodeOffsetMetadata(metadata).extras.get(COMMITTER)
+      if (transactionalId !== undefined && transactionalId !== '' && !done.has(transactionalId) && !this.#isOurs(transactionalId)) {
+        done.add(transactionalId)
+        this.#onFence(transactionalId)
+        await this.#cluster.fence(transactionalId)
+      }
+    }
+  }
+
+  /**
+   * Every input with an offset to start from. `hasState`: the task has rows here or in a changelog, so it cannot be new
+   * when *no* input has an offset: the group's offsets have expired or were deleted, which is asked for again a few times
+   * (a coordinator that is stepping down may answer so) and then fails with `OFFSETS_MISSING`. A single input without one
+   * was added to the topology: offsets of a task are committed together.
+   */
+  async starting(
+    inputs: readonly (TopicPartition & { readonly reset: OffsetReset })[],
+    hasState: () => Promise<boolean>,
+    signal: AbortSignal,
+  ): Promise<readonly CommittedOffset[]> {
+    let committed = await this.stable(inputs, signal)
+    for (let tries = 0; committed.length > 0 && committed.every((c) => c.offset < 0); tries++) {
+      if (!(await hasState())) {
+        break
+      }
+      if (tries === 5) {
+        throw new StreamsError(
+          'OFFSETS_MISSING',
+          `${inputs.map((i) => `${i.topic}-${i.partition}`).join(', ')}: the group ${this.#groupId} has no committed offsets although the task has state: they expired (offsets.retention.minutes) or were deleted. Commit offsets for the group, or reset the application with its state.`,
+        )
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100 * (tries + 1)))
+      committed = await this.stable(inputs, signal)
+    }
+    const byKey = new Map(committed.map((c) => [`${c.topic}-${c.partition}`, c]))
+    const missing = inputs.filter((input) => (byKey.get(`${input.topic}-${input.partition}`)?.offset ?? -1) < 0)
+    const resolved = await this.#reset(missing)
+    const result = inputs.map((input) => {
+      const key = `${input.topic}-${input.partition}`
+      const known = byKey.get(key)
+      return known !== undefined && known.offset >= 0
+        ? known
+        : { topic: input.topic, partition: input.partition, offset: resolved.get(key)!, metadata: '', leaderEpoch: -1 }
+    })
+    await this.#checkRange(result.filter((c) => !resolved.has(`${c.topic}-${c.partition}`)))
+    return result
+  }
+
+  /** Rule A9: an offset that lies outside the log fails the task with the range that was lost. */
+  async #checkRange(committed: readonly CommittedOffset[]): Promise<void> {
+    if (committed.length === 0) {
+      return
+    }
+    const [starts, ends] = await Promise.all([
+      this.#cluster.listOffsets(committed, 'earliest', 'read_uncommitted'),
+      this.#cluster.listOffsets(committed, 'latest', 'read_uncommitted'),
+    ])
+    for (const { topic, partition, offset } of committed) {
+      const start = starts.get(`${topic}-${partition}`) ?? 0
+      const end = ends.get(`${topic}-${partition}`) ?? Number.MAX_SAFE_INTEGER
+      if (offset < start || offset > end) {
+        throw new StreamsError(
+          'OFFSET_OUT_OF_RANGE',
+          offset < start
+            ? `${topic}-${partition}: records ${offset} to ${start - 1} were deleted before they were read (retention). Commit offset ${start} for the group ${this.#groupId} to go on without them.`
+            : `${topic}-${partition}: offset ${offset} was committed, but the log ends at ${end}: the topic was truncated or made anew. Commit an offset for the group ${this.#groupId}, or reset the application.`,
+        )
+      }
+    }
+  }
+
+  async #reset(inputs: readonly (TopicPartition & { readonly reset: OffsetReset })[]): Promise<ReadonlyMap<string, number>> {
+    const none = inputs.filter((input) => input.reset === 'none')
+    if (none.length > 0) {
+      throw new StreamsError(
+        'OFFSETS_MISSING',
+        `${none.map((i) => `${i.topic}-${i.partition}`).join(', ')}: the group ${this.#groupId} has no committed offset and the source's offsetReset is 'none'. Commit one, or set 'earliest' or 'latest'.`,
+      )
+    }
+    const offsets = new Map<string, number>()
+    for (const at of ['earliest', 'latest'] as const) {
+      const of = inputs.filter((input) => input.reset === at)
+      if (of.length > 0) {
+        // `latest` is the last stable offset: what is undecided now is still to come for this reader.
+        for (const [key, offset] of await this.#cluster.listOffsets(of, at, 'read_committed')) {
+          offsets.set(key, offset)
+        }
+      }
+    }
+    return offsets
+  }
+}

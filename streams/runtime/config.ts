@@ -1,0 +1,195 @@
+/** Configuration of an application: what the user writes (`KafkaStreamsOptions`) and what the runtime reads (`RuntimeConfig`). */
+import { StreamsError } from '../errors.ts'
+import type { ErrorAction, ErrorPolicy } from '../error-policy.ts'
+import type { KafkaClientOptions } from '../kafka/contract.ts'
+
+export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
+
+/** What a user may set beside topology and listeners; defaults in `resolveConfig`. */
+export interface StreamsConfig {
+  /** Group id, prefix of internal topics and transactional ids, folder of the state. Letters, digits, '.', '_', '-'. */
+  readonly applicationId: string
+  readonly bootstrapServers: string | readonly string[]
+  /** Folder for local state; one process at a time (rule C13). Default `./state`. */
+  readonly stateDir?: string
+  /** Stream threads: a number of workers (default 1), or 'in-process' for one on the caller's own thread. */
+  readonly threads?: number | 'in-process'
+  /** Default exactly_once_v2. at_least_once has no fence: an evicted member may still write. */
+  readonly processingGuarantee?: ProcessingGuarantee
+  /** Storage engine of stores that name none. Default rocksdb. */
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+  /** Smallest gap between two commits, ms. Default 0: the pipeline's own rule decides (C16). */
+  readonly commitIntervalMs?: number
+  /** Uncommitted state and outputs of a thread above which it commits, and stops while a commit runs. Default 32 MiB. */
+  readonly uncommittedMaxBytes?: number
+  /** Read cache per task. Default 16 MiB. */
+  readonly readCacheBytes?: number
+  /** Memory a task's database may take. Default 64 MiB. */
+  readonly storeMemoryBytes?: number
+  /** The broker evicts a silent member after this, ms. Default 10 000; brokers take 6 000 and more. */
+  readonly sessionTimeoutMs?: number
+  /** A hand-over takes one such interval of its slowest party, ms. Default 500. */
+  readonly heartbeatIntervalMs?: number
+  /** The broker aborts a transaction open for longer, ms: prevents that a frozen process stalls readers. Default 10 000. */
+  readonly transactionTimeoutMs?: number
+  /** Of internal topics; -1: the broker's default. */
+  readonly replicationFactor?: number
+  /** 'verify' creates nothing and names what is missing. Default 'create'. */
+  readonly internalTopics?: 'create' | 'verify'
+  readonly errors?: ErrorPolicy
+  /** Needed when a policy says dead-letter. */
+  readonly deadLetterTopic?: string
+  readonly orphans?: 'fail' | 'dead-letter'
+  readonly bufferedRecordsPerPartition?: number
+  readonly maxTaskIdleMs?: number
+  /** A thread that dies: fail the application (default) or put another in its place. */
+  readonly uncaughtError?: 'fail' | 'replace-thread'
+  readonly tls?: KafkaClientOptions['tls']
+  readonly sasl?: KafkaClientOptions['sasl']
+}
+
+/** Every value set and checked; plain data, crosses the thread boundary. */
+export interface RuntimeConfig {
+  readonly applicationId: string
+  readonly client: KafkaClientOptions
+  readonly stateDir: string
+  readonly threads: number
+  readonly inProcess: boolean
+  readonly processingGuarantee: ProcessingGuarantee
+  readonly engine: 'rocksdb' | 'leveldb' | 'memory'
+  readonly commitIntervalMs: number
+  readonly uncommittedMaxBytes: number
+  readonly readCacheBytes: number
+  readonly storeMemoryBytes: number
+  readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly transactionTimeoutMs: number
+  readonly replicationFactor: number
+  readonly internalTopics: 'create' | 'verify'
+  readonly errors: ErrorPolicy
+  readonly deadLetterTopic: string | undefined
+  readonly orphans: 'fail' | 'dead-letter'
+  readonly bufferedRecordsPerPartition: number | undefined
+  readonly maxTaskIdleMs: number | undefined
+  readonly uncaughtError: 'fail' | 'replace-thread'
+}
+
+const KEYS = [
+  'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
+  'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
+  'orphans', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'tls', 'sasl',
+] as const
+
+/** Options of `KafkaStreams` that are no configuration. */
+const OTHER_KEYS = ['topology', 'settings', 'onWarning']
+
+const MIB = 1024 * 1024
+
+function invalid(field: string, problem: string): StreamsError {
+  return new StreamsError('CONFIG_INVALID', `${field} ${problem}`)
+}
+
+/** A number within limits; `fix` says what to do otherwise. */
+function number(config: StreamsConfig, field: keyof StreamsConfig, fallback: number, minimum: number, maximum = Number.MAX_SAFE_INTEGER): number {
+  const value = config[field] ?? fallback
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < minimum || value > maximum) {
+    const limit = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`
+    throw invalid(field, `is ${typeof value === 'number' ? value : `a ${typeof value}`}: give a whole number ${limit} (default ${fallback}).`)
+  }
+  return value
+}
+
+function oneOf<T extends string>(config: StreamsConfig, field: keyof StreamsConfig, values: readonly T[]): T {
+  const value = config[field] ?? values[0]
+  if (!values.includes(value as T)) {
+    throw invalid(field, `is ${JSON.stringify(value)}: give ${values.map((v) => `'${v}'`).join(' or ')} (default '${values[0]}').`)
+  }
+  return value as T
+}
+
+function servers(value: string | readonly string[]): readonly string[] {
+  const list = (typeof value === 'string' ? value.split(',') : Array.isArray(value) ? [...(value as readonly string[])] : []).map((s) => String(s).trim()).filter((s) => s !== '')
+  if (list.length === 0) {
+    throw invalid('bootstrapServers', "names no broker: give at least one 'host:port'.")
+  }
+  for (const server of list) {
+    const port = Number(/^(?:\[[0-9a-fA-F:]+\]|[^:\s]+):(\d{1,5})$/.exec(server)?.[1])
+    if (!(port >= 1 && port <= 65_535)) {
+      throw invalid('bootstrapServers', `has the entry ${JSON.stringify(server)}: give 'host:port' with a port from 1 to 65535.`)
+    }
+  }
+  return list
+}
+
+const ACTIONS: readonly ErrorAction[] = ['fail', 'skip', 'dead-letter']
+
+function errorPolicy(policy: ErrorPolicy, deadLetterTopic: string | undefined): ErrorPolicy {
+  for (const kind of ['deserialization', 'processing', 'production'] as const) {
+    const action = policy[kind]
+    if (action !== undefined && !ACTIONS.includes(action)) {
+      throw invalid(`errors.${kind}`, `is ${JSON.stringify(action)}: give ${ACTIONS.map((a) => `'${a}'`).join(', ')}.`)
+    }
+    if (action === 'dead-letter' && deadLetterTopic === undefined) {
+      throw invalid('deadLetterTopic', `is missing, but errors.${kind} is 'dead-letter': name the topic that takes them.`)
+    }
+  }
+  return policy
+}
+
+/** Checks every field and sets the defaults. Throws `CONFIG_INVALID` naming field, limit and fix; unknown fields are errors. */
+export function resolveConfig(config: StreamsConfig): RuntimeConfig {
+  for (const key of Object.keys(config)) {
+    if (!(KEYS as readonly string[]).includes(key) && !OTHER_KEYS.includes(key)) {
+      throw invalid(key, `is no setting: known are ${KEYS.join(', ')}.`)
+    }
+  }
+  const { applicationId } = config
+  // 200 leaves room for the longest suffix of an internal topic within Kafka's 249.
+  if (typeof applicationId !== 'string' || !/^[A-Za-z0-9._-]{1,200}$/.test(applicationId) || /^\.{1,2}$/.test(applicationId)) {
+    throw invalid('applicationId', "must be 1 to 200 of the characters A–Z a–z 0–9 '.' '_' '-' (it begins the names of internal topics).")
+  }
+  const threads = config.threads ?? 1
+  if (threads !== 'in-process' && (!Number.isSafeInteger(threads) || threads < 1 || threads > 256)) {
+    throw invalid('threads', `is ${JSON.stringify(threads)}: give a whole number from 1 to 256, or 'in-process'.`)
+  }
+  const sessionTimeoutMs = number(config, 'sessionTimeoutMs', 10_000, 1_000, 1_800_000)
+  const heartbeatIntervalMs = number(config, 'heartbeatIntervalMs', 500, 50)
+  if (heartbeatIntervalMs * 3 > sessionTimeoutMs) {
+    throw invalid('heartbeatIntervalMs', `is ${heartbeatIntervalMs}: give at most a third of sessionTimeoutMs (${sessionTimeoutMs}), so that two lost heartbeats evict nobody.`)
+  }
+  if (config.stateDir !== undefined && (typeof config.stateDir !== 'string' || config.stateDir === '')) {
+    throw invalid('stateDir', 'must be the path of a folder.')
+  }
+  if (config.deadLetterTopic !== undefined && (typeof config.deadLetterTopic !== 'string' || !/^[A-Za-z0-9._-]{1,249}$/.test(config.deadLetterTopic))) {
+    throw invalid('deadLetterTopic', "must be 1 to 249 of the characters A–Z a–z 0–9 '.' '_' '-'.")
+  }
+  return {
+    applicationId,
+    client: {
+      bootstrapServers: servers(config.bootstrapServers),
+      clientId: applicationId,
+      ...(config.tls === undefined ? {} : { tls: config.tls }),
+      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+    },
+    stateDir: config.stateDir ?? './state',
+    threads: threads === 'in-process' ? 1 : threads,
+    inProcess: threads === 'in-process',
+    processingGuarantee: oneOf(config, 'processingGuarantee', ['exactly_once_v2', 'at_least_once']),
+    engine: oneOf(config, 'engine', ['rocksdb', 'leveldb', 'memory']),
+    commitIntervalMs: number(config, 'commitIntervalMs', 0, 0, 60_000),
+    uncommittedMaxBytes: number(config, 'uncommittedMaxBytes', 32 * MIB, 64 * 1024),
+    readCacheBytes: number(config, 'readCacheBytes', 16 * MIB, 0),
+    storeMemoryBytes: number(config, 'storeMemoryBytes', 64 * MIB, MIB),
+    sessionTimeoutMs,
+    heartbeatIntervalMs,
+    transactionTimeoutMs: number(config, 'transactionTimeoutMs', 10_000, 1_000, 900_000),
+    replicationFactor: number(config, 'replicationFactor', -1, -1, 32_767),
+    internalTopics: oneOf(config, 'internalTopics', ['create', 'verify']),
+    errors: errorPolicy(config.errors ?? {}, config.deadLetterTopic),
+    deadLetterTopic: config.deadLetterTopic,
+    orphans: oneOf(config, 'orphans', ['fail', 'dead-letter']),
+    bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
+    maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
+    uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread']),
+  }
+}

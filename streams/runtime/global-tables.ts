@@ -1,0 +1,168 @@
+/**
+ * Global tables of one stream thread: a copy of its own (two threads cannot open one database), loaded to the high
+ * watermark before any task runs (rule D4), then followed. Nobody writes to them but the topic.
+ */
+import type { ReadOnlyKeyValueStore as Rows, TaskState } from 'millrace-state-stores'
+import { createKeyValueStore, createTimestampedKeyValueStore, openTaskState, storageEngine } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
+import type { GlobalTable, Topology } from '../graph/topology.ts'
+import type { FetchedRecords, Fetcher, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+import type { ReadOnlyKeyValueStore } from '../processor.ts'
+import { NO_HEADERS } from '../record.ts'
+import type { RuntimeConfig } from './config.ts'
+import { judgeCopy } from './local-copy.ts'
+import { restoreChunk } from './store-restore.ts'
+import type { StoreChangelog } from './task-entry.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+
+interface Followed {
+  readonly changelog: StoreChangelog
+  readonly partition: number
+  readonly topicId: string
+  readonly target: number
+  readonly loaded: PromiseWithResolvers<void>
+  tail: Promise<void>
+}
+
+export interface GlobalTablesOptions {
+  readonly topology: Topology
+  readonly cluster: KafkaCluster
+  readonly topics: TopicCatalog
+  readonly config: RuntimeConfig
+  readonly location: string
+  readonly now: () => number
+  onFailed(error: Error): void
+}
+
+export class GlobalTables {
+  readonly #options: GlobalTablesOptions
+  readonly #followed = new Map<string, Followed>()
+  readonly stores = new Map<string, ReadOnlyKeyValueStore<unknown, unknown>>()
+  #state: TaskState | undefined
+  #fetcher: Fetcher | undefined
+
+  constructor(options: GlobalTablesOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when every table has reached the high watermark it had at the call. */
+  async load(): Promise<void> {
+    const { topology, cluster, topics, config, location } = this.#options
+    const tables = topology.globalTables
+    if (tables.length === 0) {
+      return
+    }
+    this.#state = await openTaskState({
+      engine: storageEngine(tables[0]!.store.engine ?? config.engine),
+      location,
+      stores: tables.map((table) => ({ name: table.storeName, kind: 'key-value', logged: false })),
+      readCacheBytes: config.readCacheBytes,
+      memoryBytes: config.storeMemoryBytes,
+    })
+    for (const table of tables) {
+      this.stores.set(table.storeName, reader(this.#state, table))
+    }
+    const missing = await topics.load(tables.flatMap((table) => table.source.topics))
+    if (missing.length > 0) {
+      throw new StreamsError('SOURCE_TOPIC_MISSING', `The topic of a global table does not exist: ${missing.join(', ')}. Create it before the application starts.`)
+    }
+    this.#fetcher = cluster.fetcher({
+      isolation: 'read_committed',
+      onRecords: (records) => this.#onRecords(records),
+      onError: (partition, error) => this.#fail(partition, error),
+    })
+    await Promise.all(tables.flatMap((table) => table.source.topics.map((topic) => this.#follow(table, topic))))
+  }
+
+  async close(): Promise<void> {
+    await this.#fetcher?.close()
+    await Promise.all([...this.#followed.values()].map((followed) => followed.tail))
+    await this.#state?.close()
+  }
+
+  async #follow(table: GlobalTable, topic: string): Promise<void> {
+    const { cluster, topics, now } = this.#options
+    const known = topics.require(topic)
+    const partitions: TopicPartition[] = Array.from({ length: known.partitions }, (_, partition) => ({ topic, partition }))
+    const [starts, ends, config] = await Promise.all([
+      cluster.listOffsets(partitions, 'earliest', 'read_uncommitted'),
+      cluster.listOffsets(partitions, 'latest', 'read_uncommitted'),
+      topics.config(topic),
+    ])
+    const state = this.#state!
+    const source = { node: table.source, definition: table.store }
+    const changelog = (partition: number): StoreChangelog => ({ store: table.storeName, topic, key: `${topic}-${partition}`, timestamped: table.store.timestamped, source })
+    const verdicts = partitions.map(({ partition }) => {
+      const key = `${topic}-${partition}`
+      const facts = { topicId: known.topicId, logStart: starts.get(key) ?? 0, highWatermark: ends.get(key) ?? 0, epochEnd: undefined, tombstonesMs: Number(config['delete.retention.ms'] ?? 86_400_000), now: now() }
+      return judgeCopy(state.position(key), facts)
+    })
+    // The topic is the only truth here: a copy that cannot be used is made anew, whole.
+    const rebuild = verdicts.some((verdict) => verdict !== 'use' && verdict !== 'fresh')
+    if (rebuild) {
+      await state.beginRebuild(table.storeName)
+    }
+    await Promise.all(
+      partitions.map(({ partition }) => {
+        const key = `${topic}-${partition}`
+        const from = rebuild ? (starts.get(key) ?? 0) : (state.position(key)?.offset ?? starts.get(key) ?? 0)
+        const target = ends.get(key) ?? 0
+        const loaded = Promise.withResolvers<void>()
+        this.#followed.set(key, { changelog: changelog(partition), partition, topicId: known.topicId, target, loaded, tail: Promise.resolve() })
+        if (from >= target) {
+          loaded.resolve()
+        }
+        this.#fetcher!.seek({ topic, partition }, from)
+        return loaded.promise
+      }),
+    )
+    if (rebuild) {
+      await state.finishRebuild(table.storeName)
+    }
+  }
+
+  #onRecords(records: FetchedRecords): void {
+    const followed = this.#followed.get(`${records.topic}-${records.partition}`)
+    if (followed === undefined) {
+      return
+    }
+    const { config, now } = this.#options
+    const action = followed.changelog.source!.node.onError?.deserialization ?? config.errors.deserialization ?? 'fail'
+    followed.tail = followed.tail
+      .then(() => restoreChunk(this.#state!, followed.changelog, records, Number.MAX_SAFE_INTEGER, followed.topicId, action, now()))
+      .then(
+        () => {
+          if (records.nextOffset >= followed.target) {
+            followed.loaded.resolve()
+          }
+        },
+        (error) => this.#fail(records, error as Error),
+      )
+  }
+
+  #fail({ topic, partition }: TopicPartition, error: Error): void {
+    this.#followed.get(`${topic}-${partition}`)?.loaded.reject(error)
+    this.#options.onFailed(error)
+  }
+}
+
+function reader(state: TaskState, { storeName, store, source }: GlobalTable): ReadOnlyKeyValueStore<unknown, unknown> {
+  const topic = source.topics[0]!
+  const format = {
+    serializeKey: (key: unknown) => store.key.serialize(topic, key, NO_HEADERS),
+    serializeValue: (value: unknown) => store.value.serialize(topic, value, NO_HEADERS),
+    deserializeKey: (bytes: Uint8Array): unknown => store.key.deserialize(topic, bytes, NO_HEADERS),
+    deserializeValue: (bytes: Uint8Array): unknown => store.value.deserialize(topic, bytes, NO_HEADERS),
+  }
+  const view = state.store(storeName)
+  const rows: Rows<unknown, unknown> = store.timestamped ? createTimestampedKeyValueStore(view, format, () => 0) : createKeyValueStore(view, format, () => 0)
+  return {
+    name: storeName,
+    get: (key) => rows.get(key),
+    range: (from, to) => rows.range(from, to),
+    reverseRange: (from, to) => rows.reverseRange(from, to),
+    all: () => rows.all(),
+    prefixScan: (prefix) => rows.prefixScan(prefix),
+    approximateNumEntries: () => rows.approximateNumEntries(),
+  }
+}

@@ -1,0 +1,42 @@
+/** What supervisor and stream thread say to each other; plain data, the same in a worker and in-process. */
+import type { RuntimeConfig } from './config.ts'
+import type { ThreadSnapshot } from './thread-counters.ts'
+import type { ThreadState } from './thread-state.ts'
+
+export interface PlainError {
+  readonly name: string
+  readonly code: string | undefined
+  readonly message: string
+  readonly stack: string | undefined
+  readonly causes: readonly string[]
+}
+
+export interface ThreadInit {
+  readonly topologyUrl: string
+  /** Handed to the topology function; must survive a structured clone. */
+  readonly settings: unknown
+  readonly config: RuntimeConfig
+  readonly processId: string
+  readonly thread: number
+  readonly stateDir: string
+  /** The operator and offset the thread is in, see `progress.ts`. */
+  readonly progress: SharedArrayBuffer
+}
+
+export type ToThread = { readonly type: 'close' } | { readonly type: 'snapshot'; readonly id: number }
+
+export type FromThread =
+  | { readonly type: 'state'; readonly state: ThreadState }
+  | { readonly type: 'warning'; readonly message: string }
+  | { readonly type: 'failed'; readonly error: PlainError }
+  | { readonly type: 'closed' }
+  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: ThreadSnapshot }
+
+export function plainError(error: Error): PlainError {
+  const causes: string[] = []
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`${cause.name}: ${cause.message}`)
+  }
+  const { code } = error as { code?: unknown }
+  return { name: error.name, code: typeof code === 'string' ? code : undefined, message: error.message, stack: error.stack, causes }
+}

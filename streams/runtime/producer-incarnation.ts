@@ -1,0 +1,84 @@
+/**
+ * The producer of a thread through its incarnations. Every one has a transactional id of its own, with a random part,
+ * written to the state directory before its first use (rule B7): aborting a dead one is always safe.
+ */
+import { randomBytes } from 'node:crypto'
+import type { StateFolder } from 'millrace-state-stores'
+import type { KafkaCluster, TransactionalProducer } from '../kafka/contract.ts'
+import type { RuntimeConfig } from './config.ts'
+
+export interface ProducerIncarnationOptions {
+  readonly cluster: KafkaCluster
+  readonly config: RuntimeConfig
+  readonly folder: StateFolder
+  readonly processId: string
+  readonly thread: number
+}
+
+export class ProducerIncarnation {
+  readonly #options: ProducerIncarnationOptions
+  #producer: TransactionalProducer | undefined
+  #transactionalId = ''
+  #memberId: string | undefined
+
+  constructor(options: ProducerIncarnationOptions) {
+    this.#options = options
+  }
+
+  get producer(): TransactionalProducer {
+    return this.#producer!
+  }
+
+  /** '' before the first `renew`. */
+  get transactionalId(): string {
+    return this.#transactionalId
+  }
+
+  /** A new producer under a new id. The old one, if any, is fenced first: its open transaction would hold readers up. */
+  async renew(): Promise<void> {
+    const { cluster, config, folder, processId, thread } = this.#options
+    const exactlyOnce = config.processingGuarantee === 'exactly_once_v2'
+    const old = this.#transactionalId
+    if (this.#producer !== undefined) {
+      await this.#producer.close()
+      if (exactlyOnce) {
+        await cluster.fence(old)
+      }
+    }
+    this.#transactionalId = `${config.applicationId}-${processId}-${thread}-${randomBytes(6).toString('hex')}`
+    await this.#record()
+    if (old !== '') {
+      await folder.forget(old)
+    }
+    this.#producer = cluster.producer(exactlyOnce ? { transactionalId: this.#transactionalId, transactionTimeoutMs: config.transactionTimeoutMs } : {})
+    await this.#producer.init()
+  }
+
+  async setMemberId(memberId: string): Promise<void> {
+    this.#memberId = memberId
+    await this.#record()
+  }
+
+  async #record(): Promise<void> {
+    await this.#options.folder.recordIncarnation({ transactionalId: this.#transactionalId, ...(this.#memberId === undefined ? {} : { memberId: this.#memberId }) })
+  }
+
+  /** After a clean end: nothing of this incarnation is left to fence or to leave for. */
+  async retire(): Promise<void> {
+    await this.#producer?.close()
+    if (this.#transactionalId !== '') {
+      await this.#options.folder.forget(this.#transactionalId)
+    }
+  }
+
+  /** After a failure: what may be open is ended first, or the record stays for the next start. */
+  async retireFenced(): Promise<void> {
+    await this.#producer?.close()
+    if (this.#producer !== undefined && this.#options.config.processingGuarantee === 'exactly_once_v2') {
+      await this.#options.cluster.fence(this.#transactionalId)
+    }
+    if (this.#transactionalId !== '') {
+      await this.#options.folder.forget(this.#transactionalId)
+    }
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Reads changelogs for the tasks of one thread: read_committed, on a connection of its own, each up to a mark that was
+ * taken before (rule A1). Restores get at most a third of the loop while tasks run (rule C10).
+ */
+import { StreamsError } from '../errors.ts'
+import type { FetchedRecords, Fetcher, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+
+export interface RestoreJob extends TopicPartition {
+  readonly from: number
+  /** Exclusive: the position at which the copy is complete. */
+  readonly to: number
+  /** Applies the records below `to`; chunks come one after the other. */
+  apply(records: FetchedRecords): Promise<void>
+  /** Called when nothing has come for `STALL_MS`: somebody's open transaction may hold the end back. */
+  onStall?(): void
+  readonly signal: AbortSignal
+}
+
+interface RunningJob {
+  readonly job: RestoreJob
+  readonly queue: FetchedRecords[]
+  readonly done: PromiseWithResolvers<void>
+  epoch: number
+  pumping: boolean
+  paused: boolean
+  stall: NodeJS.Timeout | undefined
+}
+
+/** Chunks of one changelog that may wait in memory. */
+const MAX_QUEUED = 2
+
+/** How long a dead producer's open transaction may hold a restore back before its producer is fenced (rule C3). */
+export const STALL_MS = 200
+
+export class Restorer {
+  readonly #fetcher: Fetcher
+  readonly #jobs = new Map<string, RunningJob>()
+  readonly #busy: () => boolean
+
+  /** `busy`: true while tasks of the thread have work to do. */
+  constructor(cluster: Pick<KafkaCluster, 'fetcher'>, busy: () => boolean) {
+    this.#busy = busy
+    this.#fetcher = cluster.fetcher({
+      isolation: 'read_committed',
+      maxWaitMs: 100,
+      onRecords: (records) => this.#onRecords(records),
+      onError: (partition, error) => this.#jobs.get(keyOf(partition))?.done.reject(error),
+    })
+  }
+
+  /** Resolves when the fetch position, markers included, has reached `to`; rejects when aborted or unreadable. */
+  async read(job: RestoreJob): Promise<void> {
+    job.signal.throwIfAborted()
+    if (job.from >= job.to) {
+      return
+    }
+    const key = keyOf(job)
+    if (this.#jobs.has(key)) {
+      throw new StreamsError('CHANGELOG_MISMATCH', `${job.topic}-${job.partition} is being restored twice at once.`)
+    }
+    const running: RunningJob = { job, queue: [], done: Promise.withResolvers(), epoch: -1, pumping: false, paused: false, stall: undefined }
+    this.#jobs.set(key, running)
+    const abort = () => running.done.reject(job.signal.reason)
+    job.signal.addEventListener('abort', abort, { once: true })
+    this.#watch(running)
+    running.epoch = this.#fetcher.seek({ topic: job.topic, partition: job.partition }, job.from)
+    try {
+      await running.done.promise
+    } finally {
+      clearTimeout(running.stall)
+      job.signal.removeEventListener('abort', abort)
+      this.#jobs.delete(key)
+      this.#fetcher.remove(job)
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { done } of this.#jobs.values()) {
+      done.reject(new StreamsError('NOT_RUNNING', 'The thread is closing.'))
+    }
+    await this.#fetcher.close()
+  }
+
+  #watch(running: RunningJob): void {
+    clearTimeout(running.stall)
+    running.stall = setTimeout(() => {
+      running.job.onStall?.()
+      this.#watch(running)
+    }, STALL_MS)
+  }
+
+  #onRecords(records: FetchedRecords): void {
+    const running = this.#jobs.get(keyOf(records))
+    if (running === undefined) {
+      return
+    }
+    running.queue.push(records)
+    if (running.queue.length >= MAX_QUEUED && !running.paused) {
+      running.paused = true
+      this.#fetcher.pause(running.job)
+    }
+    if (!running.pumping) {
+      running.pumping = true
+      this.#pump(running).then(
+        () => {
+          running.pumping = false
+        },
+        (error) => running.done.reject(error),
+      )
+    }
+  }
+
+  async #pump(running: RunningJob): Promise<void> {
+    const { job, queue } = running
+    for (let records = queue.shift(); records !== undefined; records = queue.shift()) {
+      if (job.signal.aborted) {
+        return
+      }
+      const started = performance.now()
+      await job.apply(records)
+      this.#watch(running)
+      if (records.nextOffset >= job.to) {
+        running.done.resolve()
+        return
+      }
+      if (running.paused && queue.length < MAX_QUEUED) {
+        running.paused = false
+        this.#fetcher.resume(job)
+      }
+      await this.#yield(performance.now() - started)
+    }
+  }
+
+  #yield(spentMs: number): Promise<void> {
+    return new Promise((resolve) => (this.#busy() ? setTimeout(resolve, Math.ceil(spentMs * 2)) : setImmediate(resolve)))
+  }
+}
+
+function keyOf({ topic, partition }: TopicPartition): string {
+  return `${topic}-${partition}`
+}

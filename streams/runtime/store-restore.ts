@@ -1,0 +1,60 @@
+/** Turns changelog records into rows of a store. */
+import type { ChangelogPosition, Row, TaskState } from 'millrace-state-stores'
+import { encodeTimestamped } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
+import type { ErrorAction } from '../error-policy.ts'
+import type { AnySerde } from '../graph/topology.ts'
+import type { FetchedRecords } from '../kafka/contract.ts'
+
+import type { StoreChangelog } from './task-entry.ts'
+
+/** Applies the records below `to` in one batch, last value per key, with the position that follows them. Returns their number. */
+export async function restoreChunk(
+  state: TaskState,
+  changelog: StoreChangelog,
+  records: FetchedRecords,
+  to: number,
+  topicId: string,
+  deserialization: ErrorAction,
+  now: number,
+): Promise<number> {
+  const rows = new Map<string, Row>()
+  const { cursor } = records
+  const before = state.position(changelog.key)
+  let leaderEpoch = before?.leaderEpoch ?? -1
+  let count = 0
+  while (cursor.next() && cursor.offset < to) {
+    leaderEpoch = cursor.leaderEpoch
+    count++
+    const key = cursor.key()
+    if (key === null || (changelog.source !== undefined && !readable(changelog.source.definition, changelog.topic, records, deserialization))) {
+      continue
+    }
+    const value = cursor.value()
+    const id = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
+    // Deleted first: the order of a map is that of first insertion, and the last write of a key is the one that counts.
+    rows.delete(id)
+    rows.set(id, { key: Buffer.from(key), value: value === null ? null : changelog.timestamped ? encodeTimestamped(value, cursor.timestamp) : Buffer.from(value) })
+  }
+  const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
+  await state.restore(changelog.store, [...rows.values()], changelog.key, position)
+  return count
+}
+
+/** Rule D5: what processing would have skipped must not appear in the restored table. */
+function readable(serdes: { readonly key: AnySerde; readonly value: AnySerde }, topic: string, { cursor, partition }: FetchedRecords, action: ErrorAction): boolean {
+  try {
+    const headers = cursor.headers()
+    serdes.key.deserialize(topic, cursor.key()!, headers)
+    const value = cursor.value()
+    if (value !== null) {
+      serdes.value.deserialize(topic, value, headers)
+    }
+    return true
+  } catch (cause) {
+    if (action === 'fail') {
+      throw new StreamsError('DESERIALIZATION_FAILED', `${topic}-${partition}, offset ${cursor.offset}: the record cannot be read while its table is restored.`, { cause })
+    }
+    return false
+  }
+}

@@ -1,0 +1,122 @@
+/** A task as its thread sees it: what it is, where it stands, what rebuilds it. */
+import type { TaskState } from 'millrace-state-stores'
+import type { OffsetReset, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
+import type { TopicPartition } from '../kafka/contract.ts'
+import type { TaskVersion } from '../membership/types.ts'
+import type { StreamTask, TaskId } from './contract.ts'
+import { changelogs } from './stores.ts'
+
+/**
+ *   created → restoring → running → suspended → closed
+ *                 ↑_________│ drop (rule B6)
+ */
+export type TaskStatus = 'created' | 'restoring' | 'running' | 'suspended' | 'closed'
+
+export type TaskEvent = 'restore' | 'restored' | 'drop' | 'suspend' | 'close'
+
+const TRANSITIONS: { readonly [S in TaskStatus]: { readonly [E in TaskEvent]?: TaskStatus } } = {
+  created: { restore: 'restoring', suspend: 'suspended', close: 'closed' },
+  restoring: { restored: 'running', restore: 'restoring', drop: 'restoring', suspend: 'suspended', close: 'closed' },
+  running: { drop: 'restoring', suspend: 'suspended', close: 'closed' },
+  suspended: { close: 'closed', suspend: 'suspended', drop: 'suspended' },
+  closed: { close: 'closed' },
+}
+
+/** The one transition function; undefined: the event comes too late, because the task is on its way out. */
+export function taskTransition(status: TaskStatus, event: TaskEvent): TaskStatus | undefined {
+  return TRANSITIONS[status][event]
+}
+
+/** What rebuilds one store. */
+export interface StoreChangelog {
+  readonly store: string
+  readonly topic: string
+  /** `<topic>-<partition>` */
+  readonly key: string
+  /** Values in the store carry the record's timestamp before them. */
+  readonly timestamped: boolean
+  /** A source topic read as a table: restored up to the committed offset, through the source's deserialization policy (rule D5). */
+  readonly source: { readonly node: SourceNode; readonly definition: StoreDefinition } | undefined
+}
+
+export class TaskEntry {
+  readonly version: TaskVersion
+  readonly id: TaskId
+  readonly subtopology: Subtopology
+  readonly partition: number
+  readonly inputs: readonly (TopicPartition & { readonly reset: OffsetReset; readonly repartition: boolean })[]
+  readonly changelogs: readonly StoreChangelog[]
+  status: TaskStatus = 'created'
+  state: TaskState | undefined
+  task: StreamTask | undefined
+  /** Ends the activation that is under way. */
+  abort = new AbortController()
+  /** Activation, close and drop of one task never overlap: each waits for the one before. */
+  tail: Promise<void> = Promise.resolve()
+  /** Inputs that are paused because their buffers are full. */
+  readonly paused = new Set<string>()
+  /** No offset was committed under the thread's transactional id yet: the next commit names this task (rule C3). */
+  unannounced = true
+  restoredRecords = 0
+  processed = 0
+  /** Next offset of each input after the last commit; for lag and purge. */
+  readonly committed = new Map<string, number>()
+  readonly highWatermarks = new Map<string, number>()
+
+  constructor(applicationId: string, version: TaskVersion, subtopology: Subtopology, partitionsOf: (topic: string) => number) {
+    this.version = version
+    this.id = `${version.subtopology}_${version.partition}`
+    this.subtopology = subtopology
+    this.partition = version.partition
+    this.inputs = subtopology.sources.flatMap((source) =>
+      source.topics
+        .filter((topic) => version.partition < partitionsOf(topic))
+        .map((topic) => ({
+          topic,
+          partition: version.partition,
+          // What an earlier subtopology has written there is never skipped.
+          reset: source.repartition ? ('earliest' as const) : source.offsetReset,
+          repartition: source.repartition,
+        })),
+    )
+    this.changelogs = changelogsOf(applicationId, subtopology, version.partition)
+  }
+
+  /** There is something of this task to commit. */
+  get commitNeeded(): boolean {
+    return this.task !== undefined && (this.status === 'running' || this.status === 'suspended') && this.#initialized && (this.task.commitNeeded || (this.unannounced && this.status === 'running'))
+  }
+
+  /** False between a drop and the next `initialize`. */
+  #initialized = false
+
+  setInitialized(initialized: boolean): void {
+    this.#initialized = initialized
+  }
+
+  move(event: TaskEvent): boolean {
+    const next = taskTransition(this.status, event)
+    if (next === undefined) {
+      return false
+    }
+    this.status = next
+    return true
+  }
+}
+
+function changelogsOf(applicationId: string, subtopology: Subtopology, partition: number): StoreChangelog[] {
+  const list: StoreChangelog[] = []
+  for (const [store, { topic, timestamped }] of changelogs(applicationId, subtopology)) {
+    list.push({ store, topic, key: `${topic}-${partition}`, timestamped, source: undefined })
+  }
+  for (const definition of subtopology.stores) {
+    if (definition.sourceIsChangelog && definition.changelog !== undefined) {
+      const topic = definition.changelog
+      const node = subtopology.sources.find((source) => source.topics.includes(topic))
+      if (node !== undefined) {
+        list.push({ store: definition.name, topic, key: `${topic}-${partition}`, timestamped: definition.timestamped, source: { node, definition } })
+      }
+    }
+  }
+  return list
+}

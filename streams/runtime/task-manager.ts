@@ -1,0 +1,212 @@
+/** The tasks of one thread: opened, activated, taken away, dropped and closed; each through `TaskEntry`'s states. */
+import type { TaskState } from 'millrace-state-stores'
+import { openTaskState, storageEngine } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
+import type { Topology } from '../graph/topology.ts'
+import type { Fetcher } from '../kafka/contract.ts'
+import type { TaskVersion } from '../membership/types.ts'
+import { taskVersionKey } from '../membership/types.ts'
+import type { ActivationOptions } from './activation.ts'
+import { restoreTask } from './activation.ts'
+import type { RuntimeConfig } from './config.ts'
+import type { RecordCollector, StreamTask, TaskOptions } from './contract.ts'
+import type { ReadOnlyKeyValueStore } from '../processor.ts'
+import { storeSpecs } from './stores.ts'
+import { TaskEntry } from './task-entry.ts'
+
+export interface TaskManagerOptions {
+  readonly topology: Topology
+  readonly config: RuntimeConfig
+  readonly collector: RecordCollector
+  readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
+  readonly createTask: (options: TaskOptions) => StreamTask
+  readonly activation: ActivationOptions
+  /** Folder of a task's database. */
+  readonly locate: (taskId: string) => Promise<string>
+  readonly partitionsOf: (topic: string) => number
+  readonly committer: () => string | undefined
+  readonly fetcher: Fetcher
+  /** A task has become active, or wants to be looked at. */
+  onWake(): void
+  onFailed(error: Error, entry: TaskEntry): void
+}
+
+export class TaskManager {
+  readonly #options: TaskManagerOptions
+  readonly #entries = new Map<string, TaskEntry>()
+  /** By `<topic>-<partition>` of their inputs; running ones only. */
+  readonly #byInput = new Map<string, TaskEntry>()
+
+  constructor(options: TaskManagerOptions) {
+    this.#options = options
+  }
+
+  get all(): IterableIterator<TaskEntry> {
+    return this.#entries.values()
+  }
+
+  get running(): TaskEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.status === 'running')
+  }
+
+  /** True when every task is running. */
+  get active(): boolean {
+    return [...this.#entries.values()].every((entry) => entry.status === 'running')
+  }
+
+  taskOf(topic: string, partition: number): TaskEntry | undefined {
+    return this.#byInput.get(`${topic}-${partition}`)
+  }
+
+  /** Begins to activate tasks this thread was given. Failures go to `onFailed`. */
+  add(versions: readonly TaskVersion[]): void {
+    for (const version of versions) {
+      const subtopology = this.#options.topology.subtopologies.find((s) => s.name === version.subtopology && s.fingerprint === version.fingerprint)
+      if (subtopology === undefined) {
+        throw new StreamsError('TOPOLOGY_INVALID', `The group assigned ${version.subtopology}_${version.partition} in a version this instance does not have.`)
+      }
+      const key = taskVersionKey(version)
+      if (!this.#entries.has(key)) {
+        const entry = new TaskEntry(this.#options.config.applicationId, version, subtopology, this.#options.partitionsOf)
+        this.#entries.set(key, entry)
+        this.activate(entry)
+      }
+    }
+  }
+
+  /** Restores and starts the task; again after a drop. */
+  activate(entry: TaskEntry): void {
+    if (!entry.move('restore') && entry.status !== 'restoring') {
+      return
+    }
+    const { signal } = entry.abort
+    entry.tail = entry.tail
+      .then(() => this.#activate(entry, signal))
+      .catch((error: Error) => {
+        if (!signal.aborted) {
+          this.#options.onFailed(error, entry)
+        }
+      })
+  }
+
+  async #activate(entry: TaskEntry, signal: AbortSignal): Promise<void> {
+    const { activation, fetcher } = this.#options
+    signal.throwIfAborted()
+    entry.state ??= await this.#open(entry)
+    const committed = await restoreTask(entry, activation, signal)
+    entry.task ??= this.#create(entry, entry.state)
+    entry.task.initialize(committed)
+    entry.setInitialized(true)
+    entry.unannounced = true
+    entry.move('restored')
+    entry.paused.clear()
+    for (const { topic, partition, offset } of committed) {
+      entry.committed.set(`${topic}-${partition}`, offset)
+      this.#byInput.set(`${topic}-${partition}`, entry)
+      fetcher.seek({ topic, partition }, offset)
+    }
+    this.#options.onWake()
+  }
+
+  async #open(entry: TaskEntry): Promise<TaskState> {
+    const { config } = this.#options
+    const own = entry.subtopology.stores.map((store) => store.engine).find((engine) => engine !== undefined)
+    return openTaskState({
+      engine: storageEngine(own ?? config.engine),
+      location: await this.#options.locate(entry.id),
+      stores: storeSpecs(entry.subtopology),
+      readCacheBytes: config.readCacheBytes,
+      memoryBytes: config.storeMemoryBytes,
+    })
+  }
+
+  #create(entry: TaskEntry, state: TaskState): StreamTask {
+    const { config, collector, globalStores, committer, createTask } = this.#options
+    const task = createTask({
+      applicationId: config.applicationId,
+      subtopology: entry.subtopology,
+      partition: entry.partition,
+      inputs: entry.inputs.map(({ topic, partition }) => ({ topic, partition })),
+      state,
+      collector,
+      clock: { now: Date.now },
+      globalStores,
+      committer,
+      config: {
+        errors: config.errors,
+        ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),
+        ...(config.bufferedRecordsPerPartition === undefined ? {} : { bufferedRecordsPerPartition: config.bufferedRecordsPerPartition }),
+        ...(config.maxTaskIdleMs === undefined ? {} : { maxTaskIdleMs: config.maxTaskIdleMs }),
+        orphans: config.orphans,
+      },
+    })
+    task.onWake = () => this.#options.onWake()
+    return task
+  }
+
+  /** Stops processing these tasks; their records may still be in open generations. */
+  suspend(versions: readonly TaskVersion[]): TaskEntry[] {
+    const entries = versions.map((version) => this.#entries.get(taskVersionKey(version))).filter((entry) => entry !== undefined)
+    for (const entry of entries) {
+      this.#halt(entry)
+      entry.move('suspend')
+    }
+    return entries
+  }
+
+  /** No more fetches, no activation. */
+  #halt(entry: TaskEntry): void {
+    entry.abort.abort(new StreamsError('NOT_RUNNING', `Task ${entry.id} is taken away.`))
+    entry.abort = new AbortController()
+    for (const { topic, partition } of entry.inputs) {
+      this.#options.fetcher.remove({ topic, partition })
+      if (this.#byInput.get(`${topic}-${partition}`) === entry) {
+        this.#byInput.delete(`${topic}-${partition}`)
+      }
+    }
+    entry.paused.clear()
+  }
+
+  /**
+   * Rule B6: every running or suspended task throws away what it has in memory. One transaction, one fate. Running ones
+   * are to be activated again by the caller; those still restoring have nothing to lose and go on.
+   */
+  drop(): TaskEntry[] {
+    const dropped: TaskEntry[] = []
+    for (const entry of this.#entries.values()) {
+      if (entry.status === 'running') {
+        this.#halt(entry)
+        entry.task!.drop()
+        entry.setInitialized(false)
+        entry.move('drop')
+        dropped.push(entry)
+      } else if (entry.status === 'suspended' && entry.task !== undefined) {
+        entry.task.drop()
+        entry.setInitialized(false)
+      }
+    }
+    return dropped
+  }
+
+  /** Closes tasks: their databases are free afterwards. */
+  async close(entries: Iterable<TaskEntry>): Promise<void> {
+    await Promise.all(
+      [...entries].map(async (entry) => {
+        this.#halt(entry)
+        entry.move('close')
+        entry.tail = entry.tail.then(async () => {
+          if (entry.task !== undefined) {
+            await entry.task.close()
+          } else {
+            await entry.state?.close()
+          }
+        })
+        try {
+          await entry.tail
+        } finally {
+          this.#entries.delete(taskVersionKey(entry.version))
+        }
+      }),
+    )
+  }
+}

@@ -1,0 +1,25 @@
+import type { Task } from './task.ts'
+import type { TaskEntry } from './task-entry.ts'
+import type { TaskSnapshot } from './thread-counters.ts'
+
+export function snapshotTask(entry: TaskEntry): TaskSnapshot {
+  let lag = 0
+  for (const [key, offset] of entry.committed) {
+    lag += Math.max(0, (entry.highWatermarks.get(key) ?? offset) - offset)
+  }
+  const task = entry.task as Task | undefined
+  let inFlight = 0
+  for (const { pending } of task?.inFlight() ?? []) {
+    inFlight += pending
+  }
+  return {
+    id: entry.id,
+    status: entry.status,
+    lag,
+    restored: entry.restoredRecords,
+    inFlight,
+    processed: task?.counters.processed ?? 0,
+    skipped: task?.counters.skipped ?? 0,
+    deadLettered: task?.counters.deadLettered ?? 0,
+  }
+}

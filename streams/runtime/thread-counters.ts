@@ -1,0 +1,54 @@
+/** What a stream thread counts; plain numbers, copied to the supervisor for metrics. */
+export interface ThreadCounters {
+  recordsProcessed: number
+  recordsRestored: number
+  commits: number
+  commitsDropped: number
+  commitMs: number
+  produceMs: number
+  offsetsMs: number
+  endMs: number
+  applyMs: number
+  rebalances: number
+  membershipsLost: number
+  producersReplaced: number
+  committersFenced: number
+}
+
+export function newCounters(): ThreadCounters {
+  return {
+    recordsProcessed: 0,
+    recordsRestored: 0,
+    commits: 0,
+    commitsDropped: 0,
+    commitMs: 0,
+    produceMs: 0,
+    offsetsMs: 0,
+    endMs: 0,
+    applyMs: 0,
+    rebalances: 0,
+    membershipsLost: 0,
+    producersReplaced: 0,
+    committersFenced: 0,
+  }
+}
+
+export interface TaskSnapshot {
+  readonly id: string
+  readonly status: string
+  /** Records between the committed offsets and the high watermarks of the inputs, as last fetched. */
+  readonly lag: number
+  readonly restored: number
+  readonly inFlight: number
+  readonly processed: number
+  readonly skipped: number
+  readonly deadLettered: number
+}
+
+export interface ThreadSnapshot {
+  readonly thread: number
+  readonly state: string
+  readonly membership: string
+  readonly counters: ThreadCounters
+  readonly tasks: readonly TaskSnapshot[]
+}

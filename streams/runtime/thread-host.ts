@@ -1,0 +1,131 @@
+/** A stream thread as the supervisor holds it: in a worker, or on the caller's own thread. */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { StateFolder } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
+import type { Topology } from '../graph/topology.ts'
+import { createCluster } from '../kafka/cluster.ts'
+import { failpointsFrom } from './failpoints.ts'
+import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts'
+import { Progress } from './progress.ts'
+import { StreamThread } from './stream-thread.ts'
+import type { ThreadSnapshot } from './thread-counters.ts'
+import type { ThreadState } from './thread-state.ts'
+
+export interface ThreadEvents {
+  onState(state: ThreadState): void
+  /** It has stopped; `died`: without having released anything. */
+  onFailed(error: Error, died: boolean): void
+  onWarning(message: string): void
+}
+
+export interface ThreadHost {
+  readonly thread: number
+  readonly progress: Progress
+  close(): Promise<void>
+  snapshot(): Promise<ThreadSnapshot | undefined>
+}
+
+/** Runs the thread on this one: for tests and debugging. */
+export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
+  const { config, processId, thread, stateDir } = init
+  const progress = new Progress()
+  const streamThread = new StreamThread({
+    topology,
+    config,
+    cluster: createCluster({ ...config.client, clientId: `${config.applicationId}-${thread}` }),
+    processId,
+    thread,
+    folder: new StateFolder(stateDir),
+    failpoint: failpointsFrom(process.env),
+    progress,
+    onState: events.onState,
+    onFailed: (error) => events.onFailed(error, false),
+    onWarning: events.onWarning,
+  })
+  streamThread.start().catch((error: Error) => streamThread.fail(error))
+  return { thread, progress, close: () => streamThread.close(), snapshot: async () => streamThread.snapshot() }
+}
+
+/** Longest wait for a worker's figures; prevents that a wedged thread hangs a metrics scrape. */
+const SNAPSHOT_MS = 1_000
+
+/** Runs the thread in a worker, which loads the topology by its module's URL. */
+export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadEvents): ThreadHost {
+  const progress = new Progress()
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { ...init, progress: progress.buffer } satisfies ThreadInit, name: `stream-thread-${init.thread}` })
+  const waiting = new Map<number, (snapshot: ThreadSnapshot | undefined) => void>()
+  const exited = once(worker, 'exit')
+  let ended = false
+  let nextId = 0
+  worker.on('message', (message: FromThread) => {
+    switch (message.type) {
+      case 'state':
+        events.onState(message.state)
+        return
+      case 'warning':
+        events.onWarning(message.message)
+        return
+      case 'failed':
+        ended = true
+        events.onFailed(revive(message.error), false)
+        return
+      case 'closed':
+        ended = true
+        return
+      case 'snapshot':
+        waiting.get(message.id)?.(message.snapshot)
+        waiting.delete(message.id)
+    }
+  })
+  worker.on('error', (error: Error) => {
+    if (!ended) {
+      ended = true
+      events.onFailed(new StreamsError('THREAD_DIED', `Stream thread ${init.thread} died: ${error.message}`, { cause: error }), true)
+    }
+  })
+  worker.on('exit', (code) => {
+    for (const answer of waiting.values()) {
+      answer(undefined)
+    }
+    if (!ended) {
+      ended = true
+      events.onFailed(new StreamsError('THREAD_DIED', `Stream thread ${init.thread} exited with code ${code}.`), true)
+    }
+  })
+  const post = (message: ToThread) => worker.postMessage(message)
+  return {
+    thread: init.thread,
+    progress,
+    close: async () => {
+      post({ type: 'close' })
+      await exited
+    },
+    snapshot: () => {
+      if (ended) {
+        return Promise.resolve(undefined)
+      }
+      const id = nextId++
+      return new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          waiting.delete(id)
+          resolve(undefined)
+        }, SNAPSHOT_MS)
+        waiting.set(id, (snapshot) => {
+          clearTimeout(timer)
+          resolve(snapshot)
+        })
+        post({ type: 'snapshot', id })
+      })
+    },
+  }
+}
+
+function revive(plain: PlainError): Error {
+  const cause = plain.causes.length > 0 ? new Error(plain.causes.join(' ← ')) : undefined
+  const error = plain.code === undefined ? new Error(plain.message, { cause }) : new StreamsError(plain.code as StreamsError['code'], plain.message, { cause })
+  if (plain.stack !== undefined) {
+    error.stack = plain.stack
+  }
+  return error
+}

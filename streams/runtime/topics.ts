@@ -1,0 +1,105 @@
+/** The topics an application needs, before it joins its group: sources must be there, internal ones are made or verified. */
+import { StreamsError } from '../errors.ts'
+import { resolvePartitions } from '../graph/partitions.ts'
+import { externalSourceTopics, sourceTopicsOf } from '../graph/tasks.ts'
+import type { Subtopology, Topology } from '../graph/topology.ts'
+import type { KafkaCluster, NewTopic } from '../kafka/contract.ts'
+import type { SubtopologyDescription } from '../membership/types.ts'
+import type { RuntimeConfig } from './config.ts'
+
+export interface PreparedTopics {
+  readonly partitions: ReadonlyMap<string, number>
+  /** What this member tells the group. */
+  readonly descriptions: readonly SubtopologyDescription[]
+  /** Every source and repartition topic (rule A9). */
+  readonly subscribed: readonly string[]
+}
+
+/** Topics tasks write to, as far as the topology names them. */
+export function outputTopics(topology: Topology, config: RuntimeConfig): readonly string[] {
+  const topics = new Set<string>()
+  for (const subtopology of topology.subtopologies) {
+    for (const sink of subtopology.sinks) {
+      if (typeof sink.topic === 'string') {
+        topics.add(sink.topic)
+      }
+    }
+    for (const topic of subtopology.internalTopics) {
+      topics.add(topic.name)
+    }
+  }
+  if (config.deadLetterTopic !== undefined) {
+    topics.add(config.deadLetterTopic)
+  }
+  return [...topics]
+}
+
+/**
+ * Counts partitions, makes missing internal topics (or names them, with `internalTopics: 'verify'`) and checks that sinks
+ * exist. Runs outside any rebalance (rule C15). Errors: `SOURCE_TOPIC_MISSING`, `COPARTITION_MISMATCH`,
+ * `INTERNAL_TOPIC_MISMATCH`, `INTERNAL_TOPIC_DENIED`.
+ */
+export async function prepareTopics(cluster: KafkaCluster, topology: Topology, config: RuntimeConfig): Promise<PreparedTopics> {
+  const internal = topology.subtopologies.flatMap((s) => s.internalTopics)
+  const outputs = outputTopics(topology, config)
+  const metadata = await cluster.metadata([...new Set([...externalSourceTopics(topology), ...outputs])], { fresh: true })
+  const existing = new Map([...metadata].map(([topic, { partitions }]) => [topic, partitions.length]))
+  const partitions = resolvePartitions(topology, existing)
+  const missing: NewTopic[] = internal
+    .filter((topic) => !existing.has(topic.name))
+    .map((topic) => ({ name: topic.name, partitions: partitions.get(topic.name)!, replicationFactor: config.replicationFactor, config: topic.config }))
+  const internalNames = new Set(internal.map((topic) => topic.name))
+  const absent = outputs.filter((topic) => !existing.has(topic) && !internalNames.has(topic))
+  if (absent.length > 0) {
+    throw new StreamsError('SOURCE_TOPIC_MISSING', `The output topic${absent.length > 1 ? 's' : ''} ${absent.join(', ')} do${absent.length > 1 ? '' : 'es'} not exist: create before the application starts.`)
+  }
+  if (missing.length > 0) {
+    await make(cluster, missing, config)
+  }
+  return {
+    partitions,
+    descriptions: topology.subtopologies.map((subtopology) => describe(subtopology, partitions)),
+    subscribed: [...new Set(topology.subtopologies.flatMap(sourceTopicsOf))],
+  }
+}
+
+async function make(cluster: KafkaCluster, missing: readonly NewTopic[], config: RuntimeConfig): Promise<void> {
+  if (config.internalTopics === 'verify') {
+    throw new StreamsError('INTERNAL_TOPIC_DENIED', `Internal topics are missing and internalTopics is 'verify'. Create them:\n${missing.map(command).join('\n')}`)
+  }
+  try {
+    await cluster.admin().createTopics(missing)
+  } catch (cause) {
+    if (cause instanceof StreamsError && cause.code === 'AUTHORIZATION_FAILED') {
+      throw new StreamsError('INTERNAL_TOPIC_DENIED', `This principal may not create the internal topics. Grant CREATE, or create them and set internalTopics to 'verify':\n${missing.map(command).join('\n')}`, { cause })
+    }
+    throw cause
+  }
+  // Another member may have made them at the same time, from another topology.
+  const now = await cluster.metadata(missing.map((topic) => topic.name), { fresh: true })
+  for (const topic of missing) {
+    const count = now.get(topic.name)?.partitions.length
+    if (count !== undefined && count !== topic.partitions) {
+      throw new StreamsError('INTERNAL_TOPIC_MISMATCH', `The internal topic '${topic.name}' has ${count} partitions and needs ${topic.partitions}: another instance made it for another topology. Deploy one topology, or use another application id.`)
+    }
+  }
+}
+
+function command(topic: NewTopic): string {
+  const configs = Object.entries(topic.config).map(([key, value]) => ` --config ${key}=${value}`)
+  return `kafka-topics.sh --create --topic ${topic.name} --partitions ${topic.partitions}${configs.join('')}`
+}
+
+function describe(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): SubtopologyDescription {
+  const inputs = sourceTopicsOf(subtopology).map((topic) => ({ topic, partitions: partitions.get(topic) ?? 0 }))
+  const changelogs = subtopology.internalTopics.filter((topic) => topic.kind === 'changelog').map((topic) => topic.name)
+  return {
+    name: subtopology.name,
+    fingerprint: subtopology.fingerprint,
+    inputs,
+    changelogs,
+    tasks: Math.max(0, ...inputs.map((input) => input.partitions)),
+    // State costs memory and restores; a task with it counts twice.
+    weight: changelogs.length > 0 ? 2 : 1,
+  }
+}

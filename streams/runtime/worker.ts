@@ -1,0 +1,50 @@
+/** The thread's side of a worker: loads the topology, runs one `StreamThread`, speaks `messages.ts`. */
+import { parentPort, workerData } from 'node:worker_threads'
+import { StateFolder } from 'millrace-state-stores'
+import { createCluster } from '../kafka/cluster.ts'
+import { failpointsFrom } from './failpoints.ts'
+import type { FromThread, ThreadInit, ToThread } from './messages.ts'
+import { plainError } from './messages.ts'
+import { Progress } from './progress.ts'
+import { StreamThread } from './stream-thread.ts'
+import { makeTopology } from './topology-source.ts'
+
+const port = parentPort!
+const init = workerData as ThreadInit
+const post = (message: FromThread) => port.postMessage(message)
+
+async function run(): Promise<void> {
+  const { config, processId, thread, stateDir } = init
+  const streamThread = new StreamThread({
+    topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
+    config,
+    cluster: createCluster({ ...config.client, clientId: `${config.applicationId}-${thread}` }),
+    processId,
+    thread,
+    folder: new StateFolder(stateDir),
+    failpoint: failpointsFrom(process.env),
+    progress: new Progress(init.progress),
+    onState: (state) => post({ type: 'state', state }),
+    onWarning: (message) => post({ type: 'warning', message }),
+    onFailed: (error) => {
+      post({ type: 'failed', error: plainError(error) })
+      port.close()
+    },
+  })
+  port.on('message', (message: ToThread) => {
+    if (message.type === 'snapshot') {
+      post({ type: 'snapshot', id: message.id, snapshot: streamThread.snapshot() })
+      return
+    }
+    streamThread.close().then(() => {
+      post({ type: 'closed' })
+      port.close()
+    })
+  })
+  await streamThread.start().catch((error: Error) => streamThread.fail(error))
+}
+
+run().catch((error: Error) => {
+  post({ type: 'failed', error: plainError(error) })
+  port.close()
+})

@@ -1,0 +1,179 @@
+/** A cluster for tests of whole applications, seen through kafkajs: a client that is not ours. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Admin, Producer } from 'kafkajs'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { createCluster } from '../../kafka/index.ts'
+import type { FetchedRecords } from '../../kafka/index.ts'
+
+export interface OutputRecord {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly timestamp: number
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+}
+
+export class TestCluster {
+  readonly bootstrapServers: string
+  readonly kafka: Kafka
+  readonly admin: Admin
+  readonly producer: Producer
+  readonly #folders: string[] = []
+  /** Prefix of this run's topics and application ids. */
+  readonly prefix = `t${randomBytes(4).toString('hex')}`
+
+  constructor(bootstrapServers = stackAddress()) {
+    this.bootstrapServers = bootstrapServers
+    this.kafka = new Kafka({ clientId: 'test', brokers: [bootstrapServers], logLevel: logLevel.NOTHING, retry: { retries: 10 } })
+    this.admin = this.kafka.admin()
+    this.producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
+  }
+
+  async connect(): Promise<void> {
+    await Promise.all([this.admin.connect(), this.producer.connect()])
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.admin.disconnect(), this.producer.disconnect()])
+    for (const folder of this.#folders) {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+
+  name(what: string): string {
+    return `${this.prefix}-${what}`
+  }
+
+  folder(): string {
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-test-'))
+    this.#folders.push(folder)
+    return folder
+  }
+
+  async topic(what: string, numPartitions: number, configEntries: { name: string; value: string }[] = []): Promise<string> {
+    const topic = this.name(what)
+    await this.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
+    return topic
+  }
+
+  async send(topic: string, messages: readonly { key: string | null; value: string | null; partition?: number; timestamp?: number }[]): Promise<void> {
+    for (let i = 0; i < messages.length; i += 5_000) {
+      await this.producer.send({
+        topic,
+        acks: -1,
+        messages: messages.slice(i, i + 5_000).map(({ key, value, partition, timestamp }) => ({
+          key,
+          value,
+          ...(partition === undefined ? {} : { partition }),
+          ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }),
+        })),
+      })
+    }
+  }
+
+  /** Everything committed in a topic up to its high watermark at the call, per partition in order, read by our own client. */
+  async committed(topic: string): Promise<OutputRecord[]> {
+    const cluster = createCluster({ bootstrapServers: [this.bootstrapServers], clientId: 'test-reader' })
+    try {
+      const metadata = (await cluster.metadata([topic], { fresh: true })).get(topic)!
+      const partitions = metadata.partitions.map(({ partition }) => ({ topic, partition }))
+      const ends = await cluster.listOffsets(partitions, 'latest', 'read_uncommitted')
+      const records: OutputRecord[] = []
+      const left = new Set(partitions.filter(({ partition }) => ends.get(`${topic}-${partition}`)! > 0).map(({ partition }) => partition))
+      if (left.size === 0) {
+        return []
+      }
+      const done = Promise.withResolvers<void>()
+      const fetcher = cluster.fetcher({
+        isolation: 'read_committed',
+        onError: (_partition, error) => done.reject(error),
+        onRecords: (fetched: FetchedRecords) => {
+          const { cursor } = fetched
+          while (cursor.next()) {
+            const key = cursor.key()
+            const value = cursor.value()
+            records.push({
+              topic,
+              partition: fetched.partition,
+              offset: cursor.offset,
+              timestamp: cursor.timestamp,
+              key: key === null ? null : Buffer.from(key),
+              value: value === null ? null : Buffer.from(value),
+            })
+          }
+          if (fetched.nextOffset >= ends.get(`${topic}-${fetched.partition}`)!) {
+            left.delete(fetched.partition)
+            if (left.size === 0) {
+              done.resolve()
+            }
+          }
+        },
+      })
+      for (const partition of left) {
+        fetcher.seek({ topic, partition }, 0)
+      }
+      await done.promise
+      return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+    } finally {
+      await cluster.close()
+    }
+  }
+
+  /** As `committed`, by kafkajs (read_committed is its default), until `count` records have come. */
+  async committedByPeer(topic: string, count: number): Promise<OutputRecord[]> {
+    const consumer = this.kafka.consumer({ groupId: `${this.prefix}-reader-${randomBytes(3).toString('hex')}`, readUncommitted: false })
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    const records: OutputRecord[] = []
+    const done = Promise.withResolvers<void>()
+    await consumer.run({
+      eachMessage: async ({ partition, message }) => {
+        records.push({ topic, partition, offset: Number(message.offset), timestamp: Number(message.timestamp), key: message.key, value: message.value })
+        if (records.length === count) {
+          done.resolve()
+        }
+      },
+    })
+    try {
+      await done.promise
+    } finally {
+      await consumer.disconnect()
+    }
+    return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+  }
+
+  /** Waits until the group has committed up to the end of every partition of the topic that has records. */
+  async consumed(groupId: string, topic: string, timeoutMs = 60_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs
+    for (;;) {
+      const ends = await this.admin.fetchTopicOffsets(topic)
+      const [committed] = await this.admin.fetchOffsets({ groupId, topics: [topic] })
+      const behind = ends.filter(({ partition, high }) => Number(high) > 0 && Number(committed?.partitions.find((p) => p.partition === partition)?.offset ?? -1) < Number(high))
+      if (behind.length === 0) {
+        return
+      }
+      if (Date.now() > deadline) {
+        throw new Error(`${groupId} is behind in ${topic}: ${behind.map((p) => `${p.partition} (end ${p.high})`).join(', ')}; committed ${JSON.stringify(committed)}`)
+      }
+      // The broker has no event for this: asked again, not assumed after a pause.
+      await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+}
+
+export function stackAddress(): string {
+  const file = process.env['MILLRACE_STACK']
+  if (file === undefined) {
+    throw new Error('MILLRACE_STACK must name the JSON file with the addresses of the servers.')
+  }
+  return (JSON.parse(readFileSync(file, 'utf8')) as { kafka: string }).kafka
+}
+
+/** Longs as Kafka Streams writes them. */
+export function long(bytes: Buffer | null): number | null {
+  return bytes === null ? null : Number(bytes.readBigInt64BE(0))
+}
