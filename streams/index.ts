@@ -57,3 +57,7 @@ export type {
 } from './processor.ts'
 export { type Header, type Headers, NO_HEADERS, type Record, type RecordMetadata } from './record.ts'
 export { type Serde, SerdeNotReady, Serdes } from './serdes.ts'
+export type { AppState } from './runtime/app-state.ts'
+export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
+export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
+export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'

@@ -551,9 +551,10 @@ export class StreamThread {
     if (this.#state === 'closing' || this.#state === 'closed' || this.#state === 'failed' || this.#membership === undefined) {
       return
     }
-    const stable = this.#membership.state.name === 'stable'
-    const member = stable || ((this.#state === 'running') && ['joining', 'syncing', 'revoking'].includes(this.#membership.state.name))
-    this.#move(member && this.#tasks!.active ? 'running' : 'rebalancing')
+    const membership = this.#membership.state
+    // A rebalance interrupts nobody who keeps his tasks: only the first one, and a loss, are worth a state.
+    const member = membership.name === 'stable' || (this.#state === 'running' && 'owned' in membership)
+    this.#move(member && 'owned' in membership && this.#tasks!.runs(membership.owned) ? 'running' : 'rebalancing')
   }
 
   #move(next: ThreadState): void {

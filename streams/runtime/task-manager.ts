@@ -49,9 +49,9 @@ export class TaskManager {
     return [...this.#entries.values()].filter((entry) => entry.status === 'running')
   }
 
-  /** True when every task is running. */
-  get active(): boolean {
-    return [...this.#entries.values()].every((entry) => entry.status === 'running')
+  /** True when all of these are running here. */
+  runs(versions: readonly TaskVersion[]): boolean {
+    return versions.every((version) => this.#entries.get(taskVersionKey(version))?.status === 'running')
   }
 
   taskOf(topic: string, partition: number): TaskEntry | undefined {
