@@ -29,7 +29,8 @@ export function fileSource(config: ConnectorsConfig, share: NonNullable<Connecto
       'exactly.once.support': 'required',
       'transaction.boundary': 'poll',
       'producer.override.max.request.size': String(MAXIMUM_REQUEST_BYTES),
-      'producer.override.compression.type': 'lz4'
+      // documents are compressed already, and not every client reads every codec
+      'producer.override.compression.type': 'none'
     }
   }
 }
