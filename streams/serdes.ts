@@ -37,14 +37,14 @@ function text(bytes: Uint8Array): string {
 /** A buffer of `length` bytes after checking that the value has exactly so many, as Java's deserializers do. */
 function exactly(type: string, length: number, bytes: Uint8Array): Buffer {
   if (bytes.byteLength !== length) {
-    throw new TypeError(`A ${type} has ${length} bytes, not ${bytes.byteLength}.`)
+    throw new TypeError(`${bytes.byteLength} bytes cannot be read as ${type}, which has ${length}.`)
   }
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function integerBetween(type: string, minimum: number, maximum: number, value: number): number {
   if (!Number.isInteger(value) || value < minimum || value > maximum) {
-    throw new RangeError(`A ${type} is a whole number from ${minimum} to ${maximum}.`)
+    throw new RangeError(`To be written as ${type} it must be a whole number from ${minimum} to ${maximum}.`)
   }
   return value
 }
@@ -63,7 +63,7 @@ const jsonSerde: Serde<unknown> = Object.freeze({
   serialize(_topic: string, value: unknown) {
     const json = JSON.stringify(value)
     if (json === undefined) {
-      throw new TypeError(`The json serde cannot write a ${typeof value}.`)
+      throw new TypeError(`The json serde cannot write ${typeof value}.`)
     }
     return Buffer.from(json, 'utf8')
   },
@@ -99,7 +99,7 @@ const integerSerde: Serde<number> = Object.freeze({
 const longSerde: Serde<number> = Object.freeze({
   serialize(_topic: string, value: number) {
     const bytes = Buffer.allocUnsafe(8)
-    bytes.writeBigInt64BE(BigInt(integerBetween('long as a number', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, value)))
+    bytes.writeBigInt64BE(BigInt(integerBetween('long', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, value)))
     return bytes
   },
   deserialize(_topic: string, bytes: Uint8Array) {
