@@ -1,5 +1,5 @@
 import { StreamsError } from '../errors.ts'
-import { BrokerConnection } from './connection.ts'
+import { BrokerConnection, clientClosed } from './connection.ts'
 import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import type { BrokerAddress } from './protocol/metadata.ts'
@@ -89,7 +89,7 @@ export class ConnectionGroup {
 
   to(nodeId: number): BrokerConnection {
     if (this.#closed) {
-      throw new StreamsError('CONNECTION_FAILED', 'The Kafka client is closed.')
+      throw clientClosed()
     }
     let connection = this.#connections.get(nodeId)
     if (connection === undefined) {

@@ -99,7 +99,7 @@ export class BrokerConnection {
       await new Promise((resolve) => setTimeout(resolve, wait))
     }
     if (this.#closed) {
-      throw this.#failed('the client is closed')
+      throw clientClosed()
     }
     const { host, port } = this.#address
     const connection = new Connection(this.#options.clientId, this.#connectionOptions())
@@ -112,7 +112,7 @@ export class BrokerConnection {
         throw new StreamsError('UNSUPPORTED_BROKER', `${host}:${port} refused ApiVersions version 3 (error ${versions.errorCode}): Kafka 2.4 or later is needed.`)
       }
       if (this.#closed) {
-        throw this.#failed('the client is closed')
+        throw clientClosed()
       }
       this.#versions = versions
       this.#connection = connection
@@ -194,6 +194,11 @@ export class BrokerConnection {
     const { nodeId, host, port } = this.#address
     return new StreamsError('CONNECTION_FAILED', `Broker ${nodeId} at ${host}:${port}: ${what}.`, { cause })
   }
+}
+
+/** Not CONNECTION_FAILED: nobody should try again. */
+export function clientClosed(): StreamsError {
+  return new StreamsError('NOT_RUNNING', 'The Kafka client is closed.')
 }
 
 function describe(error: unknown): string {
