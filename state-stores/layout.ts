@@ -55,11 +55,13 @@ export interface Book {
   readonly stores: Map<string, StoreRecord>
   readonly positions: Map<string, ChangelogPosition>
   readonly garbage: Set<number>
+  /** Records of rebuilds that were interrupted. */
+  readonly leftovers: string[]
 }
 
 /** Reads the book; an empty database gives an empty one. `STATE_CORRUPTED` if it is not ours or of a later version. */
 export function readBook(database: Database, location: string): Book {
-  const book: Book = { nextPrefix: 1, stores: new Map(), positions: new Map(), garbage: new Set() }
+  const book: Book = { nextPrefix: 1, stores: new Map(), positions: new Map(), garbage: new Set(), leftovers: [] }
   let version: number | undefined
   for (const [key, value] of database.range(rowsOf(0))) {
     const name = decoder.decode(key.subarray(PREFIX_LENGTH))
@@ -84,6 +86,7 @@ export function readBook(database: Database, location: string): Book {
         break
       default:
         // `rebuilt`: a rebuild that was interrupted starts again.
+        book.leftovers.push(name)
         break
     }
   }
@@ -100,6 +103,30 @@ export function readBook(database: Database, location: string): Book {
     )
   }
   return book
+}
+
+/** Gives new names a prefix, and throws away rebuilds that were interrupted. */
+export async function recordStores(database: Database, book: Book, names: ReadonlySet<string>): Promise<void> {
+  const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
+  for (const name of names) {
+    if (!book.stores.has(name)) {
+      const record = { prefix: book.nextPrefix++ }
+      book.stores.set(name, record)
+      rows.push(bookRow(`store/${name}`, record))
+    }
+  }
+  for (const [name, record] of book.stores) {
+    if (record.rebuilding !== undefined) {
+      rows.push(bookRow(`store/${name}`, { prefix: record.prefix }), bookRow(`garbage/${record.rebuilding}`, true))
+      book.stores.set(name, { prefix: record.prefix })
+      book.garbage.add(record.rebuilding)
+    }
+  }
+  for (const name of book.leftovers) {
+    rows.push(bookRow(name, undefined))
+  }
+  rows.push(bookRow('next-prefix', book.nextPrefix))
+  await database.write(rows)
 }
 
 function parse(value: Bytes, name: string, location: string): unknown {

@@ -1,5 +1,4 @@
 import type {
-  Bytes,
   ChangelogPosition,
   Database,
   Row,
@@ -11,14 +10,13 @@ import type {
 import { idOf } from './bytes.ts'
 import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
-import { type Book, bookRow, FORMAT_VERSION, mergePosition, PREFIX_LENGTH, prefixOf, readBook, rowsOf } from './layout.ts'
+import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixOf, readBook, recordStores } from './layout.ts'
 import type { MergedRange } from './merged-range.ts'
 import { OverlayChanges } from './overlay.ts'
 import { ReadCache } from './read-cache.ts'
 import { TaskStoreView, type ViewOwner } from './store-view.ts'
+import { Sweeper } from './sweeper.ts'
 import { UndoLog } from './undo-log.ts'
-
-const SWEEP_ROWS = 500
 
 /**
  * Opens (creates) the state of one task. Errors: `ENGINE_UNAVAILABLE`, `STATE_OPEN_FAILED` (locked, no space, no
@@ -52,27 +50,6 @@ export function openMemoryTaskState(stores: TaskStateOptions['stores']): Databas
   return new DatabaseTaskState(database, book, { engine: memoryEngine, location: '(memory)', stores })
 }
 
-/** Gives new names a prefix, and throws away rebuilds that were interrupted. */
-async function recordStores(database: Database, book: Book, names: ReadonlySet<string>): Promise<void> {
-  const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
-  for (const name of names) {
-    if (!book.stores.has(name)) {
-      const record = { prefix: book.nextPrefix++ }
-      book.stores.set(name, record)
-      rows.push(bookRow(`store/${name}`, record))
-    }
-  }
-  for (const [name, record] of book.stores) {
-    if (record.rebuilding !== undefined) {
-      rows.push(bookRow(`store/${name}`, { prefix: record.prefix }), bookRow(`garbage/${record.rebuilding}`, true))
-      book.stores.set(name, { prefix: record.prefix })
-      book.garbage.add(record.rebuilding)
-    }
-  }
-  rows.push(bookRow('next-prefix', book.nextPrefix))
-  await database.write(rows)
-}
-
 /** A frozen generation on its way into the database. */
 interface Apply {
   readonly overlays: readonly (TaskStoreView['frozen'])[]
@@ -97,7 +74,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   #applying = false
   /** Writes to the database happen one after the other, in the order they were asked for. */
   #tail: Promise<void> | undefined
-  #sweeping: Promise<void> | undefined
+  readonly #sweeper: Sweeper
   #closing: Promise<void> | undefined
 
   constructor(database: Database, book: Book, options: TaskStateOptions) {
@@ -113,7 +90,8 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
         this.#logged.add(spec.name)
       }
     }
-    this.#sweep()
+    this.#sweeper = new Sweeper(database, book.garbage, (rows) => this.#write(rows))
+    this.#sweeper.start()
   }
 
   get closed(): boolean {
@@ -343,12 +321,12 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#rebuilt.delete(prefix)
     this.#book.garbage.add(old)
     view.swap(prefix)
-    this.#sweep()
+    this.#sweeper.start()
   }
 
   /** Resolves when rows of replaced prefixes are gone; rejects never: what is left goes at the next open. */
-  async swept(): Promise<void> {
-    await this.#sweeping
+  swept(): Promise<void> {
+    return this.#sweeper.done()
   }
 
   close(): Promise<void> {
@@ -358,7 +336,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   async #shut(): Promise<void> {
     this.#expireRanges()
     await this.#tail
-    await this.#sweeping
+    await this.#sweeper.stop()
     await this.database.close()
   }
 
@@ -401,50 +379,6 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#tail = settled
     return write
   }
-
-  #sweep(): void {
-    if (this.#book.garbage.size > 0 && this.#sweeping === undefined) {
-      this.#sweeping = this.#sweepAll()
-        // A full disk may refuse even deletes; the garbage stays recorded and is swept at the next open.
-        .catch(() => {})
-        .finally(() => {
-          this.#sweeping = undefined
-        })
-    }
-  }
-
-  /** Deletes in small batches, giving control back between them. */
-  async #sweepAll(): Promise<void> {
-    for (const prefix of this.#book.garbage) {
-      for (;;) {
-        await new Promise<void>((resolve) => setImmediate(resolve))
-        if (this.#closing !== undefined) {
-          return
-        }
-        const keys = firstKeys(this.database, prefix)
-        const rows: Row[] = keys.map((key) => ({ key, value: null }))
-        if (keys.length < SWEEP_ROWS) {
-          rows.push(bookRow(`garbage/${prefix}`, undefined))
-        }
-        await this.#write(rows)
-        if (keys.length < SWEEP_ROWS) {
-          break
-        }
-      }
-      this.#book.garbage.delete(prefix)
-    }
-  }
 }
 
 function ignore(): void {}
-
-function firstKeys(database: Database, prefix: number): Bytes[] {
-  const keys: Bytes[] = []
-  for (const [key] of database.range(rowsOf(prefix))) {
-    keys.push(key)
-    if (keys.length === SWEEP_ROWS) {
-      break
-    }
-  }
-  return keys
-}

@@ -17,6 +17,8 @@ class Mark {
  */
 export class UndoLog {
   #marks: Mark[] = []
+  /** Entries in use. The arrays only shrink with the generation: a mark per record would allocate them per record. */
+  #length = 0
   #overlays: Overlay[] = []
   #ids: string[] = []
   #old: (OverlayEntry | undefined)[] = []
@@ -26,33 +28,34 @@ export class UndoLog {
   }
 
   mark(): StateMark {
-    const mark = new Mark(this.#ids.length)
+    const mark = new Mark(this.#length)
     this.#marks.push(mark)
     return mark as unknown as StateMark
   }
 
   /** `overlay`'s entry `id` was `old` until now. Called only while `active`. */
   record(overlay: Overlay, id: string, old: OverlayEntry | undefined): void {
-    this.#overlays.push(overlay)
-    this.#ids.push(id)
-    this.#old.push(old)
+    const at = this.#length++
+    this.#overlays[at] = overlay
+    this.#ids[at] = id
+    this.#old[at] = old
   }
 
   rollback(mark: StateMark): void {
     const index = this.#find(mark)
     this.#marks.length = index + 1
     const at = this.#marks[index]!.at
-    for (let i = this.#ids.length - 1; i >= at; i--) {
+    for (let i = this.#length - 1; i >= at; i--) {
       this.#overlays[i]!.restore(this.#ids[i]!, this.#old[i])
     }
-    this.#truncate(at)
+    this.#length = at
   }
 
   release(mark: StateMark): void {
     const index = this.#find(mark)
     if (this.#marks.length === 1) {
-      this.#marks.length = 0
-      this.#truncate(0)
+      this.#marks.pop()
+      this.#length = 0
     } else {
       this.#marks.splice(index, 1)
     }
@@ -60,7 +63,10 @@ export class UndoLog {
 
   clear(): void {
     this.#marks = []
-    this.#truncate(0)
+    this.#length = 0
+    this.#overlays = []
+    this.#ids = []
+    this.#old = []
   }
 
   #find(mark: StateMark): number {
@@ -72,11 +78,5 @@ export class UndoLog {
       )
     }
     return index
-  }
-
-  #truncate(at: number): void {
-    this.#overlays.length = at
-    this.#ids.length = at
-    this.#old.length = at
   }
 }

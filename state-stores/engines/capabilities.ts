@@ -31,7 +31,7 @@ export const engineCapabilities: { readonly [name in EngineName]: EngineCapabili
     writesOnThread: false,
     rangesOffThread: true,
     shortRangeMicroseconds: 170,
-    platforms: ['linux-x64 (glibc, musl)', 'linux-arm64', 'linux-arm', 'darwin-x64', 'darwin-arm64', 'win32-x64', 'android'],
+    platforms: ['linux-x64 (glibc, musl)', 'linux-arm64', 'linux-arm', 'darwin-x64', 'darwin-arm64', 'win32-x64', 'win32-ia32'],
   },
   memory: {
     persistent: false,

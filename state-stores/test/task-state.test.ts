@@ -35,7 +35,9 @@ t.test('the rows of a replaced prefix are deleted, also by the next open', async
     await state.beginRebuild('a')
     await state.restore('a', rows.slice(0, 5), 'a-0', position)
     await state.finishRebuild('a')
-    // Closing stops the sweep after the batch it is in.
+    await state.beginRebuild('a')
+    await state.restore('a', rows.slice(0, 900), 'a-0', position)
+    // An interrupted rebuild is garbage too. Closing stops the sweep after the batch it is in.
     await state.close()
     const again = await openTaskState(options)
     await again.swept()
