@@ -7,7 +7,8 @@ import { isOk } from './probe.ts'
 
 const folder = (context: ServerContext): string => join(context.folders.data, 'connect')
 
-function properties(context: ServerContext): string {
+/** The worker.properties of this stack. */
+export function workerProperties(context: ServerContext): string {
   // Whoever reaches the REST port can run code as this user: it stays on loopback, and config providers read one folder.
   return `bootstrap.servers=${loopback}:${port(context, 'kafka')}
 group.id=millrace-connect
@@ -44,7 +45,7 @@ export const connect: Server = {
   async prepare(context) {
     const home = folder(context)
     await mkdir(home, { recursive: true })
-    await writeFile(join(home, 'worker.properties'), properties(context))
+    await writeFile(join(home, 'worker.properties'), workerProperties(context))
     await writeLogging(home, ['org.apache.kafka.connect.runtime.distributed.DistributedHerder'])
   },
 

@@ -10,7 +10,8 @@ import { firstBytes } from './probe.ts'
 
 const folder = (context: ServerContext): string => join(context.folders.data, 'kafka')
 
-function properties(context: ServerContext): string {
+/** The server.properties of this stack. */
+export function brokerProperties(context: ServerContext): string {
   const client = port(context, 'kafka')
   const controller = port(context, 'kafkaController')
   // One node that is broker and controller. 20 MiB records: the file source carries whole files, as one record each.
@@ -56,7 +57,7 @@ export const kafka: Server = {
     const home = folder(context)
     await mkdir(home, { recursive: true })
     const settings = join(home, 'server.properties')
-    await writeFile(settings, properties(context))
+    await writeFile(settings, brokerProperties(context))
     await writeLogging(home, ['kafka.server'])
     if (!existsSync(join(home, 'log', 'meta.properties'))) {
       const format = javaCommand(context, {
