@@ -38,9 +38,9 @@ interface RunningTask {
 const byAdmission = (a: Entry, b: Entry) => a.admission - b.admission
 
 export class SimulatedThread {
-  readonly #options: SimulatedThreadOptions
+  #options: SimulatedThreadOptions
   readonly #collector: SimulatedCollector
-  readonly #tasks: RunningTask[] = []
+  #tasks: RunningTask[]
   readonly #committed = new Map<string, CommittedOffset>()
   readonly #positions = new Map<string, number>()
   #sinceCommit = 0
@@ -49,15 +49,7 @@ export class SimulatedThread {
   constructor(options: SimulatedThreadOptions) {
     this.#options = options
     this.#collector = new SimulatedCollector(options.topics, options.maxMessageBytes)
-    for (const subtopology of options.topology.subtopologies) {
-      const sources = subtopology.sources.flatMap((source) => source.topics)
-      const tasks = Math.max(...sources.map((topic) => options.topics.partitions(topic)))
-      for (let partition = 0; partition < tasks; partition++) {
-        const inputs = sources.filter((topic) => partition < options.topics.partitions(topic)).map((topic) => ({ topic, partition }))
-        const state = openMemoryTaskState(storeSpecs(subtopology))
-        this.#tasks.push({ subtopology, partition, inputs, state, task: this.#make(subtopology, partition, inputs, state) })
-      }
-    }
+    this.#tasks = this.#assign(new Map())
     this.#initialize()
   }
 
@@ -128,6 +120,18 @@ export class SimulatedThread {
     this.#initialize()
   }
 
+  /** Another version of the topology, over the databases of tasks with the same name. */
+  redeploy(topology: Topology, config: TaskConfig): void {
+    this.#collector.abort()
+    const states = new Map(this.#tasks.map(({ task, state }) => [task.id, state]))
+    for (const { task } of this.#tasks) {
+      task.drop()
+    }
+    this.#options = { ...this.#options, topology, config }
+    this.#tasks = this.#assign(states)
+    this.#initialize()
+  }
+
   get runningCalls(): number {
     return this.#tasks.reduce((sum, { task }) => sum + task.runningCalls, 0)
   }
@@ -159,6 +163,19 @@ export class SimulatedThread {
     for (const { task } of this.#tasks) {
       await task.close()
     }
+  }
+
+  #assign(states: ReadonlyMap<string, DatabaseTaskState>): RunningTask[] {
+    const { topology, topics } = this.#options
+    return topology.subtopologies.flatMap((subtopology) => {
+      const sources = subtopology.sources.flatMap((source) => source.topics)
+      const count = Math.max(...sources.map((topic) => topics.partitions(topic)))
+      return Array.from({ length: count }, (_, partition) => {
+        const inputs = sources.filter((topic) => partition < topics.partitions(topic)).map((topic) => ({ topic, partition }))
+        const state = states.get(`${subtopology.name}_${partition}`) ?? openMemoryTaskState(storeSpecs(subtopology))
+        return { subtopology, partition, inputs, state, task: this.#make(subtopology, partition, inputs, state) }
+      })
+    })
   }
 
   #make(subtopology: Subtopology, partition: number, inputs: readonly TopicPartition[], state: DatabaseTaskState): Task {

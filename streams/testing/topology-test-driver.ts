@@ -51,7 +51,8 @@ export interface DeadLetter {
  * `await driver.settle()` after piping.
  */
 export class TopologyTestDriver {
-  readonly topology: Topology
+  topology: Topology
+  readonly #config: TaskConfig
   readonly #topics: SimulatedTopics
   readonly #globals: SimulatedGlobalStores
   readonly #thread: SimulatedThread
@@ -62,13 +63,14 @@ export class TopologyTestDriver {
     this.topology = typeof topology === 'function' ? buildTopology(topology, { applicationId: options.applicationId ?? 'test' }) : topology
     this.#time = options.startTime ?? 0
     this.#deadLetterTopic = options.config?.deadLetterTopic ?? `${this.topology.applicationId}-dead-letters`
+    this.#config = { maxTaskIdleMs: -1, ...options.config, deadLetterTopic: this.#deadLetterTopic }
     const counts = partitionCounts(this.topology, options.partitions ?? 1)
     this.#topics = new SimulatedTopics((topic) => counts.get(topic) ?? 1)
     this.#globals = new SimulatedGlobalStores(this.topology.globalTables)
     this.#thread = new SimulatedThread({
       topology: this.topology,
       topics: this.#topics,
-      config: { maxTaskIdleMs: -1, ...options.config, deadLetterTopic: this.#deadLetterTopic },
+      config: this.#config,
       commitEvery: options.commitEvery ?? 1,
       maxMessageBytes: options.maxMessageBytes ?? (() => undefined),
       globalStores: this.#globals.stores,
@@ -183,6 +185,17 @@ export class TopologyTestDriver {
   /** The process is killed and its disk lost: new tasks, state from the changelogs only. */
   restore(): void {
     this.#thread.restart('changelogs')
+    this.#thread.run()
+  }
+
+  /**
+   * A new version of the topology takes over: its tasks find the state and the offsets of those with the same name, as
+   * after a deploy. The driver's topics stay as they are; new ones begin empty. If its tasks refuse to start the old
+   * version is gone, as it would be.
+   */
+  redeploy(topology: Topology | TopologyFunction, options: Pick<TopologyTestDriverOptions, 'config'> = {}): void {
+    this.topology = typeof topology === 'function' ? buildTopology(topology, { applicationId: this.topology.applicationId }) : topology
+    this.#thread.redeploy(this.topology, { ...this.#config, ...options.config })
     this.#thread.run()
   }
 

@@ -1,0 +1,286 @@
+import { openMemoryTaskState } from 'millrace-state-stores'
+import t from 'tap'
+import type { ErrorPolicy } from '../../error-policy.ts'
+import { Stores } from '../../graph/store-builder.ts'
+import { TopologyBuilder } from '../../graph/topology-builder.ts'
+import type { Topology } from '../../graph/topology.ts'
+import { storeSpecs } from '../../runtime/stores.ts'
+import { createTask } from '../../runtime/task.ts'
+import { TopologyTestDriver } from '../../testing/index.ts'
+import { SimulatedCollector, SimulatedTopics } from '../../testing/simulated-topics.ts'
+import { count, numbers, oneStep, processor, text } from './topologies.ts'
+
+const CHILDREN = ['left', 'middle', 'right']
+const POISON = 'poison'
+
+/**
+ * A fan-out: `root` counts and hands on to three children, each of which counts in its own store, writes to its own topic
+ * and sets a timer. The node `at` fails at a poison record: before it did anything, or when all is done.
+ */
+function fanOut(at: string | undefined, when: 'before' | 'after', policy: ErrorPolicy, tries: { left: number }): Topology {
+  const step = (name: string) =>
+    processor((record, context) => {
+      const fails = name === at && record.value.startsWith(POISON)
+      if (fails && when === 'before' && tries.left-- > 0) {
+        throw new Error('before')
+      }
+      count(record, context, name)
+      const timer = context.schedule(1_000_000, 'wall-clock-time', () => {
+        throw new Error('a timer of a record that was taken back')
+      })
+      if (fails && when === 'after' && tries.left-- > 0) {
+        throw new Error('after')
+      }
+      timer.cancel()
+    })
+  const builder = new TopologyBuilder().addSource('source', 'in', { key: text, value: text })
+  builder.addProcessor('root', step('root'), 'source', { onError: at === 'root' ? policy : undefined })
+  for (const child of CHILDREN) {
+    builder.addProcessor(child, step(child), 'root', { onError: at === child ? policy : undefined })
+    builder.addSink(`${child}-sink`, `out-${child}`, child, { key: text, value: text })
+  }
+  for (const store of ['root', ...CHILDREN]) {
+    builder.addStateStore(Stores.keyValueStore(store, { key: text, value: numbers }), store)
+  }
+  return builder.build({ applicationId: 'app' })
+}
+
+/** Everything a run leaves behind. */
+function result(driver: TopologyTestDriver, without: readonly string[] = []) {
+  const topics = [...driver.producedTopicNames()].filter((topic) => !without.includes(topic)).sort()
+  return {
+    topics: topics.map((topic) => [topic, driver.createOutputTopic(topic, text, text).readRecordsToList().map(({ key, value, timestamp }) => [key, value, timestamp])]),
+    stores: ['root', ...CHILDREN].map((store) => [...driver.getKeyValueStore(store).all()]),
+  }
+}
+
+function run(topology: Topology, values: readonly string[], commitEvery = 1): TopologyTestDriver {
+  const driver = new TopologyTestDriver(topology, { commitEvery })
+  const input = driver.createInputTopic('in', text, text)
+  values.forEach((value, i) => {
+    input.pipeInput('k', value, i)
+  })
+  driver.commit()
+  return driver
+}
+
+for (const when of ['before', 'after'] as const) {
+  for (const action of ['skip', 'dead-letter'] as const) {
+    for (const retries of [0, 2]) {
+      t.test(`a failure ${when} the effects of the root, ${action} after ${retries} retries, equals a run without the record`, async (t) => {
+        const driver = run(fanOut('root', when, { processing: action, processingRetries: retries }, { left: Number.POSITIVE_INFINITY }), ['a', POISON, 'b'])
+        const expected = new TopologyTestDriver(fanOut(undefined, when, {}, { left: 0 }))
+        const input = expected.createInputTopic('in', text, text)
+        input.pipeInput('k', 'a', 0)
+        input.pipeInput('k', 'b', 2)
+        const letters = driver.deadLetters()
+        t.strictSame(result(driver, ['app-dead-letters']), result(expected))
+        t.equal(letters.length, action === 'skip' ? 0 : 1)
+        if (action === 'dead-letter') {
+          t.equal(letters[0]!.headers['__streams.errors.attempts'], String(retries + 1))
+        }
+        await driver.close()
+        await expected.close()
+      })
+
+      for (const child of CHILDREN) {
+        t.test(`a failure ${when} the effects of ${child}, ${action} after ${retries} retries, takes back that child only`, async (t) => {
+          const driver = run(fanOut(child, when, { processing: action, processingRetries: retries }, { left: Number.POSITIVE_INFINITY }), ['a', POISON, 'b'], 3)
+          const all = result(driver, ['app-dead-letters'])
+          const topic = (name: string) => all.topics.find(([topic]) => topic === `out-${name}`)![1]
+          t.strictSame(topic(child), [['k', 'a:1:1', 0], ['k', 'b:3:2', 2]].map(([k, v, at]) => [k, v, at]))
+          for (const other of CHILDREN.filter((name) => name !== child)) {
+            t.strictSame(topic(other), [['k', 'a:1:1', 0], ['k', `${POISON}:2:2`, 1], ['k', 'b:3:3', 2]])
+          }
+          t.strictSame(all.stores, [[['k', 3]], ...CHILDREN.map((name) => [['k', name === child ? 2 : 3]])])
+          await driver.close()
+        })
+      }
+    }
+  }
+
+  t.test(`a failure ${when} the effects that the second try mends leaves no trace`, async (t) => {
+    for (const at of ['root', ...CHILDREN]) {
+      const driver = run(fanOut(at, when, { processingRetries: 1 }, { left: 1 }), ['a', POISON, 'b'])
+      const expected = run(fanOut(undefined, when, {}, { left: 0 }), ['a', POISON, 'b'])
+      t.strictSame(result(driver), result(expected), at)
+      t.equal(driver.tasks[0]!.counters.retried, 1)
+      await driver.close()
+      await expected.close()
+    }
+  })
+}
+
+t.test('a policy does not take the failure of a child whose own policy is to fail', async (t) => {
+  const topology = new TopologyBuilder()
+    .addSource('source', 'in', { key: text, value: text })
+    .addProcessor('parent', processor((record, context) => {
+      try {
+        context.forward(record)
+      } catch {
+        // A processor that swallows what is not its own must not make a success of it.
+      }
+    }), 'source', { onError: { processing: 'skip' } })
+    .addProcessor('child', processor(() => {
+      throw new Error('KABOOM')
+    }), 'parent')
+    .build({ applicationId: 'app' })
+  const driver = new TopologyTestDriver(topology)
+  const input = driver.createInputTopic('in', text, text)
+  t.throws(() => input.pipeInput('k', 'v'), { code: 'PROCESSING_FAILED', message: /^child failed at in-0@0 in task .*_0\.$/ })
+  t.throws(() => driver.tasks[0]!.process(1), { code: 'PROCESSING_FAILED' }, 'nothing runs until it is dropped')
+  await driver.close()
+})
+
+t.test('an error names where it happened and never what the record said', async (t) => {
+  const driver = new TopologyTestDriver(oneStep(processor((record) => {
+    throw new Error(`can't take ${record.value}`)
+  })))
+  try {
+    driver.createInputTopic('in', text, text).pipeInput('k', 'secret')
+    t.fail('it must throw')
+  } catch (error) {
+    t.notMatch((error as Error).message, /secret/)
+    t.match((error as Error).message, /step failed at in-0@0/)
+  }
+  await driver.close()
+})
+
+t.test('dead letters carry the raw record, its headers, and where it failed', async (t) => {
+  const driver = new TopologyTestDriver(
+    oneStep(
+      processor((record, context) => {
+        if (record.value === 'value-2') {
+          throw new TypeError('KABOOM')
+        }
+        context.forward(record)
+      }),
+      { processing: 'dead-letter' }
+    ),
+    { partitions: 2 }
+  )
+  const input = driver.createInputTopic('in', text, text)
+  input.pipeInput('k', 'value-1', 1, [], { partition: 1 })
+  input.pipeInput('key', 'value-2', 2, [{ key: 'trace', value: Buffer.from('abc') }], { partition: 1 })
+  input.pipeInput('k', 'value-3', 3, [], { partition: 1 })
+  t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), ['value-1', 'value-3'])
+  const [letter] = driver.deadLetters()
+  t.equal(Buffer.from(letter!.key!).toString(), 'key')
+  t.equal(Buffer.from(letter!.value!).toString(), 'value-2')
+  t.equal(letter!.timestamp, 2)
+  t.strictSame(letter!.headers, {
+    trace: 'abc',
+    '__streams.errors.exception': 'TypeError',
+    '__streams.errors.node': 'step',
+    '__streams.errors.code': 'PROCESSING_FAILED',
+    '__streams.errors.attempts': '1',
+    '__streams.errors.topic': 'in',
+    '__streams.errors.partition': '1',
+    '__streams.errors.offset': '1',
+    '__streams.errors.raw': 'source',
+  })
+  t.equal(driver.deadLetters().length, 1)
+  await driver.close()
+})
+
+t.test('with the policy fail nothing is written and the task stops', async (t) => {
+  const driver = new TopologyTestDriver(oneStep(processor((record, context) => {
+    context.forward(record)
+    if (record.value === 'bad') {
+      throw new Error('KABOOM')
+    }
+  })))
+  const input = driver.createInputTopic('in', text, text)
+  input.pipeInput('k', 'good')
+  t.throws(() => input.pipeInput('k', 'bad'), { code: 'PROCESSING_FAILED' })
+  t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), ['good'])
+  t.strictSame(driver.deadLetters(), [])
+  await driver.close()
+})
+
+t.test('deserialization: dead letter of the bytes as they were', async (t) => {
+  const json = { ...numbers }
+  const topology = new TopologyBuilder()
+    .addSource('source', 'in', { key: text, value: json, onError: { deserialization: 'dead-letter' } })
+    .addSink('sink', 'out', 'source', { key: text, value: json })
+    .build({ applicationId: 'app' })
+  const driver = new TopologyTestDriver(topology)
+  const input = driver.createInputTopic('in', text, json)
+  input.pipeRaw(Buffer.from('k'), Buffer.from('{broken'))
+  input.pipeInput('k', 7)
+  t.strictSame(driver.createOutputTopic('out', text, json).readValuesToList(), [7])
+  const [letter] = driver.deadLetters()
+  t.equal(Buffer.from(letter!.value!).toString(), '{broken')
+  t.match(letter!.headers, { '__streams.errors.code': 'DESERIALIZATION_FAILED', '__streams.errors.node': 'source', '__streams.errors.exception': 'SyntaxError' })
+  await driver.close()
+})
+
+t.test('production: serialization and size by the sink\'s policy, the rest of the record stays', async (t) => {
+  const topology = (production: ErrorPolicy['production']) =>
+    new TopologyBuilder()
+      .addSource('source', 'in', { key: text, value: text })
+      .addSink('strict', 'numbers', 'source', {
+        key: text,
+        value: { ...text, serialize: (_topic: string, value: string) => {
+          if (value === 'unwritable') {
+            throw new TypeError('no')
+          }
+          return Buffer.from(value)
+        } },
+        onError: { production },
+      })
+      .addSink('all', 'out', 'source', { key: text, value: text })
+      .build({ applicationId: 'app' })
+  const options = { maxMessageBytes: (topic: string) => (topic === 'out' ? undefined : 1_000) }
+  for (const action of ['skip', 'dead-letter'] as const) {
+    const driver = new TopologyTestDriver(topology(action), options)
+    const input = driver.createInputTopic('in', text, text)
+    const large = 'x'.repeat(2_000)
+    input.pipeAll([['k', 'unwritable'], ['k', large], ['k', 'fine']])
+    t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), ['unwritable', large, 'fine'])
+    t.strictSame(driver.createOutputTopic('numbers', text, text).readValuesToList(), ['fine'])
+    t.strictSame(
+      driver.deadLetters().map(({ headers, value }) => [headers['__streams.errors.code'], headers['__streams.errors.truncated'], value?.length]),
+      action === 'skip' ? [] : [['SERIALIZATION_FAILED', undefined, 10], ['RECORD_TOO_LARGE', 'record', undefined]],
+      'a dead letter too large for its topic carries where the record is'
+    )
+    await driver.close()
+  }
+  const failing = new TopologyTestDriver(topology('fail'), options)
+  t.throws(() => failing.createInputTopic('in', text, text).pipeInput('k', 'unwritable'), { code: 'SERIALIZATION_FAILED' })
+  await failing.close()
+})
+
+t.test('a store value too large for its changelog strikes the record that made it', async (t) => {
+  const topology = new TopologyBuilder()
+    .addSource('source', 'in', { key: text, value: text })
+    .addProcessor('keep', processor((record, context) => context.getStateStore<{ put(key: string, value: string): void }>('kept').put(record.key, record.value)), 'source', {
+      onError: { processing: 'dead-letter' },
+    })
+    .addStateStore(Stores.keyValueStore('kept', { key: text, value: text }), 'keep')
+    .build({ applicationId: 'app' })
+  const driver = new TopologyTestDriver(topology, { maxMessageBytes: (topic) => (topic.endsWith('-changelog') ? 500 : undefined) })
+  driver.createInputTopic('in', text, text).pipeAll([['a', 'x'.repeat(600)], ['b', 'y']])
+  t.strictSame([...driver.getKeyValueStore('kept').all()], [['b', 'y']])
+  t.strictSame(driver.deadLetters().map(({ headers }) => headers['__streams.errors.code']), ['RECORD_TOO_LARGE'])
+  await driver.close()
+})
+
+t.test('dead letters without a topic for them are refused when the task is made', (t) => {
+  const topology = oneStep(processor(() => {}), { processing: 'dead-letter' })
+  const subtopology = topology.subtopologies[0]!
+  const topics = new SimulatedTopics(() => 1)
+  const make = (deadLetterTopic: string | undefined) =>
+    createTask({
+      applicationId: 'app',
+      subtopology,
+      partition: 0,
+      state: openMemoryTaskState(storeSpecs(subtopology)),
+      collector: new SimulatedCollector(topics, () => undefined),
+      clock: { now: () => 0 },
+      config: { deadLetterTopic },
+    })
+  t.throws(() => make(undefined), { code: 'CONFIG_INVALID', message: /step: .*no dead-letter topic/ })
+  t.equal(make('letters').id, `${subtopology.name}_0`)
+  t.end()
+})
