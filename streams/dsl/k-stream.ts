@@ -1,6 +1,5 @@
 import type { CallInfo } from '../async/operator.ts'
-import { StreamsError } from '../errors.ts'
-import { requireFunction } from '../graph/topology-builder.ts'
+import { freshProcessors, requireFunction } from '../graph/topology-builder.ts'
 import type { AnyProcessor, AnySerde } from '../graph/topology.ts'
 import type { FixedKeyProcessor, Processor } from '../processor.ts'
 import type { Record, RecordMetadata } from '../record.ts'
@@ -218,18 +217,11 @@ export class KStream<K, V> {
   }
 
   #process(operation: string, supplier: () => AnyProcessor, options: Pick<ProcessOptions<never, never>, 'name' | 'onError' | 'stores'>, changes: Partial<StreamState>): StreamState {
-    requireFunction(supplier, `The supplier of ${operation} behind '${this.state.path}'`)
     const stores = this.state.graph.storeNames(options.stores)
     if (stores.length > 0) {
       requireName(this.state, operation, options.name, 'uses stores')
     }
-    const checked = () => {
-      const processor = supplier()
-      if (typeof processor?.process !== 'function') {
-        throw new StreamsError('TOPOLOGY_INVALID', `The supplier of ${operation} '${options.name ?? this.state.path}' must return a new processor each time.`)
-      }
-      return processor
-    }
-    return this.state.graph.process([this.state], operation, checked, { name: options.name, onError: options.onError, stores }, changes)
+    const fresh = freshProcessors(options.name ?? `${this.state.path}/${operation}`, supplier)
+    return this.state.graph.process([this.state], operation, fresh, { name: options.name, onError: options.onError, stores }, changes)
   }
 }

@@ -50,7 +50,7 @@ export class TopologyBuilder {
     parents: string | readonly string[],
     settings: ProcessorSettings = {}
   ): this {
-    return this.addNode({ kind: 'processor', name: checkName('processor', name), supplier: supplier as () => AnyProcessor, onError: settings.onError }, parents, settings.stores)
+    return this.addNode({ kind: 'processor', name: checkName('processor', name), supplier: freshProcessors(name, supplier as () => AnyProcessor), onError: settings.onError }, parents, settings.stores)
   }
 
   /** `stores` are those that `prepare` and `complete` use; the in-flight table `<name>-in-flight` comes with it. */
@@ -134,9 +134,6 @@ export class TopologyBuilder {
       if (kind === 'sink') {
         throw new StreamsError('TOPOLOGY_INVALID', `The parent '${parent}' of '${node.name}' is a sink: nothing comes after a sink.`)
       }
-    }
-    if (node.kind === 'processor') {
-      requireFunction(node.supplier, `The supplier of '${node.name}'`)
     }
     if (node.kind === 'sink') {
       this.#checkSink(node)
@@ -278,6 +275,23 @@ export class TopologyBuilder {
     if (this.#built) {
       throw new StreamsError('TOPOLOGY_INVALID', 'The topology has been built: a builder builds once and takes nothing afterwards. Make a new builder.')
     }
+  }
+}
+
+/**
+ * Every task has its own processors, and makes them anew after an abort: one that was handed out twice would carry
+ * fields from one task, or from what never happened, into another.
+ */
+export function freshProcessors(name: string, supplier: () => AnyProcessor): () => AnyProcessor {
+  requireFunction(supplier, `The supplier of '${name}'`)
+  const made = new WeakSet<AnyProcessor>()
+  return () => {
+    const processor = supplier()
+    if (typeof processor?.process !== 'function' || made.has(processor)) {
+      throw new StreamsError('TOPOLOGY_INVALID', `The supplier of '${name}' must return a new processor, an object with a process function, each time it is called.`)
+    }
+    made.add(processor)
+    return processor
   }
 }
 

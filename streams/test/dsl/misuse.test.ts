@@ -333,6 +333,20 @@ for (const [what, { code, message, topology }] of Object.entries(misuses)) {
   })
 }
 
+t.test('a supplier that hands out a processor twice, or none', async (t) => {
+  const shared: Processor<string, string> = { process() {} }
+  const nodeOf = (supplier: () => Processor<string, string>) => {
+    const node = buildTopology((b) => void b.stream('in', strings).process(supplier, { name: 'p' }), { applicationId }).subtopologies[0]!.nodes.get('p')!
+    return node.kind === 'processor' ? node.supplier : t.fail('no processor')
+  }
+  const again = nodeOf(() => shared) as () => unknown
+  again()
+  t.throws(again, { code: 'TOPOLOGY_INVALID', message: /The supplier of 'p' must return a new processor/ })
+  t.throws(nodeOf(() => unchecked(undefined)) as () => unknown, { code: 'TOPOLOGY_INVALID' })
+  const fresh = nodeOf(() => ({ process() {} })) as () => unknown
+  t.not(fresh(), fresh())
+})
+
 t.test('a topology that is no function', async (t) => {
   t.throws(() => buildTopology(unchecked({}), { applicationId }), { code: 'TOPOLOGY_INVALID', message: /A topology is a function/ })
 })
