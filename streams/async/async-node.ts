@@ -208,7 +208,8 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       throw recordTooLarge(`${this.name}: a pending entry`, size, this.maxBytes)
     }
     const entry = new Entry(table.nextAdmission, payload, bytes.length, table.readPayload)
-    entry.record = record
+    // The record itself is let go: it may hold views of a fetch buffer (rule D7), and what a call sees must not depend on
+    // whether its entry was restored. It is deserialized from the payload when its turn comes.
     entry.payload = bytes
     return entry
   }

@@ -49,7 +49,7 @@ export class Entry implements Origin {
   /** Of the payload row. */
   readonly bytes: number
   state: EntryState = 'queued'
-  /** Undefined once a parked entry is only on disk, or a restored one has not run yet. */
+  /** As the operator's serdes give it back, from the first try on; undefined before, and while it is parked. */
   record: AnyRecord | undefined
   /** Undefined once it is in the store. */
   payload: Uint8Array | undefined

@@ -135,10 +135,10 @@ export class Timers implements Undoable {
   }
 
   private fire(timers: readonly Timer[], now: number | undefined): boolean {
-    let fired = false
-    if (timers.length === 0) {
-      return fired
+    if (!isAnyDue(timers, now)) {
+      return false
     }
+    let fired = false
     // A punctuator may schedule and cancel: the list is copied, and what was cancelled meanwhile is passed over.
     for (const timer of [...timers]) {
       const time = now ?? timer.owner.streamTime()
@@ -161,6 +161,17 @@ export class Timers implements Undoable {
       this.changes.push({ timer, added })
     }
   }
+}
+
+/** Asked after every record, so it makes nothing. */
+function isAnyDue(timers: readonly Timer[], now: number | undefined): boolean {
+  for (let i = 0; i < timers.length; i++) {
+    const timer = timers[i]!
+    if ((now ?? timer.owner.streamTime()) >= timer.next) {
+      return true
+    }
+  }
+  return false
 }
 
 function remove(list: Timer[], timer: Timer): void {
