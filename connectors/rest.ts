@@ -63,6 +63,17 @@ export class ConnectRest {
     await this.#call('PUT', `${path(name)}/config`, settings)
   }
 
+  /** Creates a connector that does nothing until it is resumed. */
+  async createStopped(name: string, settings: ConnectorSettings): Promise<void> {
+    await this.#call('POST', '/connectors', { name, config: settings, initial_state: 'STOPPED' })
+  }
+
+  /** Status of every connector of the worker, by name. */
+  async statuses(): Promise<Map<string, ConnectorStatus>> {
+    const all = (await this.#call('GET', '/connectors?expand=status')) as { [name: string]: { status?: ConnectorStatus } }
+    return new Map(Object.entries(all).flatMap(([name, { status }]) => (status === undefined ? [] : [[name, status] as const])))
+  }
+
   /** `undefined` for a connector that does not exist, or is so new that it has no status. */
   async status(name: string): Promise<ConnectorStatus | undefined> {
     return (await this.#call('GET', `${path(name)}/status`, undefined, 404)) as ConnectorStatus | undefined
@@ -96,9 +107,12 @@ export class ConnectRest {
   }
 
   /** Moves a stopped sink. */
-  async moveSink(name: string, to: SinkOffset): Promise<void> {
+  async moveSink(name: string, to: readonly SinkOffset[]): Promise<void> {
     await this.#call('PATCH', `${path(name)}/offsets`, {
-      offsets: [{ partition: { kafka_topic: to.topic, kafka_partition: to.partition }, offset: { kafka_offset: to.offset } }]
+      offsets: to.map(({ topic, partition, offset }) => ({
+        partition: { kafka_topic: topic, kafka_partition: partition },
+        offset: { kafka_offset: offset }
+      }))
     })
   }
 

@@ -26,7 +26,7 @@ interface StackFile {
   cassandra: string
   postgresql: { host: string; port: number; user: string; password: string; database: string }
   /** Where the worker's `file` config provider may read. */
-  secretsFolder?: string
+  secrets?: string
 }
 
 /** The servers `npm run stack` started. There is no skipping: without them the test fails and says why. */
@@ -70,7 +70,7 @@ export async function createBench(options: { partitions?: number } = {}) {
     postgresqlDeadLetters: `${run}.postgresql.dead-letter`,
     cassandraDeadLetters: `${run}.cassandra.dead-letter`
   }
-  const secretsFolder = stack.secretsFolder ?? mkdtempSync(join(tmpdir(), 'millrace-secrets-'))
+  const secretsFolder = stack.secrets ?? mkdtempSync(join(tmpdir(), 'millrace-secrets-'))
   const passwords = postgresqlPasswords(secretsFolder)
   const { host, port } = stack.postgresql
   const config: ConnectorsConfig = {
