@@ -75,6 +75,8 @@ export type FailureCode =
   | 'TIMEOUT'
   | 'MEMORY'
   | 'CRASHED'
+  | 'TENANT_INACTIVE'
+  | 'CONTENT_MISSING'
 
 export interface Failure {
   readonly code: FailureCode

@@ -59,13 +59,13 @@ export function germanVatId(random: Random): string {
   return `DE${digits}${(11 - product) % 10}`
 }
 
-/** Weights 8 to 2, two check digits modulo 97; numbers from 1000000 on. */
+/** Weights 8 to 2, two check digits modulo 97, numbers from 1000000 to 8999999 are given out that way. */
 export function britishVatId(random: Random): string {
-  const digits = `${random.integer(1, 9)}${random.digits(6)}`
+  const digits = `${random.integer(1, 8)}${random.digits(6)}`
   let sum = 0
   for (const [n, digit] of [...digits].entries()) {
     sum += Number(digit) * (8 - n)
   }
-  const check = 97 - (sum % 97)
-  return `GB${digits}${String(check === 97 ? 0 : check).padStart(2, '0')}`
+  // Checkers disagree on a remainder of 0 (97 or 00): such a number is left out.
+  return sum % 97 === 0 ? britishVatId(random) : `GB${digits}${String(97 - (sum % 97)).padStart(2, '0')}`
 }

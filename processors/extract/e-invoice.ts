@@ -72,7 +72,7 @@ function mapCii(header: XmlElement, trade: XmlElement): MappedEInvoice {
       lines: items.slice(0, maxLines).map(ciiLine),
       taxes: findAll(settlement, 'ApplicableTradeTax').slice(0, maxLines).map((tax) => compact<TaxLine>({
         category: code(find(tax, 'CategoryCode')),
-        rate: amount(find(tax, 'RateApplicablePercent') ?? find(tax, 'ApplicablePercent')),
+        rate: number(find(tax, 'RateApplicablePercent') ?? find(tax, 'ApplicablePercent')),
         basis: amount(find(tax, 'BasisAmount')),
         amount: amount(find(tax, 'CalculatedAmount')),
       })),
@@ -90,10 +90,10 @@ function ciiLine(item: XmlElement): LineItem {
   return compact<LineItem>({
     lineId: text(find(item, 'AssociatedDocumentLineDocument', 'LineID')),
     description: text(find(item, 'SpecifiedTradeProduct', 'Name')),
-    quantity: amount(quantity),
+    quantity: number(quantity),
     unitCode: attribute(quantity, 'unitCode'),
     unitPrice: amount(find(agreement, 'NetPriceProductTradePrice', 'ChargeAmount')),
-    taxRate: amount(find(tax, 'RateApplicablePercent') ?? find(tax, 'ApplicablePercent')),
+    taxRate: number(find(tax, 'RateApplicablePercent') ?? find(tax, 'ApplicablePercent')),
     lineTotal: amount(
       find(settlement, 'SpecifiedTradeSettlementLineMonetarySummation', 'LineTotalAmount') ??
       find(settlement, 'SpecifiedTradeSettlementMonetarySummation', 'LineTotalAmount'),
@@ -153,16 +153,16 @@ function mapUbl(root: XmlElement): MappedEInvoice {
         return compact<LineItem>({
           lineId: text(find(item, 'ID')),
           description: text(find(item, 'Item', 'Name')),
-          quantity: amount(quantity),
+          quantity: number(quantity),
           unitCode: attribute(quantity, 'unitCode'),
           unitPrice: amount(find(item, 'Price', 'PriceAmount')),
-          taxRate: amount(find(item, 'Item', 'ClassifiedTaxCategory', 'Percent')),
+          taxRate: number(find(item, 'Item', 'ClassifiedTaxCategory', 'Percent')),
           lineTotal: amount(find(item, 'LineExtensionAmount')),
         })
       }),
       taxes: findAll(taxTotal, 'TaxSubtotal').slice(0, maxLines).map((tax) => compact<TaxLine>({
         category: code(find(tax, 'TaxCategory', 'ID')),
-        rate: amount(find(tax, 'TaxCategory', 'Percent')),
+        rate: number(find(tax, 'TaxCategory', 'Percent')),
         basis: amount(find(tax, 'TaxableAmount')),
         amount: amount(find(tax, 'TaxAmount')),
       })),
@@ -214,12 +214,22 @@ function attribute(element: XmlElement | undefined, name: string): Field | undef
   return field(element?.attributes.get(name), (value) => value.trim())
 }
 
-/** xs:decimal, bounded: an exponent or a thousand digits is no amount. */
-export function amount(element: XmlElement | undefined): Field | undefined {
+/** xs:decimal, bounded: an exponent or a thousand digits is no number. */
+function number(element: XmlElement | undefined): Field | undefined {
+  return field(element?.text, (value) => toDecimal(value)?.toFixed())
+}
+
+/** An amount has two decimals at least, so that equal amounts are equal strings. */
+function amount(element: XmlElement | undefined): Field | undefined {
   return field(element?.text, (value) => {
-    const plain = value.trim()
-    return /^[+-]?(?:\d{1,24}(?:\.\d{0,12})?|\.\d{1,12})$/.test(plain) ? new Decimal(plain).toFixed() : undefined
+    const decimal = toDecimal(value)
+    return decimal?.toFixed(Math.max(2, decimal.decimalPlaces()))
   })
+}
+
+function toDecimal(value: string): Decimal | undefined {
+  const plain = value.trim()
+  return /^[+-]?(?:\d{1,24}(?:\.\d{0,12})?|\.\d{1,12})$/.test(plain) ? new Decimal(plain) : undefined
 }
 
 /** Format 102: YYYYMMDD; what else occurs is ISO 8601 with or without a time. */

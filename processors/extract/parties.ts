@@ -8,7 +8,8 @@ import type { Layout, Run } from './layout.ts'
 import { overlapX } from './layout.ts'
 
 const legalForm = /(?<!\p{L})(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.\s?K\.?|e\.\s?V\.|SE|Ltd\.?|Limited|PLC|LLP|LLC|Inc\.?|Corp\.?|S\.?A\.?S?\.?|SARL|B\.?V\.?|N\.?V\.?|S\.?r\.?l\.?|S\.?p\.?A\.?|Pty|Pvt|Sdn\.? ?Bhd\.?|Bhd\.?|Pte|A\/S|ApS|AB|Oy|S\.?L\.?)(?!\p{L})/iu
-const vatPattern = /(?<![A-Z0-9])(?:ATU|AT U|[A-Z]{2})[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,12}(?![A-Z0-9])/g
+/** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
+const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
 const titleWords = /^ (?:(?:tax )?invoice|rechnung|facture|factuur|receipt|quittung|credit note|gutschrift|cash bill|original|copy|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
 
 export interface Parties {
@@ -42,7 +43,8 @@ export function findParties(layout: Layout): Parties {
 }
 
 function vatIn(run: Run): string | undefined {
-  for (const [text] of run.text.toUpperCase().matchAll(vatPattern)) {
+  for (const match of run.text.toUpperCase().matchAll(vatPattern)) {
+    const text = match[1]!
     // An account number begins like a VAT id; the checksum tells them apart, and words without enough digits are none.
     if (text.replace(/\D/g, '').length >= 7 && checkVAT(text, countries).isValid) {
       return text

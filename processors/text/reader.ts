@@ -33,6 +33,11 @@ export interface TextReader {
    * @throws PoolError ABORTED and CLOSED only: everything else is an outcome
    */
   read(bytes: Uint8Array, options?: ReadOptions): Promise<Outcome<DocumentText>>
+  /**
+   * The text of a document that needs no recognition; `scan` says that it does. Quick, so that a document with a text
+   * layer need not wait behind scans.
+   */
+  readText(bytes: Uint8Array, options?: ReadOptions): Promise<Outcome<DocumentText> | 'scan'>
   /** Names what reads: a cache's key and every record carry it. */
   readonly version: string
   stats(): { readonly parse: PoolStats; readonly recognise: PoolStats }
@@ -92,12 +97,20 @@ class PooledTextReader implements TextReader {
   }
 
   async read(bytes: Uint8Array, options: ReadOptions = {}): Promise<Outcome<DocumentText>> {
+    return (await this.#read(bytes, options, true)) as Outcome<DocumentText>
+  }
+
+  readText(bytes: Uint8Array, options: ReadOptions = {}): Promise<Outcome<DocumentText> | 'scan'> {
+    return this.#read(bytes, options, false)
+  }
+
+  async #read(bytes: Uint8Array, options: ReadOptions, recognise: boolean): Promise<Outcome<DocumentText> | 'scan'> {
     const bounds = this.#tighter(options)
     switch (kindOf(bytes)) {
       case 'pdf':
-        return this.#readPdf(bytes, bounds, options.signal)
+        return this.#readPdf(bytes, bounds, recognise, options.signal)
       case 'image':
-        return this.#readImage(bytes, bounds, options.signal)
+        return recognise ? this.#readImage(bytes, bounds, options.signal) : 'scan'
       case 'xml': {
         const invoice = await this.#ask<EInvoice>({ do: 'read-xml', bytes, bounds }, bounds.parseTimeoutMs, options.signal)
         return invoice.ok ? succeed(assemble([], [], 'e-invoice-xml', invoice.value)) : invoice
@@ -124,7 +137,7 @@ class PooledTextReader implements TextReader {
     return bounds
   }
 
-  async #readPdf(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<DocumentText>> {
+  async #readPdf(bytes: Uint8Array, bounds: TextBounds, recognise: boolean, signal?: AbortSignal): Promise<Outcome<DocumentText> | 'scan'> {
     const read = await this.#ask<PdfContent>({ do: 'read-pdf', bytes, bounds }, bounds.parseTimeoutMs, signal)
     if (!read.ok) {
       return read
@@ -133,6 +146,9 @@ class PooledTextReader implements TextReader {
     const scanned = eInvoice === undefined ? pages.filter((page) => !page.usable && !page.broken).length : 0
     if (scanned > bounds.maxOcrPages) {
       return fail('TOO_MANY_PAGES', 'content', `${scanned} scanned pages`, bounds.maxOcrPages)
+    }
+    if (scanned > 0 && !recognise) {
+      return 'scan'
     }
     const issues: PageIssue[] = []
     const finished = await Promise.all(

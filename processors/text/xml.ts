@@ -75,8 +75,8 @@ export function parseXml(xml: string, bounds: XmlBounds): Outcome<XmlElement> {
       ignorePiTags: true,
       trimValues: true,
     }).parse(xml)
-    const root = Array.isArray(tree) ? tree.map(toElement).find((element) => element !== undefined) : undefined
-    return root === undefined ? fail('CORRUPT', 'content', 'XML without a root element') : succeed(root)
+    const roots = Array.isArray(tree) ? tree.map(toElement).filter((element) => element !== undefined) : []
+    return roots.length === 1 ? succeed(roots[0]!) : fail('CORRUPT', 'content', 'XML without one root element')
   } catch {
     return fail('CORRUPT', 'content', 'XML that cannot be parsed')
   }
@@ -131,14 +131,14 @@ function toElement(node: unknown): XmlElement | undefined {
   const raw = (node as Record<string, unknown>)[':@']
   if (typeof raw === 'object' && raw !== null) {
     for (const [key, value] of Object.entries(raw)) {
-      attributes.set(key, unescape(String(value)))
+      attributes.set(key, decodeReferences(String(value)))
     }
   }
   const children: XmlElement[] = []
   let text = ''
   for (const part of Array.isArray(content) ? (content as unknown[]) : []) {
     if (typeof part === 'object' && part !== null && '#text' in part) {
-      text += unescape(String(part['#text']))
+      text += decodeReferences(String(part['#text']))
     } else {
       const child = toElement(part)
       if (child !== undefined) {
@@ -151,7 +151,7 @@ function toElement(node: unknown): XmlElement | undefined {
 
 const predefined: ReadonlyMap<string, string> = new Map([['amp', '&'], ['lt', '<'], ['gt', '>'], ['quot', '"'], ['apos', "'"]])
 
-function unescape(text: string): string {
+function decodeReferences(text: string): string {
   return text.includes('&')
     ? text.replace(/&(?:#(\d{1,7})|#x([0-9a-fA-F]{1,6})|([a-z]{2,4}));/g, (whole, decimal?: string, hex?: string, name?: string) => {
         if (name !== undefined) {

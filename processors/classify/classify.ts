@@ -1,0 +1,82 @@
+import { mapEInvoice } from '../extract/index.ts'
+import { plainText } from '../extract/layout.ts'
+import { rowsOf } from '../text/index.ts'
+import type { Classification, DocumentText, DocumentType } from '../types.ts'
+import { documentTypes } from '../types.ts'
+import model from './model.json' with { type: 'json' }
+
+/** UNTDID 1001: what reduces a claim. All other codes of e-invoices are invoices. */
+const creditNoteCodes = new Set(['81', '83', '261', '262', '296', '308', '381', '396', '420', '458', '532'])
+/** Words further down say less and cost the same. */
+const maxCharacters = 20_000
+/** A title stands in the first rows and is most of its row. */
+const titleRows = 14
+
+export interface ClassifyOptions {
+  /** A tenant that sends nothing else: the type is given. */
+  readonly pinned?: DocumentType
+}
+
+export const classifierVersion: string = model.version
+
+type Weights = ReadonlyMap<string, number>
+const weights: ReadonlyMap<DocumentType, Weights> = new Map(
+  documentTypes.map((type) => [type, new Map(Object.entries(model.words[type] as Record<string, number>).map(([word, weight]) => [plainText(word), weight]))]),
+)
+
+/**
+ * What kind of document is it? An e-invoice says so by its type code. Else a linear score over words, more for one that is a title,
+ * turned into probabilities by a softmax. The weights are data with a version. Pure and synchronous.
+ */
+export function classify(text: DocumentText, options: ClassifyOptions = {}): Classification {
+  if (options.pinned !== undefined) {
+    return { type: options.pinned, probability: 1, method: 'pinned', modelVersion: model.version }
+  }
+  if (text.eInvoice !== undefined) {
+    const mapped = mapEInvoice(text.eInvoice)
+    if (mapped.ok) {
+      return { type: creditNoteCodes.has(mapped.value.typeCode) ? 'credit-note' : 'invoice', probability: 1, method: 'e-invoice-xml', modelVersion: model.version }
+    }
+  }
+  const { body, titles } = wordsOf(text)
+  const scores = documentTypes.map((type) => ({ type, score: model.bias[type] + scoreOf(weights.get(type)!, body, titles) }))
+  const exponents = scores.map(({ score }) => Math.exp(score / model.temperature))
+  const sum = exponents.reduce((total, value) => total + value, 0)
+  let best = 0
+  for (const [n, value] of exponents.entries()) {
+    best = value > exponents[best]! ? n : best
+  }
+  return { type: scores[best]!.type, probability: Math.round((exponents[best]! / sum) * 1000) / 1000, method: 'words', modelVersion: model.version }
+}
+
+function wordsOf(text: DocumentText): { body: string; titles: readonly string[] } {
+  const titles: string[] = []
+  let body = ' '
+  for (const page of text.pages) {
+    for (const [n, row] of rowsOf(page.lines).entries()) {
+      const plain = plainText(row.map((line) => line.text).join(' '))
+      if (page.number === 1 && n < titleRows) {
+        titles.push(...row.map((line) => plainText(line.text)))
+      }
+      body += plain.slice(1)
+      if (body.length > maxCharacters) {
+        return { body, titles }
+      }
+    }
+  }
+  return { body, titles }
+}
+
+function scoreOf(words: Weights, body: string, titles: readonly string[]): number {
+  let score = 0
+  let title = 0
+  for (const [word, weight] of words) {
+    if (body.includes(word)) {
+      score += weight
+    }
+    if (weight >= 1.5 && titles.some((text) => text.includes(word) && word.length >= 0.5 * text.length)) {
+      title = Math.max(title, model.title)
+    }
+  }
+  return score + title
+}

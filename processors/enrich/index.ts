@@ -1,0 +1,6 @@
+export { enrich } from './enrich.ts'
+export type { EnrichLookups } from './enrich.ts'
+export { rateLookupFrom, toBaseCurrency } from './rates.ts'
+export type { ExchangeRate, RateLookup } from './rates.ts'
+export { matchVendor, plainVendorName, vendorIndexKeys, vendorLookup, vendorLookupFrom } from './vendors.ts'
+export type { Vendor, VendorLookup } from './vendors.ts'

@@ -1,0 +1,164 @@
+import type { Classification, Enrichment, Extraction, Failure, ReviewReason, Validation } from '../types.ts'
+import type { DocumentRow } from './row.ts'
+import { toRow } from './row.ts'
+import type { LifecycleState } from './transitions.ts'
+import { endStates, mayFollow } from './transitions.ts'
+
+/** What is known of a document when its record comes in. */
+export interface DocumentHeader {
+  readonly tenantId: string
+  readonly documentId: string
+  readonly source: string
+  readonly fileName: string
+  readonly contentType: string
+  readonly size: number
+  readonly sha256: string
+  /** ms since the epoch, of the record. */
+  readonly receivedAt: number
+  readonly contentReference?: string
+}
+
+export interface TextSummary {
+  readonly route: string
+  readonly language: string
+  readonly pages: number
+  readonly quality: number
+  readonly version: string
+}
+
+export interface Correction {
+  readonly field: string
+  readonly from: string
+  readonly to: string
+  /** Who, as the door authenticated them. */
+  readonly by: string
+  readonly at: number
+}
+
+/** What a step reports. `step` names it, `at` is the record's time in ms. */
+export type LifecycleEvent = { readonly step: string; readonly at: number } & (
+  | { readonly to: 'RECEIVED'; readonly header: DocumentHeader }
+  | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure }
+  | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string }
+  | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string }
+  | { readonly to: 'TEXT_READ'; readonly text: TextSummary }
+  | { readonly to: 'CLASSIFIED'; readonly classification: Classification }
+  | { readonly to: 'EXTRACTED'; readonly extraction: Extraction }
+  | { readonly to: 'VALIDATED'; readonly validation: Validation }
+  | { readonly to: 'ENRICHED'; readonly enrichment: Enrichment }
+  | { readonly to: 'ARCHIVED' }
+  | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[] }
+  | { readonly to: 'CORRECTED'; readonly extraction: Extraction; readonly corrections: readonly Correction[] }
+  | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly header?: DocumentHeader }
+  | { readonly to: 'ERASED'; readonly by: string }
+)
+
+/** All that is known of a document: the value of the lifecycle store. */
+export interface DocumentState {
+  readonly state: LifecycleState
+  readonly revision: number
+  readonly header: DocumentHeader
+  readonly duplicateOf?: string
+  readonly failure?: Failure
+  readonly text?: TextSummary
+  readonly classification?: Classification
+  readonly extraction?: Extraction
+  readonly validation?: Validation
+  readonly enrichment?: Enrichment
+  readonly reviewReasons: readonly ReviewReason[]
+  readonly corrections: readonly Correction[]
+}
+
+export interface LifecycleChange {
+  readonly from: LifecycleState | undefined
+  readonly to: LifecycleState
+  readonly at: number
+  readonly step: string
+  /** A code, never content. */
+  readonly reason: string
+  readonly revision: number
+}
+
+export type FoldResult =
+  | {
+      readonly ok: true
+      readonly state: DocumentState
+      readonly change: LifecycleChange
+      /** There when the document came to rest: what both stores are to hold. */
+      readonly row?: DocumentRow
+    }
+  | { readonly ok: false; readonly code: 'ILLEGAL_TRANSITION' | 'UNKNOWN_DOCUMENT'; readonly from: LifecycleState | undefined; readonly to: LifecycleState }
+
+const maxCorrections = 1000
+
+/**
+ * The one place that decides what a document is. Refuses what the table does not allow (the topology counts it); gives out the revision:
+ * max(now in µs, last + 1), so it rises per document whatever the clock does.
+ * @param nowMicros µs since the epoch
+ */
+export function fold(last: DocumentState | undefined, event: LifecycleEvent, nowMicros: number): FoldResult {
+  if (!mayFollow(last?.state, event.to)) {
+    return { ok: false, code: 'ILLEGAL_TRANSITION', from: last?.state, to: event.to }
+  }
+  const header = ('header' in event ? event.header : undefined) ?? last?.header
+  if (header === undefined) {
+    return { ok: false, code: 'UNKNOWN_DOCUMENT', from: last?.state, to: event.to }
+  }
+  const revision = Math.max(Math.floor(nowMicros), (last?.revision ?? 0) + 1)
+  const state = apply(last, event, header, revision)
+  const change: LifecycleChange = { from: last?.state, to: event.to, at: event.at, step: event.step, reason: reasonOf(event), revision }
+  return endStates.has(state.state) ? { ok: true, state, change, row: toRow(state, change) } : { ok: true, state, change }
+}
+
+function apply(last: DocumentState | undefined, event: LifecycleEvent, header: DocumentHeader, revision: number): DocumentState {
+  const empty: DocumentState = { state: event.to, revision, header, reviewReasons: [], corrections: [] }
+  // A document that is received again begins anew: nothing of the last run may show in the next one's row.
+  const state: DocumentState = last === undefined || event.to === 'RECEIVED' ? empty : { ...last, state: event.to, revision, header }
+  switch (event.to) {
+    case 'RECEIVED':
+    case 'ARCHIVED':
+      return state
+    case 'REJECTED':
+      return { ...state, failure: event.failure }
+    case 'DEDUPLICATED':
+      return event.duplicateOf === undefined ? state : { ...state, duplicateOf: event.duplicateOf }
+    case 'DUPLICATE':
+      return { ...state, duplicateOf: event.duplicateOf }
+    case 'TEXT_READ':
+      return { ...state, text: event.text }
+    case 'CLASSIFIED':
+      return { ...state, classification: event.classification }
+    case 'EXTRACTED':
+      return { ...state, extraction: event.extraction }
+    case 'VALIDATED':
+      return { ...state, validation: event.validation }
+    case 'ENRICHED':
+      return { ...state, enrichment: event.enrichment }
+    case 'IN_REVIEW':
+      return { ...state, reviewReasons: event.reasons }
+    case 'CORRECTED':
+      return { ...state, extraction: event.extraction, reviewReasons: [], corrections: [...state.corrections, ...event.corrections].slice(-maxCorrections) }
+    case 'DEAD_LETTERED':
+      return { ...state, failure: { code: 'CRASHED', field: 'content', reason: `${event.step}: ${event.code}` } }
+    case 'ERASED':
+      // Keys, times and digest-free facts only: what proves the erasure, nothing that was erased.
+      return { ...empty, header: { ...header, fileName: '', sha256: '', size: 0, contentType: '', contentReference: undefined } }
+  }
+}
+
+function reasonOf(event: LifecycleEvent): string {
+  switch (event.to) {
+    case 'REJECTED':
+      return event.failure.code
+    case 'DUPLICATE':
+      return event.reason
+    case 'IN_REVIEW':
+      return [...new Set(event.reasons.map((reason) => reason.code))].join(',')
+    case 'DEAD_LETTERED':
+      return event.code
+    case 'CORRECTED':
+      return `${event.corrections.length} fields`
+    default:
+      return ''
+  }
+}

@@ -1,0 +1,6 @@
+export { fold } from './fold.ts'
+export type { Correction, DocumentHeader, DocumentState, FoldResult, LifecycleChange, LifecycleEvent, TextSummary } from './fold.ts'
+export { toRow } from './row.ts'
+export type { DocumentRow } from './row.ts'
+export { endStates, mayFollow, transitions } from './transitions.ts'
+export type { LifecycleState } from './transitions.ts'

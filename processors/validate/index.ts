@@ -1,0 +1,6 @@
+export { measure } from './measures.ts'
+export type { Measures } from './measures.ts'
+export { checkRuleSet, ruleSetBounds } from './rule-set.ts'
+export type { Comparison, Condition, Rule, RuleSet, RuleSetError } from './rule-set.ts'
+export { createValidator, defaultRuleSet, RuleSetInvalid } from './validate.ts'
+export type { ValidateInput, Validator } from './validate.ts'

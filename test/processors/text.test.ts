@@ -1,0 +1,160 @@
+import { PDFDocument, StandardFonts } from 'pdf-lib'
+import sharp from 'sharp'
+import t from 'tap'
+import type { DocumentText } from '../../processors/index.ts'
+import { createTextReader } from '../../processors/index.ts'
+import { isUsableText } from '../../processors/text/garbage.ts'
+import { joinWords } from '../../processors/text/runs.ts'
+import { decodeXml, find, parseXml } from '../../processors/text/xml.ts'
+import { createInvoice } from '../../samples/invoice.ts'
+import { drawInvoice } from '../../samples/pdf-invoice.ts'
+import { createRandom } from '../../samples/random.ts'
+import { scan, scanReceipt, scanToPdf } from '../../samples/receipt.ts'
+
+// Recognition takes its time on a loaded machine; only a hang should end this.
+t.setTimeout(240_000)
+const reader = createTextReader({ recognisers: 1 })
+t.teardown(() => reader.close())
+const now = new Date('2026-11-21T12:00:00Z')
+
+async function read(bytes: Uint8Array): Promise<DocumentText> {
+  const text = await reader.read(bytes)
+  if (!text.ok) {
+    throw new Error(text.failure.code)
+  }
+  return text.value
+}
+
+const allText = (text: DocumentText): string => text.pages.flatMap((page) => page.lines.map((line) => line.text)).join('\n')
+
+t.test('a text layer is read with places, without recognition', async (t) => {
+  const random = createRandom(1)
+  const invoice = createInvoice(random, { language: 'de', now })
+  const text = await read(await (await drawInvoice(random, invoice)).save())
+  t.equal(text.route, 'text-layer')
+  t.equal(text.language, 'de')
+  t.equal(text.pages.length, 1)
+  t.match(allText(text), invoice.seller.name)
+  for (const { box } of text.pages[0]!.lines) {
+    t.ok(box.x >= 0 && box.y >= 0 && box.x + box.width <= 596 && box.y + box.height <= 842, 'inside the page')
+  }
+})
+
+t.test('pages in = pages out: a scan between pages with text is recognised alone', async (t) => {
+  const random = createRandom(2)
+  const invoice = createInvoice(random, { language: 'en', now })
+  const scanned = await PDFDocument.load(await scanToPdf(random, await (await drawInvoice(random, invoice)).save()))
+  const document = await PDFDocument.create()
+  const font = await document.embedFont(StandardFonts.Helvetica)
+  document.addPage().drawText('The first page has a text layer of its own', { x: 50, y: 700, font })
+  document.addPage((await document.copyPages(scanned, [0]))[0])
+  document.addPage().drawText('The third page has a text layer as well', { x: 50, y: 700, font })
+  const text = await read(await document.save())
+  t.equal(text.route, 'ocr')
+  t.same(text.pages.map((page) => page.number), [1, 2, 3])
+  t.match(text.pages[0]!.lines[0]!.text, /first page/)
+  t.match(text.pages[1]!.lines.map((line) => line.text).join('\n'), invoice.number)
+  t.equal(text.pages[2]!.lines[0]!.confidence, 1)
+  t.same(text.issues, [])
+})
+
+t.test('the same bytes give the same text whatever was read before', async (t) => {
+  const random = createRandom(3)
+  const first = await scanReceipt(random, createInvoice(random, { language: 'en', now, maxLines: 4 }), 'jpeg')
+  const before = await read(first)
+  for (let n = 0; n < 2; n += 1) {
+    await read(await scanReceipt(random, createInvoice(random, { language: 'en', now, maxLines: 4 }), 'png'))
+  }
+  t.same(await read(first), before, 'in the same process, after others')
+  const fresh = createTextReader({ recognisers: 1 })
+  const again = await fresh.read(first)
+  await fresh.close()
+  t.same(again, { ok: true, value: before }, 'in a new process')
+})
+
+t.test('a page on its side and one upside down are read', async (t) => {
+  const random = createRandom(4)
+  const invoice = createInvoice(random, { language: 'en', now, maxLines: 3 })
+  const page = sharp(await scan(random, await (await drawInvoice(random, invoice)).save(), 130, 'png'))
+  const { width } = await page.metadata()
+  // The upper part is enough to know the direction by.
+  const upright = await page.extract({ left: 0, top: 0, width, height: 520 }).png().toBuffer()
+  for (const turn of [90, 180]) {
+    const text = await read(await sharp(upright).rotate(turn).png().toBuffer())
+    t.match(allText(text), invoice.number, `${turn} degrees`)
+  }
+  const byExif = await read(await sharp(upright).rotate(90).withMetadata({ orientation: 8 }).jpeg().toBuffer())
+  t.match(allText(byExif), invoice.number, 'by EXIF')
+})
+
+t.test('a text layer of garbage is recognised instead', async (t) => {
+  const line = (text: string): { text: string; box: { x: number; y: number; width: number; height: number }; confidence: number } => ({ text, box: { x: 0, y: 0, width: 10, height: 10 }, confidence: 1 })
+  t.equal(isUsableText([line('Invoice number 4711 of the first of May')]), true)
+  t.equal(isUsableText([line('\ue001\ue002\ue003\ue004 \ue005\ue006\ue007 \ue008\ue009\ue00a\ue00b\ue00c\ue00d\ue00e\ue00f\ue010\ue011')]), false)
+  t.equal(isUsableText([line('Page 3')]), false)
+  t.equal(isUsableText(Array.from({ length: 12 }, () => line('Xkcdf Bnmtr Wrtzp Lkjhg'))), false)
+})
+
+t.test('words join to runs, wide gaps part them', async (t) => {
+  const word = (text: string, x: number, width: number): { text: string; box: { x: number; y: number; width: number; height: number }; confidence: number } => ({ text, box: { x, y: 5, width, height: 10 }, confidence: 0.8 })
+  const lines = joinWords([word('12.00', 200, 30), word('Desk', 10, 25), word('lamp', 38, 28), word('s', 66, 5)], 1.1)
+  t.same(lines.map((line) => line.text), ['Desk lamps', '12.00'])
+  t.equal(lines[0]!.box.width, 61)
+})
+
+t.test('XML: entities, document types, depth, number and encodings', async (t) => {
+  const bounds = { maxXmlBytes: 100_000, maxXmlElements: 1000, maxXmlDepth: 20 }
+  t.match(parseXml('<!DOCTYPE a><a/>', bounds), { ok: false, failure: { code: 'XML_REFUSED' } })
+  t.match(parseXml('<a>'.repeat(21) + '</a>'.repeat(21), bounds), { ok: false, failure: { code: 'XML_REFUSED', limit: 20 } })
+  t.match(parseXml(`<a>${'<b/>'.repeat(1000)}</a>`, bounds), { ok: false, failure: { code: 'XML_REFUSED', limit: 1000 } })
+  t.match(parseXml('x'.repeat(100_001), bounds), { ok: false, failure: { code: 'TOO_LARGE' } })
+  for (const broken of ['', 'a', '<', '<a', '<a></b>', '<a b></a>', '<!-- <a></a>', '<a/><b/>', '<?xml', '<a>&nope;</a'] ) {
+    const parsed = parseXml(broken, bounds)
+    t.ok(!parsed.ok, broken)
+  }
+  t.match(parseXml('<a><__proto__>1</__proto__></a>', bounds), { ok: false })
+  const parsed = parseXml('<p:a xmlns:p="x" k="&quot;1&#33;"><p:b>x &amp; &lt;y&gt; &#xe4;</p:b><c/></p:a>', bounds)
+  t.ok(parsed.ok)
+  if (parsed.ok) {
+    t.equal(find(parsed.value, 'b')?.text, 'x & <y> ä')
+    t.equal(parsed.value.attributes.get('k'), '"1!')
+  }
+  t.match(decodeXml(Buffer.from('<?xml version="1.0" encoding="ISO-8859-1"?><a>\xe4</a>', 'latin1'), bounds), { ok: true, value: /ä/ })
+  t.match(decodeXml(Buffer.from('\ufeff<a>ä</a>', 'utf16le'), bounds), { ok: true, value: '<a>ä</a>' })
+  t.match(decodeXml(Buffer.from('<?xml version="1.0" encoding="EBCDIC"?><a/>'), bounds), { ok: false, failure: { code: 'XML_REFUSED' } })
+  t.match(decodeXml(Buffer.from([0x3c, 0x61, 0xff, 0x3e]), bounds), { ok: false, failure: { code: 'XML_REFUSED' } })
+})
+
+t.test('bounds are outcomes with their limit', async (t) => {
+  const document = await PDFDocument.create()
+  for (let n = 0; n < 4; n += 1) {
+    document.addPage()
+  }
+  const bytes = await document.save()
+  t.match(await reader.read(bytes, { bounds: { maxPages: 3 } }), { ok: false, failure: { code: 'TOO_MANY_PAGES', limit: 3 } })
+  t.match(await reader.read(bytes, { bounds: { maxOcrPages: 3 } }), { ok: false, failure: { code: 'TOO_MANY_PAGES', limit: 3 } })
+  const random = createRandom(1)
+  const invoice = await (await drawInvoice(random, createInvoice(random, { language: 'en', now }))).save()
+  t.match(await reader.read(invoice, { bounds: { maxCharacters: 100 } }), { ok: false, failure: { code: 'TOO_MUCH_TEXT', limit: 100 } })
+  t.match(await reader.read(invoice, { bounds: { parseTimeoutMs: 1 } }), { ok: false, failure: { code: 'TIMEOUT' } })
+  t.match(await reader.read(invoice), { ok: true }, 'the next document is served')
+  await t.rejects(reader.read(invoice, { signal: AbortSignal.abort() }), { code: 'ABORTED' })
+})
+
+t.test('a blank page has no lines and is no error', async (t) => {
+  const document = await PDFDocument.create()
+  document.addPage([200, 200])
+  const text = await read(await document.save())
+  t.equal(text.pages.length, 1)
+  t.same(text.issues, [])
+  t.equal(text.language, 'und')
+})
+
+t.test('a page of absurd size is rendered within bounds', async (t) => {
+  const document = await PDFDocument.create()
+  document.addPage([14_400, 14_400])
+  document.addPage([3, 14_400])
+  const text = await read(await document.save())
+  t.equal(text.pages.length, 2)
+  t.ok(text.pages.every((page) => page.width <= 14_400))
+})
