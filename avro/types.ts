@@ -38,44 +38,6 @@ export interface Conversion {
   total: string
 }
 
-/** What is known of a document's bytes. Travels through every step; the bytes do not. */
-export interface Document {
-  /** Tenant: [a-z0-9][a-z0-9-]{0,62}. Equal to the first part of the key. */
-  tenantId: string
-  /** UUID. Equal to the second part of the key. */
-  documentId: string
-  /** How it came in. */
-  source: 'api' | 'producer' | 'share'
-  /** As the sender named it: data, never a path. */
-  fileName: string | null
-  /** Media type the sender claimed. */
-  declaredType: string | null
-  /** Media type by its magic bytes. */
-  contentType: string
-  /** Bytes. */
-  size: number
-  /** Lower-case hex. */
-  sha256: string
-  /** content:<sha256>, resolved under the tenant only; set even when the document was refused and nothing was stored. */
-  content: string
-  /** When it came in, ms since the epoch; the same in every revision. */
-  receivedAt: number
-  /** W3C trace context of the sender. */
-  traceparent: string | null
-  /** What the sender added. */
-  attributes: { [key: string]: string }
-}
-
-/** After classify. */
-export interface DocumentClassified {
-  /** Its bytes. */
-  document: Document
-  /** Its text. */
-  text: Text
-  /** Its kind. */
-  classification: Classification
-}
-
 /** What a person changed (documents.corrections). */
 export interface DocumentCorrection {
   /** Tenant: [a-z0-9][a-z0-9-]{0,62}. Equal to the first part of the key. */
@@ -108,42 +70,6 @@ export interface DocumentDuplicate {
   fields: string[]
   /** When it was found. */
   at: number
-}
-
-/** After enrich. */
-export interface DocumentEnriched {
-  /** Its bytes. */
-  document: Document
-  /** ISO 639-1. */
-  language: string | null
-  /** How its text was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr'
-  /** Pages. */
-  pageCount: number
-  /** Its kind. */
-  classification: Classification
-  /** Its values. */
-  extraction: Extraction
-  /** The rules' verdict. */
-  validation: Validation
-  /** What reference data adds. */
-  enrichment: Enrichment
-}
-
-/** After extract. The text stays behind: the values name their places. */
-export interface DocumentExtracted {
-  /** Its bytes. */
-  document: Document
-  /** ISO 639-1. */
-  language: string | null
-  /** How its text was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr'
-  /** Pages. */
-  pageCount: number
-  /** Its kind. */
-  classification: Classification
-  /** Its values. */
-  extraction: Extraction
 }
 
 /** Key of the topics that end in a sink. Never changes: a framed key is partitioned by its bytes, schema id included. */
@@ -336,74 +262,6 @@ export interface DocumentRow {
   versions: string | null
 }
 
-/** What lifecycle knows of a document: the value of its store. */
-export interface DocumentState {
-  /** Tenant: [a-z0-9][a-z0-9-]{0,62}. Equal to the first part of the key. */
-  tenantId: string
-  /** UUID. Equal to the second part of the key. */
-  documentId: string
-  /** The present state. */
-  state: 'RECEIVED' | 'DEDUPLICATED' | 'TEXT_READ' | 'CLASSIFIED' | 'EXTRACTED' | 'VALIDATED' | 'ENRICHED' | 'ARCHIVED' | 'REJECTED' | 'DUPLICATE' | 'IN_REVIEW' | 'CORRECTED' | 'ERASED'
-  /** The last revision given out. */
-  revision: number
-  /** When the state last changed. */
-  updatedAt: number
-  /** Why it is in this state. */
-  reason: Reason | null
-  /** From RECEIVED on. */
-  document: Document | null
-  /** ISO 639-1. */
-  language: string | null
-  /** How its text was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr' | null
-  /** Pages. */
-  pageCount: number | null
-  /** Its kind. */
-  classification: Classification | null
-  /** Its values. */
-  extraction: Extraction | null
-  /** The rules' verdict. */
-  validation: Validation | null
-  /** What reference data adds. */
-  enrichment: Enrichment | null
-  /** documentId of the original. */
-  duplicateOf: string | null
-  /** Step name to version: what made this result. */
-  versions: { [key: string]: string }
-}
-
-/** After receive: checked, its bytes in the content store. */
-export interface DocumentStored {
-  /** Its bytes. */
-  document: Document
-}
-
-/** After text: every page read (documents.text). */
-export interface DocumentText {
-  /** Its bytes. */
-  document: Document
-  /** Its text. */
-  text: Text
-}
-
-/** After validate. */
-export interface DocumentValidated {
-  /** Its bytes. */
-  document: Document
-  /** ISO 639-1. */
-  language: string | null
-  /** How its text was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr'
-  /** Pages. */
-  pageCount: number
-  /** Its kind. */
-  classification: Classification
-  /** Its values. */
-  extraction: Extraction
-  /** The rules' verdict. */
-  validation: Validation
-}
-
 /** What reference data adds. */
 export interface Enrichment {
   /** The vendor. */
@@ -486,68 +344,10 @@ export interface LifecycleEvent {
   reason: string | null
 }
 
-/** What a step did with a document: the event every step sends to lifecycle (repartition topic, key tenant|document). Parts the step did not change are null; lifecycle keeps the last of each. */
-export interface LifecycleStep {
-  /** Tenant: [a-z0-9][a-z0-9-]{0,62}. Equal to the first part of the key. */
-  tenantId: string
-  /** UUID. Equal to the second part of the key. */
-  documentId: string
-  /** The state the step asks for. */
-  state: 'RECEIVED' | 'DEDUPLICATED' | 'TEXT_READ' | 'CLASSIFIED' | 'EXTRACTED' | 'VALIDATED' | 'ENRICHED' | 'ARCHIVED' | 'REJECTED' | 'DUPLICATE' | 'IN_REVIEW' | 'CORRECTED' | 'ERASED'
-  /** Name of the step. */
-  step: string
-  /** When. */
-  at: number
-  /** Why, when it left the straight way. */
-  reason: Reason | null
-  /** From RECEIVED on. */
-  document: Document | null
-  /** ISO 639-1. */
-  language: string | null
-  /** How its text was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr' | null
-  /** Pages. */
-  pageCount: number | null
-  /** Its kind. */
-  classification: Classification | null
-  /** Its values. */
-  extraction: Extraction | null
-  /** The rules' verdict. */
-  validation: Validation | null
-  /** What reference data adds. */
-  enrichment: Enrichment | null
-  /** documentId of the original. */
-  duplicateOf: string | null
-  /** Step name to version: what made this result. */
-  versions: { [key: string]: string }
-}
-
-/** One line of text. */
-export interface Line {
-  /** The text, Unicode NFC. */
-  text: string
-  /** Where it stands. */
-  box: Box | null
-  /** 0 to 1; 1 for a text layer. */
-  confidence: number
-}
-
 /** One line of an invoice, receipt or order. */
 export interface LineItem {
   /** description, quantity, unitPrice, taxRate, total, … */
   fields: { [key: string]: Field }
-}
-
-/** The text of one page. */
-export interface Page {
-  /** From 1. */
-  number: number
-  /** In points (text layer) or pixels (OCR). */
-  width: number
-  /** As width. */
-  height: number
-  /** In reading order. */
-  lines: Line[]
 }
 
 /** Where a value was found. */
@@ -577,15 +377,17 @@ export interface Rule {
   /** Its id. */
   id: string
   /** Its version. */
-  version: string
+  version: number
   /** A failed hard rule sends the document to review. */
   severity: 'hard' | 'soft'
   /** Kinds of document it applies to; empty for all. */
   types: string[]
-  /** Fields it needs; skipped without them. */
+  /** JSON: the condition under which it applies; null for always. Checked before use. */
+  when: string | null
+  /** JSON: the condition that must hold. Checked before use. */
+  require: string
+  /** The fields it is about. */
   fields: string[]
-  /** JSON: json-rules-engine conditions, checked before use. */
-  conditions: string
   /** For people, when it fails. */
   message: string
 }
@@ -613,7 +415,7 @@ export interface RuleSet {
   /** Its id. */
   ruleSetId: string
   /** Its version. */
-  version: string
+  version: number
   /** At most 200. */
   rules: Rule[]
 }
@@ -652,28 +454,6 @@ export interface Tenant {
   reviewThreshold: number
   /** How long its documents are kept. */
   retentionDays: number
-}
-
-/** The text of a document and how it was read. */
-export interface Text {
-  /** How it was read. */
-  route: 'e-invoice-xml' | 'text-layer' | 'ocr'
-  /** ISO 639-1, when certain enough. */
-  language: string | null
-  /** Engine and version, e.g. tesseract.js 7.0.0. */
-  engine: string
-  /** Version of the engine's data. */
-  data: string | null
-  /** 0 to 1: mean confidence, or share of real words. */
-  quality: number
-  /** Pages of the document. */
-  pageCount: number
-  /** Empty when reference is set. */
-  pages: Page[]
-  /** content:<sha256> of the pages as JSON, when they exceed 512 KiB. */
-  reference: string | null
-  /** The embedded e-invoice (CII or UBL), as found. */
-  invoiceXml: string | null
 }
 
 /** What the rules say. */
@@ -725,38 +505,26 @@ export interface SchemaTypes {
   Box: Box
   Classification: Classification
   Conversion: Conversion
-  Document: Document
-  DocumentClassified: DocumentClassified
   DocumentCorrection: DocumentCorrection
   DocumentDuplicate: DocumentDuplicate
-  DocumentEnriched: DocumentEnriched
-  DocumentExtracted: DocumentExtracted
   DocumentKey: DocumentKey
   DocumentProcessed: DocumentProcessed
   DocumentReceived: DocumentReceived
   DocumentReview: DocumentReview
   DocumentRow: DocumentRow
-  DocumentState: DocumentState
-  DocumentStored: DocumentStored
-  DocumentText: DocumentText
-  DocumentValidated: DocumentValidated
   Enrichment: Enrichment
   ExchangeRate: ExchangeRate
   Extraction: Extraction
   Field: Field
   FieldChange: FieldChange
   LifecycleEvent: LifecycleEvent
-  LifecycleStep: LifecycleStep
-  Line: Line
   LineItem: LineItem
-  Page: Page
   Provenance: Provenance
   Reason: Reason
   Rule: Rule
   RuleResult: RuleResult
   RuleSet: RuleSet
   Tenant: Tenant
-  Text: Text
   Validation: Validation
   Vendor: Vendor
   VendorMatch: VendorMatch

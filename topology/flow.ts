@@ -1,13 +1,12 @@
 /**
- * What a step forwards: what it did (for lifecycle), and, if the document goes on, what the next step gets. A document
- * that ends in a step has a `Did` with its end and no `Next`.
+ * What a step forwards: what it did (for lifecycle), and, if the document goes on, what the next step gets. Keys are
+ * `tenantId|documentId` throughout.
  */
 import type { KStream } from 'millrace'
-import type { Document, LifecycleStep, Reason } from '../avro/types.ts'
-import { documentKey } from './topics.ts'
+import type { LifecycleEvent } from '../processors/lifecycle/index.ts'
 
 export interface Did {
-  readonly did: LifecycleStep
+  readonly did: LifecycleEvent
 }
 
 export interface Next<T> {
@@ -18,41 +17,8 @@ export type Flow<T> = Did | Next<T>
 
 const isDid = <T>(_key: string, flow: Flow<T>): flow is Did => 'did' in flow
 
-/** Takes the two apart: reports for lifecycle, documents for the next step. */
-export function divide<T>(stream: KStream<string, Flow<T>>): { readonly reports: KStream<string, LifecycleStep>; readonly documents: KStream<string, T> } {
-  const { reports, documents } = stream
-    .split()
-    .branch('reports', isDid)
-    .defaultBranch('documents')
-  return { reports: reports.mapValues(({ did }) => did), documents: documents.mapValues((flow) => (flow as Next<T>).next) }
-}
-
-type Report = Pick<LifecycleStep, 'state' | 'step' | 'at'> & Partial<LifecycleStep>
-
-/** A report of a step about a document; what the step did not change stays null. */
-export function did(document: Pick<Document, 'tenantId' | 'documentId'>, report: Report): Did {
-  return {
-    did: {
-      tenantId: document.tenantId,
-      documentId: document.documentId,
-      reason: null,
-      document: null,
-      language: null,
-      route: null,
-      pageCount: null,
-      classification: null,
-      extraction: null,
-      validation: null,
-      enrichment: null,
-      duplicateOf: null,
-      versions: {},
-      ...report,
-    },
-  }
-}
-
-export const keyOf = (document: Pick<Document, 'tenantId' | 'documentId'>): string => documentKey(document.tenantId, document.documentId)
-
-export function reason(code: string, message: string, field: string | null = null, limit: string | null = null): Reason {
-  return { code, message, field, limit }
+/** Takes the two apart: events for lifecycle, documents for the next step. */
+export function divide<T>(stream: KStream<string, Flow<T>>): { readonly events: KStream<string, LifecycleEvent>; readonly documents: KStream<string, T> } {
+  const { events, documents } = stream.split().branch('events', isDid).defaultBranch('documents')
+  return { events: events.mapValues(({ did }) => did), documents: documents.mapValues((flow) => (flow as Next<T>).next) }
 }

@@ -2,7 +2,9 @@
  * Between the steps' domain types (`processors/types.ts`) and the records on the wire (`avro/schemas`). Values live in a
  * map by their EN 16931 name there (`seller.vatId`, `grandTotal`), so that a new field is no new schema.
  */
+import { storableJson, storableText } from '../connectors/index.ts'
 import type * as wire from '../avro/types.ts'
+import type { DocumentRow } from '../processors/lifecycle/index.ts'
 import type * as domain from '../processors/types.ts'
 
 type Fields = { readonly [name: string]: domain.Field | undefined }
@@ -21,45 +23,12 @@ export function toWireExtraction(extraction: domain.Extraction): wire.Extraction
   }
 }
 
-/** The inverse; `truncated` is not on the wire: it has become a review reason by then. */
-export function fromWireExtraction(extraction: wire.Extraction): domain.Extraction {
-  const plain: { [name: string]: domain.Field } = {}
-  const seller: { [name: string]: domain.Field } = {}
-  const buyer: { [name: string]: domain.Field } = {}
-  for (const [name, field] of Object.entries(extraction.fields)) {
-    if (name.startsWith('seller.')) {
-      seller[name.slice('seller.'.length)] = fromWireField(field)
-    } else if (name.startsWith('buyer.')) {
-      buyer[name.slice('buyer.'.length)] = fromWireField(field)
-    } else {
-      plain[name] = fromWireField(field)
-    }
-  }
-  return {
-    fields: { ...plain, seller, buyer },
-    lines: extraction.lineItems.map((line) => domainFields(line.fields)),
-    taxes: extraction.taxLines.map((line) => domainFields(line.fields)),
-    extractorVersion: extraction.extractor,
-    truncated: false,
-  }
-}
-
 export function toWireClassification(classification: domain.Classification): wire.Classification {
   return {
     type: classification.type,
     probability: classification.probability,
     model: `${classification.method} ${classification.modelVersion}`,
     pinned: classification.method === 'pinned',
-  }
-}
-
-export function fromWireClassification(classification: wire.Classification): domain.Classification {
-  const [method = 'words', ...version] = classification.model.split(' ')
-  return {
-    type: classification.type,
-    probability: classification.probability,
-    method: method as domain.Classification['method'],
-    modelVersion: version.join(' '),
   }
 }
 
@@ -118,19 +87,48 @@ function wireFields(fields: Fields, prefix = ''): WireFields {
   return result
 }
 
-function fromWireField(field: wire.Field): domain.Field {
-  const { provenance } = field
+/** Both stores' columns. What the columns do not name is in the JSON ones. */
+export function toWireRow(row: DocumentRow, pipelineVersion: string): wire.DocumentRow {
   return {
-    value: field.value ?? '',
-    normalised: field.normalised ?? '',
-    confidence: field.confidence,
-    provenance: {
-      page: provenance?.page ?? NO_PAGE,
-      ...(provenance?.box ? { box: provenance.box } : {}),
-      method: (provenance?.method ?? 'rule') as domain.ProvenanceMethod,
-    },
+    tenant_id: row.tenantId,
+    document_id: row.documentId,
+    revision: row.revision,
+    day: new Date(row.receivedAt).toISOString().slice(0, 10),
+    received_at: row.receivedAt,
+    processed_at: row.updatedAt,
+    status: row.status,
+    source: row.source ?? '',
+    file_name: storable(row.fileName),
+    content_type: storable(row.contentType),
+    size: row.size ?? 0,
+    sha256: row.sha256,
+    content: row.contentReference,
+    language: row.language,
+    route: row.textRoute,
+    page_count: row.pages,
+    type: row.type,
+    probability: row.typeProbability,
+    vendor: storable(row.sellerName),
+    vendor_id: row.vendorId,
+    number: storable(row.invoiceNumber),
+    date: storable(row.issueDate),
+    due_date: storable(row.dueDate),
+    currency: storable(row.currency),
+    subtotal: storable(row.taxBasisTotal),
+    tax: storable(row.taxTotal),
+    total: storable(row.grandTotal),
+    fields: storableJsonText(row.fields),
+    line_items: storableJsonText(row.lines),
+    validation: storableJsonText(row.validation),
+    enrichment: storableJsonText(row.enrichment),
+    duplicate_of: row.duplicateOf,
+    reason_code: row.statusReason,
+    reason: storable(row.reviewReasons ?? row.failure),
+    pipeline_version: pipelineVersion,
+    versions: row.versions,
   }
 }
 
-const domainFields = (fields: WireFields): { [name: string]: domain.Field } =>
-  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, fromWireField(field)]))
+const storable = (text: string | null): string | null => (text === null ? null : storableText(text))
+
+const storableJsonText = (json: string | null): string | null => (json === null ? null : storableJson(JSON.parse(json)))

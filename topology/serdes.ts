@@ -3,7 +3,7 @@ import type { SchemaName, SchemaTypes } from '../avro/types.ts'
 import type { Topics, TopicDefinition } from './topics.ts'
 
 /** The Avro serde of a declared topic's values; the subject is `<topic>-value`. */
-export function valueSerde<N extends SchemaName>(registry: Registry, topic: TopicDefinition & { readonly value?: N }, name: N): AvroSerde<SchemaTypes[N]> {
+export function valueSerde<N extends SchemaName>(registry: Registry, topic: TopicDefinition, name: N): AvroSerde<SchemaTypes[N]> {
   return avroSerde(registry, `${topic.name}-value`, name)
 }
 
@@ -12,14 +12,11 @@ export function rowKeySerde(registry: Registry, topic: TopicDefinition): AvroSer
   return avroSerde(registry, `${topic.name}-key`, 'DocumentKey')
 }
 
-/** Records that never leave the application (repartition topics, stores): one subject per schema. */
-export function internalSerde<N extends SchemaName>(registry: Registry, applicationId: string, name: N): AvroSerde<SchemaTypes[N]> {
-  return avroSerde(registry, `${applicationId}-${name}`, name)
-}
-
-/** Every serde of the topology, made once per stream thread. */
-export function documentSerdes(registry: Registry, topics: Topics, applicationId: string) {
-  const internal = <N extends SchemaName>(name: N) => internalSerde(registry, applicationId, name)
+/**
+ * Every serde of the topology's own topics, made once per stream thread. Records that never leave the application
+ * (repartition topics, stores, pending calls) are JSON of the domain types.
+ */
+export function documentSerdes(registry: Registry, topics: Topics) {
   return {
     received: valueSerde(registry, topics.raw, 'DocumentReceived'),
     processed: valueSerde(registry, topics.processed, 'DocumentProcessed'),
@@ -33,10 +30,6 @@ export function documentSerdes(registry: Registry, topics: Topics, applicationId
     rules: valueSerde(registry, topics.rules, 'RuleSet'),
     vendor: valueSerde(registry, topics.vendors, 'Vendor'),
     exchangeRate: valueSerde(registry, topics.exchangeRates, 'ExchangeRate'),
-    stored: internal('DocumentStored'),
-    extracted: internal('DocumentExtracted'),
-    step: internal('LifecycleStep'),
-    state: internal('DocumentState'),
   }
 }
 

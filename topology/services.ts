@@ -31,7 +31,7 @@ export function openServices(config: ApplicationConfig): Services {
   return {
     config,
     topics: declared,
-    serdes: documentSerdes(registry, declared, config.applicationId),
+    serdes: documentSerdes(registry, declared),
     reader,
     receiver: createReceiver(reader),
     content: () => (store ??= openFolderContentStore({ path: config.contentDir })),

@@ -1,8 +1,7 @@
 import type { Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { DocumentReceived, Tenant } from '../../avro/types.ts'
-import { isDocumentId, isTenantId } from '../topics.ts'
 import { AdmissionError, tenantOf } from '../tenants.ts'
-import { keyOf } from '../flow.ts'
+import { documentKey, isDocumentId, isTenantId } from '../topics.ts'
 
 /**
  * Lets in what names a tenant we know and agrees with its own key. A topic of a tenant (`documents.raw.<tenant>`) is the
@@ -20,7 +19,7 @@ export function admit(rawTopic: string, tenantStore: string): Processor<string, 
       const { topic } = context.recordMetadata()!
       const value = check(record, topic === rawTopic ? undefined : topic.slice(rawTopic.length + 1))
       tenantOf(tenants, value.tenantId)
-      context.forward({ ...record, key: keyOf(value), value })
+      context.forward({ ...record, key: documentKey(value.tenantId, value.documentId), value })
     },
   }
 }
@@ -36,7 +35,7 @@ function check({ key, value }: Record<string | null, DocumentReceived | null>, t
   if (!isDocumentId(value.documentId)) {
     throw new AdmissionError('DOCUMENT_ID_INVALID', 'documentId: a lower-case UUID expected')
   }
-  if (topicTenant === undefined && key !== keyOf(value)) {
+  if (topicTenant === undefined && key !== documentKey(value.tenantId, value.documentId)) {
     throw new AdmissionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
   }
   if ((value.content === null) === (value.reference === null)) {

@@ -1,26 +1,36 @@
 import type { AsyncProcessor, ValueAndTimestamp } from 'millrace'
-import type { Document, DocumentReceived, DocumentStored, Reason, Tenant } from '../../avro/types.ts'
+import type { DocumentReceived, Tenant } from '../../avro/types.ts'
 import { ContentError, referenceTo } from '../../content/index.ts'
-import { did, type Flow, reason } from '../flow.ts'
-import { toWireReason } from '../mapping.ts'
-import { tenantOf } from '../tenants.ts'
+import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
+import type { Failure } from '../../processors/types.ts'
+import type { Flow } from '../flow.ts'
 import type { Services } from '../services.ts'
+import { tenantOf } from '../tenants.ts'
+
+/** A checked document whose bytes lie in the content store. */
+export interface StoredDocument {
+  readonly header: DocumentHeader
+  /** The sender says: process it although it is a duplicate. */
+  readonly allowDuplicate: boolean
+}
 
 interface Input {
   readonly received: DocumentReceived
   readonly tenant: Tenant
 }
 
-type Result = { readonly document: Document; readonly refused: Reason | undefined }
+type Result = { readonly header: DocumentHeader; readonly failure: Failure | undefined }
 
 /** Content errors that a retry cannot mend: they say something about the document. */
-const REFUSED_BY_STORE: ReadonlySet<string> = new Set(['NOT_FOUND', 'TOO_LARGE', 'SIZE_MISMATCH', 'SHA256_MISMATCH', 'REFERENCE_INVALID', 'DAMAGED'])
+const REFUSED: { readonly [code: string]: Failure['code'] | undefined } = {
+  NOT_FOUND: 'CONTENT_MISSING', REFERENCE_INVALID: 'CONTENT_MISSING', TOO_LARGE: 'TOO_LARGE', SIZE_MISMATCH: 'SIZE_MISMATCH', SHA256_MISMATCH: 'SHA256_MISMATCH', DAMAGED: 'CORRUPT',
+}
 
 /**
  * Checks the bytes against what the record says and the tenant allows, and puts them into the content store (write-once,
- * so repeating the call is harmless). From here on records carry the reference only.
+ * so repeating the call is harmless). From here on only the reference travels.
  */
-export function receive(services: Services, tenantStore: string): AsyncProcessor<string, DocumentReceived, Input, Result, Flow<DocumentStored>> {
+export function receive(services: Services, tenantStore: string): AsyncProcessor<string, DocumentReceived, Input, Result, Flow<StoredDocument>> {
   return {
     prepare: (record, context) => {
       const tenants = context.getStateStore<string, ValueAndTimestamp<Tenant>>(tenantStore)
@@ -28,24 +38,23 @@ export function receive(services: Services, tenantStore: string): AsyncProcessor
     },
     call: async ({ received, tenant }, { signal }) => {
       if (!tenant.active) {
-        return { document: documentOf(received), refused: reason('TENANT_INACTIVE', 'The tenant takes no documents.', 'tenantId') }
+        return { header: headerOf(received), failure: { code: 'TENANT_INACTIVE', field: 'tenantId', reason: 'the tenant takes no documents' } }
       }
       try {
         return await store(services, received, tenant, signal)
       } catch (error) {
-        if (error instanceof ContentError && REFUSED_BY_STORE.has(error.code)) {
-          return { document: documentOf(received), refused: reason(error.code, error.message, 'content') }
+        const code = error instanceof ContentError ? REFUSED[error.code] : undefined
+        if (code !== undefined) {
+          return { header: headerOf(received), failure: { code, field: 'content', reason: (error as ContentError).message } }
         }
         throw error
       }
     },
-    complete: ({ document, refused }, record, context) => {
-      const at = context.currentSystemTimeMs()
-      context.forward({ ...record, value: did(document, { state: 'RECEIVED', step: 'receive', at, document, versions: { receive: '1' } }) })
-      context.forward({
-        ...record,
-        value: refused === undefined ? { next: { document } } : did(document, { state: 'REJECTED', step: 'receive', at, reason: refused }),
-      })
+    complete: ({ header, failure }, record, context) => {
+      const forward = (value: Flow<StoredDocument>): void => context.forward({ ...record, value })
+      const event = { step: 'receive', at: context.currentSystemTimeMs() }
+      forward({ did: { ...event, to: 'RECEIVED', header } })
+      forward(failure === undefined ? { next: { header, allowDuplicate: record.value.attributes['duplicate'] === 'allow' } } : { did: { ...event, to: 'REJECTED', failure } })
     },
   }
 }
@@ -59,27 +68,16 @@ async function store(services: Services, received: DocumentReceived, tenant: Ten
     { signal, limits: { maxBytes: tenant.maximumBytes }, bounds: { maxPages: tenant.maximumPages } },
   )
   if (checked.outcome === 'rejected') {
-    return { document: documentOf(received), refused: toWireReason(checked) }
+    const { outcome, size, sha256, ...failure } = checked
+    return { header: headerOf(received), failure }
   }
   if (received.content !== null) {
     await content.put(tenantId, bytes, { sha256: checked.sha256, size: checked.size, signal })
   }
-  return { document: { ...documentOf(received), contentType: checked.contentType }, refused: undefined }
+  return { header: { ...headerOf(received), contentType: checked.contentType, contentReference: referenceTo(checked.sha256) }, failure: undefined }
 }
 
-function documentOf(received: DocumentReceived): Document {
-  return {
-    tenantId: received.tenantId,
-    documentId: received.documentId,
-    source: received.source,
-    fileName: received.fileName,
-    declaredType: received.contentType,
-    contentType: received.contentType ?? 'application/octet-stream',
-    size: received.size,
-    sha256: received.sha256,
-    content: /^[0-9a-f]{64}$/.test(received.sha256) ? referenceTo(received.sha256) : '',
-    receivedAt: received.receivedAt,
-    traceparent: received.traceparent,
-    attributes: received.attributes,
-  }
+function headerOf(received: DocumentReceived): DocumentHeader {
+  const { tenantId, documentId, source, size, sha256, receivedAt } = received
+  return { tenantId, documentId, source, size, sha256, receivedAt, fileName: received.fileName ?? '', contentType: received.contentType ?? '' }
 }

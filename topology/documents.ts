@@ -1,0 +1,134 @@
+/**
+ * The map: how a document flows. Wiring only: what a step does is in `processors/`, how it meets the engine in `steps/`.
+ *
+ *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich
+ *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──→ lifecycle → archive, processed, lifecycle,
+ *                                                                                                        review, duplicates
+ */
+import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
+import type { FirstSeen } from '../processors/dedupe/index.ts'
+import { contentKey } from '../processors/dedupe/index.ts'
+import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
+import type { ApplicationConfig } from './config.ts'
+import { divide } from './flow.ts'
+import { openServices, type Services } from './services.ts'
+import { admit } from './steps/admit.ts'
+import { classifyAndExtract, type ExtractedDocument } from './steps/classify-extract.ts'
+import { dedupe } from './steps/dedupe.ts'
+import { enrichStep } from './steps/enrich.ts'
+import { isOutput, keepLifecycle, type Output, outputs } from './steps/lifecycle.ts'
+import { receive, type StoredDocument } from './steps/receive.ts'
+import { readText, recognise } from './steps/text.ts'
+import { validateStep } from './steps/validate.ts'
+import { rawTopicOfTenant } from './topics.ts'
+
+const TENANTS = 'tenants'
+const RULES = 'rules'
+const VENDORS = 'vendors'
+const RATES = 'exchange-rates'
+const FIRST_SEEN = 'first-seen'
+const DOCUMENT_STATES = 'document-states'
+
+/** A record that fails here says nothing that a second try would mend; the dead letter carries it whole. */
+const toDeadLetters = { deserialization: 'dead-letter', processing: 'dead-letter', production: 'dead-letter' } as const
+/** Services fail for a while: half a second at first, a minute at last, half an hour in all. */
+const patiently = { attempts: 40, backoffMs: 500, maxBackoffMs: 60_000 } as const
+
+/** The topology's module: `settings` is the application's configuration. */
+export default function documents(builder: StreamsBuilder, settings: unknown): void {
+  wire(builder, openServices(settings as ApplicationConfig))
+}
+
+export function wire(b: StreamsBuilder, services: Services): void {
+  const { topics, serdes, config } = services
+  const key = Serdes.string()
+  const tenant = (key: string): string => key.slice(0, key.indexOf('|'))
+
+  b.globalTable(topics.tenants.name, { name: TENANTS, key, value: serdes.tenant })
+  b.globalTable(topics.rules.name, { name: RULES, key, value: serdes.rules })
+  b.globalTable(topics.vendors.name, { name: VENDORS, key, value: serdes.vendor })
+  b.globalTable(topics.exchangeRates.name, { name: RATES, key, value: serdes.exchangeRate })
+
+  const stored = Serdes.json<StoredDocument>()
+  const extracted = Serdes.json<ExtractedDocument>()
+
+  const admitted = b
+    .stream([topics.raw.name, ...config.tenantTopics.map((id) => rawTopicOfTenant(config.topicPrefix, id))], { key, value: serdes.received, onError: toDeadLetters })
+    .process(() => admit(topics.raw.name, TENANTS), { name: 'admit', stores: [TENANTS], onError: toDeadLetters })
+
+  const received = divide(
+    admitted.processAsync(receive(services, TENANTS), {
+      name: 'receive', stores: [TENANTS], input: { key, value: serdes.received }, key, lane: (_value, key) => tenant(key),
+      concurrency: 4, maxPending: 2_000, maxPendingBytes: 64 * 1024 * 1024, timeout: '2m', retry: patiently, onFailure: 'dead-letter',
+    }),
+  )
+
+  const deduped = divide(
+    received.documents
+      .selectKey((key, { header }) => contentKey(tenant(key), header.sha256))
+      .repartition({ name: 'by-content', key, value: stored })
+      .process(() => dedupe(FIRST_SEEN, TENANTS), {
+        name: 'dedupe', key,
+        stores: [Stores.keyValueStore(FIRST_SEEN, { key, value: Serdes.json<FirstSeen>() }), TENANTS],
+        onError: toDeadLetters,
+      }),
+  )
+
+  // Two operators, so that a document with a text layer never waits behind another tenant's scans.
+  const read = divide(
+    deduped.documents.processAsync(readText(services), {
+      name: 'text', input: { key, value: stored }, key, lane: (_value, key) => tenant(key),
+      concurrency: 4, maxPending: 50_000, timeout: '5m', retry: patiently, onFailure: 'dead-letter',
+    }),
+  )
+  const { scans, texts } = read.documents.split().branch('scans', (_key, document) => document.text === undefined).defaultBranch('texts')
+  const recognised = divide(
+    scans.mapValues(({ stored }) => stored).processAsync(recognise(services), {
+      name: 'recognise', input: { key, value: stored }, key, lane: (_value, key) => tenant(key),
+      concurrency: 2, maxPending: 50_000, timeout: '30m', retry: patiently, onFailure: 'dead-letter',
+    }),
+  )
+
+  const understood = divide(texts.merge(recognised.documents).processValues(() => classifyAndExtract(TENANTS), { name: 'extract', stores: [TENANTS], onError: toDeadLetters }))
+  const validated = divide(
+    understood.documents.processAsync(validateStep(TENANTS, RULES), {
+      name: 'validate', stores: [TENANTS, RULES], input: { key, value: extracted }, key, lane: (_value, key) => tenant(key), retry: 3, onFailure: 'dead-letter',
+    }),
+  )
+  const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDORS, RATES), { name: 'enrich', stores: [TENANTS, VENDORS, RATES], onError: toDeadLetters }))
+
+  const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched]
+    .map((step) => step.events)
+    .reduce((all, step) => all.merge(step))
+
+  const results = events
+    .repartition({ name: 'lifecycle', key, value: Serdes.json<LifecycleEvent>() })
+    .process(() => keepLifecycle(DOCUMENT_STATES), {
+      name: 'lifecycle', key,
+      stores: [Stores.keyValueStore(DOCUMENT_STATES, { key, value: Serdes.json<DocumentState>() })],
+      onError: toDeadLetters,
+    })
+  write(results, services)
+}
+
+/** Results to their topics; those that end in a sink get its key. */
+function write(results: KStream<string, Output>, { topics, serdes }: Services): void {
+  const key = Serdes.string()
+  const rowKey = (key: string): { tenant_id: string; document_id: string } => {
+    const [tenant_id, document_id] = key.split('|') as [string, string]
+    return { tenant_id, document_id }
+  }
+  const { changes, rows, processed, reviews, duplicates } = results
+    .split()
+    .branch('changes', isOutput('change'))
+    .branch('rows', isOutput('row'))
+    .branch('processed', isOutput('processed'))
+    .branch('reviews', isOutput('review'))
+    .branch('duplicates', isOutput('duplicate'))
+    .noDefaultBranch()
+  changes.map((key, output) => [rowKey(key), outputs.change(output)]).to(topics.lifecycle.name, { key: serdes.lifecycleKey, value: serdes.lifecycle })
+  rows.map((key, output) => [rowKey(key), outputs.row(output)]).to(topics.archive.name, { key: serdes.archiveKey, value: serdes.archive })
+  processed.mapValues(outputs.processed).to(topics.processed.name, { key, value: serdes.processed })
+  reviews.mapValues(outputs.review).to(topics.review.name, { key, value: serdes.review })
+  duplicates.mapValues(outputs.duplicate).to(topics.duplicates.name, { key, value: serdes.duplicate })
+}

@@ -1,0 +1,48 @@
+import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
+import type { Tenant } from '../../avro/types.ts'
+import { classify } from '../../processors/classify/index.ts'
+import { extract } from '../../processors/extract/index.ts'
+import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
+import type { Classification, DocumentText, Extraction } from '../../processors/types.ts'
+import type { Flow } from '../flow.ts'
+import { tenantOf } from '../tenants.ts'
+import type { ReadDocument } from './text.ts'
+
+/** The text stays behind: the values name their places on the pages. */
+export interface ExtractedDocument {
+  readonly header: DocumentHeader
+  readonly text: Pick<DocumentText, 'issues' | 'quality'>
+  readonly classification: Classification
+  readonly extraction: Extraction
+}
+
+/** What kind of document it is, and what it says. */
+export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<string, ReadDocument, Flow<ExtractedDocument>> {
+  let context: FixedKeyProcessorContext<string, Flow<ExtractedDocument>>
+  let tenants: ReadOnlyTimestampedKeyValueStore<string, Tenant>
+  return {
+    init(given) {
+      context = given
+      tenants = given.getStateStore(tenantStore)
+    },
+    process(record: Record<string, ReadDocument>) {
+      const { header } = record.value.stored
+      const text = record.value.text!
+      const tenant = tenantOf(tenants, header.tenantId)
+      const forward = (value: Flow<ExtractedDocument>): void => context.forward({ ...record, value })
+      const at = context.currentSystemTimeMs()
+
+      const classification = classify(text, tenant.pinnedType === null ? {} : { pinned: tenant.pinnedType })
+      forward({ did: { step: 'classify', at, to: 'CLASSIFIED', classification } })
+
+      const extraction = extract(text, { // dates that begin with the year are never ambiguous
+        dateOrder: tenant.dateOrder === 'mdy' ? 'month-day' : 'day-month', defaultCurrency: tenant.currency })
+      if (!extraction.ok) {
+        forward({ did: { step: 'extract', at, to: 'IN_REVIEW', reasons: [{ code: extraction.failure.code, step: 'extract', subject: extraction.failure.field }] } })
+        return
+      }
+      forward({ did: { step: 'extract', at, to: 'EXTRACTED', extraction: extraction.value } })
+      forward({ next: { header, text: { issues: text.issues, quality: text.quality }, classification, extraction: extraction.value } })
+    },
+  }
+}

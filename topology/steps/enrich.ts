@@ -1,0 +1,54 @@
+import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
+import type { ExchangeRate as WireRate, Tenant, Vendor as WireVendor } from '../../avro/types.ts'
+import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupFrom } from '../../processors/enrich/index.ts'
+import { reasonsForReview } from '../../processors/review.ts'
+import type { Flow } from '../flow.ts'
+import { tenantOf } from '../tenants.ts'
+import type { ValidatedDocument } from './validate.ts'
+
+type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
+
+/** Adds what reference data knows, and decides whether a person must look. The last step before a document comes to rest. */
+export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<never>> {
+  let context: FixedKeyProcessorContext<string, Flow<never>>
+  let tenants: Table<Tenant>
+  let vendors: Table<WireVendor>
+  let rates: RateLookup
+  return {
+    init(given) {
+      context = given
+      tenants = given.getStateStore(tenantStore)
+      vendors = given.getStateStore(vendorStore)
+      rates = rateLookup(given.getStateStore(rateStore))
+    },
+    process(record: Record<string, ValidatedDocument>) {
+      const { header, text, classification, extraction, validation } = record.value
+      const tenant = tenantOf(tenants, header.tenantId)
+      const forward = (did: Extract<Flow<never>, { did: unknown }>['did']): void => context.forward({ ...record, value: { did } })
+      const at = context.currentSystemTimeMs()
+      const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupFrom(vendorsOf(vendors, header.tenantId)), rates })
+      forward({ step: 'enrich', at, to: 'ENRICHED', enrichment })
+      const reasons = reasonsForReview({ text, classification, validation }, { minProbability: tenant.reviewThreshold })
+      forward(reasons.length > 0 ? { step: 'enrich', at, to: 'IN_REVIEW', reasons } : { step: 'enrich', at, to: 'ARCHIVED' })
+    },
+  }
+}
+
+function* vendorsOf(vendors: Table<WireVendor>, tenantId: string): Iterable<Vendor> {
+  for (const [, { value }] of vendors.prefixScan(Buffer.from(`${tenantId}|`))) {
+    yield { vendorId: value.vendorId, name: value.name, vatIds: value.vatId === null ? [] : [value.vatId], ibans: value.ibans, aliases: value.aliases }
+  }
+}
+
+/** Keys are `from|to|YYYY-MM-DD`: the newest rate up to a day is the first one backwards. */
+function rateLookup(table: Table<WireRate>): RateLookup {
+  return {
+    rateAt(base, currency, date): ExchangeRate | undefined {
+      const pair = `${base}|${currency}|`
+      for (const [, { value }] of table.reverseRange(pair, pair + date)) {
+        return { base: value.from, currency: value.to, date: value.date, rate: value.rate }
+      }
+      return undefined
+    },
+  }
+}
