@@ -84,7 +84,10 @@ function retryPolicy(what: string, retry: number | RetryPolicy): RetryPolicy {
 
 function oneOf<T extends string>(option: string, value: T, allowed: readonly T[]): T {
   if (!allowed.includes(value)) {
-    throw new StreamsError('CONFIG_INVALID', `${option} is ${JSON.stringify(value)}, not one of ${allowed.map((one) => `'${one}'`).join(', ')}.`)
+    throw new StreamsError(
+      'CONFIG_INVALID',
+      `${option} is ${JSON.stringify(value)}, not one of ${allowed.map((one) => `'${one}'`).join(', ')}.`
+    )
   }
   return value
 }

@@ -23,8 +23,14 @@ export class BranchedKStream<K, V, Branches extends object = object> {
     this.#split = stream.graph.process([stream], 'split', () => branch(this.#predicates, () => this.#fallback), { name })
   }
 
-  branch<N extends string, S extends V>(name: N, predicate: (key: K, value: V) => value is S): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, S> }>
-  branch<N extends string>(name: N, predicate: (key: K, value: V) => boolean): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, V> }>
+  branch<N extends string, S extends V>(
+    name: N,
+    predicate: (key: K, value: V) => value is S
+  ): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, S> }>
+  branch<N extends string>(
+    name: N,
+    predicate: (key: K, value: V) => boolean
+  ): BranchedKStream<K, V, Branches & { readonly [B in N]: KStream<K, V> }>
   branch(name: string, predicate: (key: K, value: V) => boolean): BranchedKStream<K, V, Branches> {
     requireFunction(predicate, `The predicate of the branch '${name}'`)
     this.#predicates.push({ child: this.#add(name), predicate: predicate as Predicate })
@@ -58,7 +64,10 @@ export class BranchedKStream<K, V, Branches extends object = object> {
 
   #open(): void {
     if (this.#closed) {
-      throw new StreamsError('TOPOLOGY_INVALID', `The split behind '${this.#split.path}' has its default branch already: add branches before it.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `The split behind '${this.#split.path}' has its default branch already: add branches before it.`
+      )
     }
   }
 }

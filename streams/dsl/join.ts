@@ -12,15 +12,31 @@ type KeyMapper = StreamTableJoin<unknown, unknown, unknown, unknown, unknown>['t
 /** Both joins of a stream with both kinds of table; `rest` is what `KStream.join` was given behind the table. */
 export function joinTable(stream: StreamState, operation: 'join' | 'leftJoin', table: unknown, rest: readonly unknown[]): StreamState {
   if (table instanceof GlobalKTable) {
-    return joinGlobalTable(stream, operation, table, rest[0] as KeyMapper, rest[1] as Joiner, rest[2] as OperatorOptions & ValueSerde<unknown>)
+    return joinGlobalTable(
+      stream,
+      operation,
+      table,
+      rest[0] as KeyMapper,
+      rest[1] as Joiner,
+      rest[2] as OperatorOptions & ValueSerde<unknown>
+    )
   }
   if (table instanceof KTable) {
     return joinKTable(stream, operation, table, rest[0] as Joiner, rest[1] as JoinOptions<unknown, unknown, unknown>)
   }
-  throw new StreamsError('TOPOLOGY_INVALID', `${operation} behind '${stream.path}' takes a KTable or a GlobalKTable. Joins of two streams need windows, which are not there yet.`)
+  throw new StreamsError(
+    'TOPOLOGY_INVALID',
+    `${operation} behind '${stream.path}' takes a KTable or a GlobalKTable. Joins of two streams need windows, which are not there yet.`
+  )
 }
 
-function joinKTable(stream: StreamState, operation: 'join' | 'leftJoin', table: KTable<unknown, unknown>, joiner: Joiner, options: JoinOptions<unknown, unknown, unknown> = {}): StreamState {
+function joinKTable(
+  stream: StreamState,
+  operation: 'join' | 'leftJoin',
+  table: KTable<unknown, unknown>,
+  joiner: Joiner,
+  options: JoinOptions<unknown, unknown, unknown> = {}
+): StreamState {
   requireFunction(joiner, `The joiner of ${operation} behind '${stream.path}'`)
   requireSameGraph(stream, table.state, operation)
   const left = operation === 'leftJoin'
@@ -39,7 +55,13 @@ function joinKTable(stream: StreamState, operation: 'join' | 'leftJoin', table: 
   keepNullKeys(source, left)
   source.graph.topology.copartition(new Set([...source.sources, ...table.state.sources]))
   const join = { table: table.view, tableKey: (key: unknown) => key, joiner, left }
-  return source.graph.process([source], operation, (node) => streamTableJoin(node, join), { name: options.name, onError: options.onError, stores: table.view.stores }, { value: options.value })
+  return source.graph.process(
+    [source],
+    operation,
+    (node) => streamTableJoin(node, join),
+    { name: options.name, onError: options.onError, stores: table.view.stores },
+    { value: options.value }
+  )
 }
 
 function joinGlobalTable(
@@ -53,12 +75,21 @@ function joinGlobalTable(
   requireFunction(tableKey, `The key mapper of ${operation} with '${table.storeName}' behind '${stream.path}'`)
   requireFunction(joiner, `The joiner of ${operation} with '${table.storeName}' behind '${stream.path}'`)
   if (stream.graph !== table.graph) {
-    throw new StreamsError('TOPOLOGY_INVALID', `${operation} behind '${stream.path}' takes a global table of another StreamsBuilder: build both with one.`)
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `${operation} behind '${stream.path}' takes a global table of another StreamsBuilder: build both with one.`
+    )
   }
   const left = operation === 'leftJoin'
   keepNullKeys(stream, left)
   const join = { table: table.view, tableKey, joiner, left }
-  return stream.graph.process([stream], operation, (node) => streamTableJoin(node, join), { name: options.name, onError: options.onError, stores: table.view.stores }, { value: options.value })
+  return stream.graph.process(
+    [stream],
+    operation,
+    (node) => streamTableJoin(node, join),
+    { name: options.name, onError: options.onError, stores: table.view.stores },
+    { value: options.value }
+  )
 }
 
 /** A left join gives a result for every record, so a repartition before it must let those without a key through (KIP-962). */

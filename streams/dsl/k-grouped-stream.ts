@@ -30,11 +30,18 @@ export class KGroupedStream<K, V> {
   reduce(reducer: (aggregate: V, value: V) => V | null, options: AggregateOptions<K, V>): KTable<K, V> {
     requireFunction(reducer, 'The reducer of reduce')
     const withSerde = { ...options, value: options?.value ?? this.#state.value }
-    return this.#aggregate('reduce', withSerde, { first: (_key, value) => value, next: (_key, value, aggregate) => reducer(aggregate, value) })
+    return this.#aggregate('reduce', withSerde, {
+      first: (_key, value) => value,
+      next: (_key, value, aggregate) => reducer(aggregate, value),
+    })
   }
 
   /** Folds the values of a key into an aggregate that begins with `initializer()`. `null` deletes. */
-  aggregate<VA>(initializer: () => VA, aggregator: (key: K, value: V, aggregate: VA) => VA | null, options: AggregateOptions<K, VA>): KTable<K, VA> {
+  aggregate<VA>(
+    initializer: () => VA,
+    aggregator: (key: K, value: V, aggregate: VA) => VA | null,
+    options: AggregateOptions<K, VA>
+  ): KTable<K, VA> {
     requireFunction(initializer, 'The initializer of aggregate')
     requireFunction(aggregator, 'The aggregator of aggregate')
     return this.#aggregate('aggregate', options, { first: (key, value) => aggregator(key, value, initializer()), next: aggregator })
@@ -48,7 +55,13 @@ export class KGroupedStream<K, V> {
     const value = serdeFor(what, 'value', options.value)
     materialize(source.graph, name, key, value, options)
     const oldValues = new OldValues()
-    const state = source.graph.process([source], operation, (node) => streamAggregate(node, { store: name, ...folds }, oldValues), { name, onError: options.onError, stores: [name] }, { key, value })
+    const state = source.graph.process(
+      [source],
+      operation,
+      (node) => streamAggregate(node, { store: name, ...folds }, oldValues),
+      { name, onError: options.onError, stores: [name] },
+      { key, value }
+    )
     return new KTable<K, VA>(state, storeView(name), oldValues, name)
   }
 

@@ -25,11 +25,18 @@ export class KGroupedTable<K, V> {
   /** Number of rows per group. */
   count(options: AggregateOptions<K, number>): KTable<K, number> {
     const withSerde = { ...options, value: options?.value ?? Serdes.long() }
-    return this.#aggregate('count', withSerde, { add: (_key, _value, count) => (count ?? 0) + 1, subtract: (_key, _value, count) => count - 1 })
+    return this.#aggregate('count', withSerde, {
+      add: (_key, _value, count) => (count ?? 0) + 1,
+      subtract: (_key, _value, count) => count - 1,
+    })
   }
 
   /** Combines the rows of a group; the first is taken as it is. */
-  reduce(adder: (aggregate: V, value: V) => V | null, subtractor: (aggregate: V, value: V) => V | null, options: AggregateOptions<K, V>): KTable<K, V> {
+  reduce(
+    adder: (aggregate: V, value: V) => V | null,
+    subtractor: (aggregate: V, value: V) => V | null,
+    options: AggregateOptions<K, V>
+  ): KTable<K, V> {
     requireFunction(adder, 'The adder of reduce')
     requireFunction(subtractor, 'The subtractor of reduce')
     const withSerde = { ...options, value: options?.value ?? this.#state.value }
@@ -49,7 +56,10 @@ export class KGroupedTable<K, V> {
     requireFunction(initializer, 'The initializer of aggregate')
     requireFunction(adder, 'The adder of aggregate')
     requireFunction(subtractor, 'The subtractor of aggregate')
-    return this.#aggregate('aggregate', options, { add: (key, value, aggregate) => adder(key, value, aggregate === null ? initializer() : aggregate), subtract: subtractor })
+    return this.#aggregate('aggregate', options, {
+      add: (key, value, aggregate) => adder(key, value, aggregate === null ? initializer() : aggregate),
+      subtract: subtractor,
+    })
   }
 
   #aggregate<VA>(operation: string, options: AggregateOptions<K, VA>, folds: Omit<TableAggregation<K, V, VA>, 'store'>): KTable<K, VA> {
@@ -60,7 +70,13 @@ export class KGroupedTable<K, V> {
     const key = serdeFor(what, 'key', options.key, source.key)
     materialize(source.graph, name, key, value, options)
     const oldValues = new OldValues()
-    const state = source.graph.process([source], operation, () => tableAggregate({ store: name, ...folds }, oldValues), { name, onError: options.onError, stores: [name] }, { key, value })
+    const state = source.graph.process(
+      [source],
+      operation,
+      () => tableAggregate({ store: name, ...folds }, oldValues),
+      { name, onError: options.onError, stores: [name] },
+      { key, value }
+    )
     return new KTable<K, VA>(state, storeView(name), oldValues, name)
   }
 

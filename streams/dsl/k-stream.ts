@@ -54,15 +54,26 @@ export class KStream<K, V> {
 
   /** Changes key and value; a key-based operator behind it repartitions. */
   map<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR], options?: OperatorOptions & ResultSerdes<KR, VR>): KStream<KR, VR> {
-    return new KStream(this.#step('map', mapper, () => stateless.map(mapper), options, { key: options?.key, value: options?.value, keyChanged: true }))
+    return new KStream(
+      this.#step('map', mapper, () => stateless.map(mapper), options, { key: options?.key, value: options?.value, keyChanged: true })
+    )
   }
 
   mapValues<VR>(mapper: (value: V, key: K) => VR, options?: OperatorOptions & ValueSerde<VR>): KStream<K, VR> {
     return new KStream(this.#step('mapValues', mapper, () => stateless.mapValues(mapper), options, { value: options?.value }))
   }
 
-  flatMap<KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>, options?: OperatorOptions & ResultSerdes<KR, VR>): KStream<KR, VR> {
-    return new KStream(this.#step('flatMap', mapper, () => stateless.flatMap(mapper), options, { key: options?.key, value: options?.value, keyChanged: true }))
+  flatMap<KR, VR>(
+    mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>,
+    options?: OperatorOptions & ResultSerdes<KR, VR>
+  ): KStream<KR, VR> {
+    return new KStream(
+      this.#step('flatMap', mapper, () => stateless.flatMap(mapper), options, {
+        key: options?.key,
+        value: options?.value,
+        keyChanged: true,
+      })
+    )
   }
 
   flatMapValues<VR>(mapper: (value: V, key: K) => Iterable<VR>, options?: OperatorOptions & ValueSerde<VR>): KStream<K, VR> {
@@ -142,12 +153,22 @@ export class KStream<K, V> {
       source.graph.topology.copartition(source.sources)
     }
     materialize(source.graph, name, key, value, options)
-    const state = source.graph.process([source], 'toTable', (node) => tableSource(node, name), { name, onError: options.onError, stores: [name] }, { key, value })
+    const state = source.graph.process(
+      [source],
+      'toTable',
+      (node) => tableSource(node, name),
+      { name, onError: options.onError, stores: [name] },
+      { key, value }
+    )
     return new KTable<NonNullable<K>, NonNullable<V>>(state, storeView(name), new OldValues(), name)
   }
 
   /** Only records that find a row give a result. */
-  join<VT, VR>(table: KTable<NonNullable<K>, VT>, joiner: (value: NonNullable<V>, tableValue: VT, key: K) => VR, options?: JoinOptions<K, V, VR>): KStream<K, VR>
+  join<VT, VR>(
+    table: KTable<NonNullable<K>, VT>,
+    joiner: (value: NonNullable<V>, tableValue: VT, key: K) => VR,
+    options?: JoinOptions<K, V, VR>
+  ): KStream<K, VR>
   /** Looks up by the key that `keyMapper` returns. */
   join<KG, VT, VR>(
     table: GlobalKTable<KG, VT>,
@@ -160,7 +181,11 @@ export class KStream<K, V> {
   }
 
   /** As `join`, but a record that finds nothing is joined with `null`. */
-  leftJoin<VT, VR>(table: KTable<NonNullable<K>, VT>, joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR, options?: JoinOptions<K, V, VR>): KStream<K, VR>
+  leftJoin<VT, VR>(
+    table: KTable<NonNullable<K>, VT>,
+    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR,
+    options?: JoinOptions<K, V, VR>
+  ): KStream<K, VR>
   /** Looks up by the key that `keyMapper` returns; `null` finds nothing. */
   leftJoin<KG, VT, VR>(
     table: GlobalKTable<KG, VT>,
@@ -177,18 +202,29 @@ export class KStream<K, V> {
    * once holds for the result, not for the call: send `idempotencyKey` along.
    */
   mapAsync<VR>(fn: (value: V, info: CallInfo, record: Record<K, V>) => Promise<VR>, options: AsyncOptions<K, V, VR>): KStream<K, VR> {
-    const complete: AsyncProcessor<K, V, V, VR, VR>['complete'] = (value, { key, timestamp, headers }, context) => context.forward({ key, value, timestamp, headers })
+    const complete: AsyncProcessor<K, V, V, VR, VR>['complete'] = (value, { key, timestamp, headers }, context) =>
+      context.forward({ key, value, timestamp, headers })
     const operator = asyncOperator<K, V, V, VR, VR, VR>(this.state, 'mapAsync', { call: fn, complete }, options)
     this.state.graph.topology.addAsyncProcessor(options.name, operator, this.state.node)
     return new KStream({ ...this.state, node: options.name, path: options.name, value: options.value })
   }
 
   /** An async operator in its three parts, with stores. It may forward other keys, so key-based operators behind it repartition. */
-  processAsync<VR = V, Input = V, Result = unknown>(processor: AsyncProcessor<K, V, Input, Result, VR>, options: ProcessAsyncOptions<K, V, VR>): KStream<K, VR> {
+  processAsync<VR = V, Input = V, Result = unknown>(
+    processor: AsyncProcessor<K, V, Input, Result, VR>,
+    options: ProcessAsyncOptions<K, V, VR>
+  ): KStream<K, VR> {
     const operator = asyncOperator(this.state, 'processAsync', processor, options)
     const stores = this.state.graph.storeNames(options.stores)
     this.state.graph.topology.addAsyncProcessor(options.name, operator, this.state.node, stores)
-    return new KStream({ ...this.state, node: options.name, path: options.name, key: options.key ?? this.state.key, value: options.value, keyChanged: true })
+    return new KStream({
+      ...this.state,
+      node: options.name,
+      path: options.name,
+      key: options.key ?? this.state.key,
+      value: options.value,
+      keyChanged: true,
+    })
   }
 
   /** A processor of your own; it may change keys, so key-based operators behind it repartition. */
@@ -211,12 +247,23 @@ export class KStream<K, V> {
     graph.topology.addNode({ kind: 'sink', name, topic, key, value, partitioner: options.partitioner, onError: options.onError }, node)
   }
 
-  #step(operation: string, fn: unknown, supplier: () => AnyProcessor, options: OperatorOptions = {}, changes: Partial<StreamState> = {}): StreamState {
+  #step(
+    operation: string,
+    fn: unknown,
+    supplier: () => AnyProcessor,
+    options: OperatorOptions = {},
+    changes: Partial<StreamState> = {}
+  ): StreamState {
     requireFunction(fn, `The function of ${operation} behind '${this.state.path}'`)
     return this.state.graph.process([this.state], operation, supplier, options, changes)
   }
 
-  #process(operation: string, supplier: () => AnyProcessor, options: Pick<ProcessOptions<never, never>, 'name' | 'onError' | 'stores'>, changes: Partial<StreamState>): StreamState {
+  #process(
+    operation: string,
+    supplier: () => AnyProcessor,
+    options: Pick<ProcessOptions<never, never>, 'name' | 'onError' | 'stores'>,
+    changes: Partial<StreamState>
+  ): StreamState {
     const stores = this.state.graph.storeNames(options.stores)
     if (stores.length > 0) {
       requireName(this.state, operation, options.name, 'uses stores')

@@ -59,7 +59,10 @@ export class KTable<K, V> {
    * Gathers the rows under the keys `mapper` returns; always repartitions, for which the aggregation's name is used
    * unless the group has one. A mapper that returns null, or a null key or value, leaves the row out.
    */
-  groupBy<KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined, options: GroupOptions<KR, VR>): KGroupedTable<KR, VR> {
+  groupBy<KR, VR>(
+    mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined,
+    options: GroupOptions<KR, VR>
+  ): KGroupedTable<KR, VR> {
     requireFunction(mapper, 'The mapper of groupBy')
     const what = `groupBy behind '${this.state.path}'`
     const key = serdeFor(what, 'key', options?.key)
@@ -87,7 +90,13 @@ export class KTable<K, V> {
         throw new StreamsError('NAME_REQUIRED', `${operation} behind '${this.state.path}' keeps its result: give store.name.`)
       }
       const what = `${operation} '${store}'`
-      materialize(graph, store, serdeFor(what, 'store.key', options.store.key, this.state.key), serdeFor(what, 'value', value), options.store)
+      materialize(
+        graph,
+        store,
+        serdeFor(what, 'store.key', options.store.key, this.state.key),
+        serdeFor(what, 'value', value),
+        options.store
+      )
     }
     const oldValues = new OldValues(this.#oldValues)
     const state = graph.process(

@@ -48,7 +48,13 @@ export class DslGraph {
   }
 
   /** Adds a processor behind `parents`; returns what is known of its output, as before but for `changes`. */
-  process(parents: readonly StreamState[], operation: string, supplier: (node: string) => AnyProcessor, options: NodeOptions, changes: Partial<StreamState> = {}): StreamState {
+  process(
+    parents: readonly StreamState[],
+    operation: string,
+    supplier: (node: string) => AnyProcessor,
+    options: NodeOptions,
+    changes: Partial<StreamState> = {}
+  ): StreamState {
     const first = parents[0]!
     const name = this.nodeName(first, operation, options.name)
     this.topology.addNode(
@@ -103,7 +109,11 @@ export function throughRepartitionTopic(state: StreamState, repartition: Reparti
 
 /** The first serde that is there; `SERDE_MISSING` naming the operator and its option if none is. */
 export function serdeFor(operator: string, option: string, ...candidates: readonly (AnySerde | undefined)[]): AnySerde {
-  return checkSerde(candidates.find((candidate) => candidate !== undefined), operator, option)
+  return checkSerde(
+    candidates.find((candidate) => candidate !== undefined),
+    operator,
+    option
+  )
 }
 
 /** Throws `NAME_REQUIRED` with a suggestion unless there is a (valid) name. */
@@ -117,6 +127,9 @@ export function requireName(state: StreamState, operation: string, name: string 
 /** Streams of two builders cannot meet. */
 export function requireSameGraph(left: StreamState, right: StreamState, operation: string): void {
   if (left.graph !== right.graph) {
-    throw new StreamsError('TOPOLOGY_INVALID', `${operation} behind '${left.path}' takes a stream or table of another StreamsBuilder: build both with one.`)
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `${operation} behind '${left.path}' takes a stream or table of another StreamsBuilder: build both with one.`
+    )
   }
 }

@@ -38,7 +38,11 @@ export class StreamsBuilder {
       { kind: 'key-value', name, key, value, engine, timestamped: true, logged: true, topicConfig: {} },
       ownChangelog ? { kind: 'own' } : { kind: 'source', topic }
     )
-    const state = this.#graph.process([source], 'table', (node) => tableSource(node, name), { name: options.name, onError: options.onError, stores: [name] })
+    const state = this.#graph.process([source], 'table', (node) => tableSource(node, name), {
+      name: options.name,
+      onError: options.onError,
+      stores: [name],
+    })
     return new KTable<K, V>(state, storeView(name), new OldValues(), name)
   }
 
@@ -86,7 +90,8 @@ export class StreamsBuilder {
     if (reader === undefined || 'repartition' in reader.topics) {
       return undefined
     }
-    const sameTopics = reader.topics.length === topics.length && topics.every((topic) => (reader.topics as readonly string[]).includes(topic))
+    const sameTopics =
+      reader.topics.length === topics.length && topics.every((topic) => (reader.topics as readonly string[]).includes(topic))
     const options = ['key', 'value', 'timestampExtractor', 'offsetReset', 'onError'] as const
     const different = options.filter((option) => reader[option] !== settings[option])
     if (!sameTopics || different.length > 0) {
@@ -110,12 +115,18 @@ export class StreamsBuilder {
 /** Runs a topology function and builds what it describes; throws if it is not one, or is asynchronous. */
 export function buildTopology(topology: TopologyFunction, options: BuildOptions): Topology {
   if (typeof topology !== 'function') {
-    throw new StreamsError('TOPOLOGY_INVALID', `A topology is a function (builder: StreamsBuilder) => void, the default export of its module, not ${typeof topology}.`)
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `A topology is a function (builder: StreamsBuilder) => void, the default export of its module, not ${typeof topology}.`
+    )
   }
   const builder = new StreamsBuilder()
   const result: unknown = topology(builder)
   if (typeof (result as Promise<void> | undefined)?.then === 'function') {
-    throw new StreamsError('TOPOLOGY_INVALID', 'A topology function must not be async: it is run in every stream thread and must describe the same each time. Load what it needs as a global table.')
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      'A topology function must not be async: it is run in every stream thread and must describe the same each time. Load what it needs as a global table.'
+    )
   }
   return builder.build(options)
 }

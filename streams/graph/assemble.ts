@@ -3,7 +3,14 @@ import { StreamsError } from '../errors.ts'
 import { BuiltTopology } from './built-topology.ts'
 import { nodeGroups } from './components.ts'
 import { fingerprint } from './fingerprint.ts'
-import { changelogTopic, changelogTopicName, inFlightStoreName, inFlightTopic, repartitionTopic, repartitionTopicName } from './internal-topics.ts'
+import {
+  changelogTopic,
+  changelogTopicName,
+  inFlightStoreName,
+  inFlightTopic,
+  repartitionTopic,
+  repartitionTopicName,
+} from './internal-topics.ts'
 import { checkTopicLength } from './names.ts'
 import type { GraphSpec, NodeSpec, SourceSpec, StoreSpec } from './node-spec.ts'
 import type { GlobalTable, InternalTopic, Node, SinkNode, SourceNode, StoreDefinition, Subtopology, Topology } from './topology.ts'
@@ -16,7 +23,15 @@ export function assemble(applicationId: string, graph: GraphSpec): Topology {
   const stores = new Map([...graph.stores.values()].map((spec) => [spec.builder.name, storeDefinition(applicationId, spec)]))
   checkTopics(applicationId, graph, stores)
   const nodes = new Map([...graph.nodes.values()].map((spec) => [spec.name, builtNode(applicationId, graph, spec)]))
-  const subtopologies = nodeGroups(graph).map((names, index) => subtopology(applicationId, graph, index, names.map((name) => nodes.get(name)!), stores))
+  const subtopologies = nodeGroups(graph).map((names, index) =>
+    subtopology(
+      applicationId,
+      graph,
+      index,
+      names.map((name) => nodes.get(name)!),
+      stores
+    )
+  )
   checkSubtopologyNames(subtopologies)
   return new BuiltTopology(applicationId, subtopologies, globalTables(graph))
 }
@@ -31,12 +46,29 @@ function builtNode(applicationId: string, graph: GraphSpec, spec: NodeSpec): Nod
       return { kind: 'processor', name: spec.name, supplier: spec.supplier, stores: used, onError: spec.onError, children }
     case 'async': {
       const inFlightStore = inFlightStoreName(spec.name)
-      return { kind: 'async', name: spec.name, operator: spec.operator, stores: used.filter((store) => store !== inFlightStore), inFlightStore, children }
+      return {
+        kind: 'async',
+        name: spec.name,
+        operator: spec.operator,
+        stores: used.filter((store) => store !== inFlightStore),
+        inFlightStore,
+        children,
+      }
     }
     case 'sink': {
       const repartition = typeof spec.topic === 'object'
       const topic = typeof spec.topic === 'object' ? repartitionTopicName(applicationId, spec.topic.repartition) : spec.topic
-      return { kind: 'sink', name: spec.name, topic, key: spec.key, value: spec.value, partitioner: spec.partitioner, repartition, onError: spec.onError, children: [] }
+      return {
+        kind: 'sink',
+        name: spec.name,
+        topic,
+        key: spec.key,
+        value: spec.value,
+        partitioner: spec.partitioner,
+        repartition,
+        onError: spec.onError,
+        children: [],
+      }
     }
   }
 }
@@ -128,7 +160,9 @@ function subtopology(
 
 /** The smallest of its source topics, repartition topics without the application's prefix: every topic has one reader. */
 function subtopologyName(applicationId: string, sources: readonly SourceNode[]): string {
-  const names = sources.flatMap((source) => source.topics.map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic)))
+  const names = sources.flatMap((source) =>
+    source.topics.map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic))
+  )
   return names.sort()[0]!
 }
 
@@ -166,7 +200,10 @@ function checkStores(graph: GraphSpec): void {
   }
   for (const store of graph.stores.keys()) {
     if (!connected.has(store)) {
-      throw new StreamsError('TOPOLOGY_INVALID', `The store '${store}' is connected to no processor: name it in the \`stores\` of the one that uses it, or leave it out.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `The store '${store}' is connected to no processor: name it in the \`stores\` of the one that uses it, or leave it out.`
+      )
     }
   }
 }
@@ -185,7 +222,10 @@ function checkTopics(applicationId: string, graph: GraphSpec, stores: ReadonlyMa
   const refuse = (node: string, topic: string, verb: string) => {
     const owner = internal.get(topic)
     if (owner !== undefined) {
-      throw new StreamsError('TOPOLOGY_INVALID', `'${node}' ${verb} '${topic}', which is ${owner} and the engine's own: use repartition() to go through a topic, or another name.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `'${node}' ${verb} '${topic}', which is ${owner} and the engine's own: use repartition() to go through a topic, or another name.`
+      )
     }
   }
   for (const node of graph.nodes.values()) {
@@ -207,7 +247,10 @@ function checkSubtopologyNames(subtopologies: readonly Subtopology[]): void {
   const names = new Set<string>()
   for (const { name } of subtopologies) {
     if (names.has(name)) {
-      throw new StreamsError('TOPOLOGY_INVALID', `Two subtopologies would be named '${name}': a source topic is called like a repartition topic. Rename the repartition.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `Two subtopologies would be named '${name}': a source topic is called like a repartition topic. Rename the repartition.`
+      )
     }
     names.add(name)
   }

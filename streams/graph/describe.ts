@@ -17,7 +17,9 @@ function describeSubtopology(subtopology: Subtopology): string {
   const byWeight = (left: string, right: string) => weights.get(right)! - weights.get(left)! || (left < right ? -1 : 1)
   const lines = [...subtopology.nodes.keys()].sort(byWeight).map((name) => {
     const node = subtopology.nodes.get(name)!
-    const parents = [...subtopology.nodes.values()].filter((other) => (other.children as readonly string[]).includes(name)).map((other) => other.name)
+    const parents = [...subtopology.nodes.values()]
+      .filter((other) => (other.children as readonly string[]).includes(name))
+      .map((other) => other.name)
     return `    ${describeNode(node, [...node.children].sort(byWeight), parents.sort(byWeight))}\n`
   })
   return `Sub-topology: ${subtopology.index}\n${lines.join('')}\n`

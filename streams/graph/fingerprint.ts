@@ -19,9 +19,15 @@ export function fingerprint(parts: SubtopologyParts): string {
     sources: parts.sources.map((source) => [...source.topics].sort().join(',') + (source.repartition ? ' repartition' : '')).sort(),
     sinks: [...new Set(parts.sinks.map((sink) => (typeof sink.topic === 'string' ? sink.topic : '(by record)')))].sort(),
     internalTopics: parts.internalTopics.map((topic) => `${topic.kind} ${topic.name} ${topic.partitions ?? 'derived'}`).sort(),
-    stores: parts.stores.map((store) => `${store.kind} ${store.name} ${store.timestamped ? 'timestamped' : 'plain'} ${store.changelog ?? 'not logged'}`).sort(),
+    stores: parts.stores
+      .map((store) => `${store.kind} ${store.name} ${store.timestamped ? 'timestamped' : 'plain'} ${store.changelog ?? 'not logged'}`)
+      .sort(),
     async: parts.nodes.flatMap((node) => (node.kind === 'async' ? [`${node.name} ${node.inFlightStore}`] : [])).sort(),
-    stateful: parts.nodes.flatMap((node) => (node.kind === 'processor' && node.stores.length > 0 ? [`${givenName(node)} ${[...node.stores].sort().join(',')}`] : [])).sort(),
+    stateful: parts.nodes
+      .flatMap((node) =>
+        node.kind === 'processor' && node.stores.length > 0 ? [`${givenName(node)} ${[...node.stores].sort().join(',')}`] : []
+      )
+      .sort(),
     copartitioned: parts.copartitionGroups.map((group) => [...group].sort().join(',')).sort(),
   }
   return createHash('sha256').update(JSON.stringify(description)).digest('hex')

@@ -15,8 +15,18 @@ export interface SubtopologyJSON {
   readonly index: number
   readonly fingerprint: string
   readonly nodes: readonly NodeJSON[]
-  readonly stores: readonly { readonly name: string; readonly kind: string; readonly changelog?: string; readonly sourceIsChangelog: boolean }[]
-  readonly internalTopics: readonly { readonly name: string; readonly kind: string; readonly partitions?: number; readonly config: { readonly [key: string]: string } }[]
+  readonly stores: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly changelog?: string
+    readonly sourceIsChangelog: boolean
+  }[]
+  readonly internalTopics: readonly {
+    readonly name: string
+    readonly kind: string
+    readonly partitions?: number
+    readonly config: { readonly [key: string]: string }
+  }[]
   readonly copartitionGroups: readonly (readonly string[])[]
 }
 

@@ -37,7 +37,11 @@ export function checkTopicLength(topic: string, madeFrom: string): string {
 /** A name worth suggesting for an operator that must be named, made from where it stands. */
 export function suggestName(path: string, operation: string): string {
   const words = `${path}/${operation}`.replaceAll(/([a-z])([A-Z])/g, '$1-$2').toLowerCase()
-  return words.replaceAll(/[^a-z0-9._-]+/g, '-').replaceAll(/^-+|-+$/g, '').slice(-80).replace(/^-+/, '')
+  return words
+    .replaceAll(/[^a-z0-9._-]+/g, '-')
+    .replaceAll(/^-+|-+$/g, '')
+    .slice(-80)
+    .replace(/^-+/, '')
 }
 
 export function nameRequired(operation: string, path: string, option: string, why: string): StreamsError {

@@ -60,7 +60,11 @@ export interface SinkSpec extends SinkSettings {
 export type NodeSpec = SourceSpec | ProcessorSpec | AsyncSpec | SinkSpec
 
 /** What rebuilds a store: a changelog of its own, a source topic read as a table, or nothing. */
-export type Changelog = { readonly kind: 'own' } | { readonly kind: 'in-flight' } | { readonly kind: 'source'; readonly topic: string } | { readonly kind: 'none' }
+export type Changelog =
+  | { readonly kind: 'own' }
+  | { readonly kind: 'in-flight' }
+  | { readonly kind: 'source'; readonly topic: string }
+  | { readonly kind: 'none' }
 
 export interface StoreSpec {
   readonly builder: StoreBuilder

@@ -93,7 +93,10 @@ class Resolution {
   #sourceCount(topic: string): number {
     const count = this.#existing.get(topic)
     if (count === undefined) {
-      throw new StreamsError('SOURCE_TOPIC_MISSING', `The source topic '${topic}' does not exist: create it before the application starts; its partition count decides how far the application scales.`)
+      throw new StreamsError(
+        'SOURCE_TOPIC_MISSING',
+        `The source topic '${topic}' does not exist: create it before the application starts; its partition count decides how far the application scales.`
+      )
     }
     return count
   }

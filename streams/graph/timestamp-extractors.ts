@@ -15,7 +15,11 @@ export const failOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord, me
 }
 
 /** The record's own timestamp; for a negative one the highest seen in its partition. */
-export const usePartitionTimeOnInvalidTimestamp: TimestampExtractor = (record: AnyRecord, metadata: RecordMetadata, partitionTime: number) => {
+export const usePartitionTimeOnInvalidTimestamp: TimestampExtractor = (
+  record: AnyRecord,
+  metadata: RecordMetadata,
+  partitionTime: number
+) => {
   const timestamp = record.timestamp < 0 ? partitionTime : record.timestamp
   if (timestamp < 0) {
     throw new StreamsError(

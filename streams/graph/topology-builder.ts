@@ -6,7 +6,18 @@ import { Serdes } from '../serdes.ts'
 import { assemble } from './assemble.ts'
 import { inFlightStoreName } from './internal-topics.ts'
 import { checkName, checkTopic } from './names.ts'
-import type { AsyncSpec, Changelog, GlobalSpec, NodeSpec, RepartitionReference, SinkSettings, SinkSpec, SourceSettings, SourceSpec, StoreSpec } from './node-spec.ts'
+import type {
+  AsyncSpec,
+  Changelog,
+  GlobalSpec,
+  NodeSpec,
+  RepartitionReference,
+  SinkSettings,
+  SinkSpec,
+  SourceSettings,
+  SourceSpec,
+  StoreSpec,
+} from './node-spec.ts'
 import type { StoreBuilder } from './store-builder.ts'
 import { checkSerde } from './store-builder.ts'
 import type { AnyAsyncOperator, AnyProcessor, Topology, TopicNameExtractor } from './topology.ts'
@@ -50,7 +61,16 @@ export class TopologyBuilder {
     parents: string | readonly string[],
     settings: ProcessorSettings = {}
   ): this {
-    return this.addNode({ kind: 'processor', name: checkName('processor', name), supplier: freshProcessors(name, supplier as () => AnyProcessor), onError: settings.onError }, parents, settings.stores)
+    return this.addNode(
+      {
+        kind: 'processor',
+        name: checkName('processor', name),
+        supplier: freshProcessors(name, supplier as () => AnyProcessor),
+        onError: settings.onError,
+      },
+      parents,
+      settings.stores
+    )
   }
 
   /** `stores` are those that `prepare` and `complete` use; the in-flight table `<name>-in-flight` comes with it. */
@@ -77,7 +97,10 @@ export class TopologyBuilder {
       throw new StreamsError('TOPOLOGY_INVALID', `There is no processor '${processor}' to connect ${list(stores)} to: add it first.`)
     }
     if (node.kind === 'source' || node.kind === 'sink') {
-      throw new StreamsError('TOPOLOGY_INVALID', `'${processor}' is a ${node.kind}, which uses no stores: connect ${list(stores)} to a processor.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `'${processor}' is a ${node.kind}, which uses no stores: connect ${list(stores)} to a processor.`
+      )
     }
     const connected = this.#connections.get(processor) ?? new Set()
     for (const store of stores) {
@@ -245,7 +268,10 @@ export class TopologyBuilder {
   #addInFlightStore(node: AsyncSpec): void {
     const name = inFlightStoreName(node.name)
     const bytes = Serdes.bytes()
-    this.addStore({ kind: 'key-value', name, key: bytes, value: bytes, timestamped: false, logged: true, topicConfig: {} }, { kind: 'in-flight' })
+    this.addStore(
+      { kind: 'key-value', name, key: bytes, value: bytes, timestamped: false, logged: true, topicConfig: {} },
+      { kind: 'in-flight' }
+    )
     this.connectProcessorAndStateStores(node.name, name)
   }
 
@@ -257,7 +283,10 @@ export class TopologyBuilder {
 
   #storeNameFree(name: string): void {
     if (this.#stores.has(name) || this.#globals.has(name)) {
-      throw new StreamsError('NAME_DUPLICATE', `Two stores are named '${name}': give each its own name, or connect the one to both processors.`)
+      throw new StreamsError(
+        'NAME_DUPLICATE',
+        `Two stores are named '${name}': give each its own name, or connect the one to both processors.`
+      )
     }
   }
 
@@ -273,7 +302,10 @@ export class TopologyBuilder {
 
   #mutable(): void {
     if (this.#built) {
-      throw new StreamsError('TOPOLOGY_INVALID', 'The topology has been built: a builder builds once and takes nothing afterwards. Make a new builder.')
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        'The topology has been built: a builder builds once and takes nothing afterwards. Make a new builder.'
+      )
     }
   }
 }
@@ -288,7 +320,10 @@ export function freshProcessors(name: string, supplier: () => AnyProcessor): () 
   return () => {
     const processor = supplier()
     if (typeof processor?.process !== 'function' || made.has(processor)) {
-      throw new StreamsError('TOPOLOGY_INVALID', `The supplier of '${name}' must return a new processor, an object with a process function, each time it is called.`)
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `The supplier of '${name}' must return a new processor, an object with a process function, each time it is called.`
+      )
     }
     made.add(processor)
     return processor

@@ -14,7 +14,11 @@ export interface StreamAggregation<K, V, VA> {
  * result deletes the aggregate. A key's first change has no old value, where Kafka Streams gives the initializer's:
  * a table grouped from this one must not subtract what it was never given.
  */
-export function streamAggregate<K, V, VA>(node: string, aggregation: StreamAggregation<K, V, VA>, oldValues: OldValues): Processor<K, V, K, Change<VA>> {
+export function streamAggregate<K, V, VA>(
+  node: string,
+  aggregation: StreamAggregation<K, V, VA>,
+  oldValues: OldValues
+): Processor<K, V, K, Change<VA>> {
   let context: ProcessorContext<K, Change<VA>>
   let store: TimestampedKeyValueStore<K, VA>
   return {

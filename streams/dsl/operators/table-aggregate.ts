@@ -7,7 +7,10 @@ import type { AnySerde } from '../../graph/topology.ts'
  * Gives each change of a table its new key. Old and new value go in one record when the key stays, else in two, the old
  * one first. A mapper that returns nothing, or a null key or value, leaves that side out.
  */
-export function tableGroupBy<K, V, KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined, keySerde: AnySerde): Processor<K, Change<V>, KR, Change<VR>> {
+export function tableGroupBy<K, V, KR, VR>(
+  mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined,
+  keySerde: AnySerde
+): Processor<K, Change<V>, KR, Change<VR>> {
   let context: ProcessorContext<KR, Change<VR>>
   const pairOf = (key: K, value: V | null) => {
     const pair = value === null ? undefined : mapper(key, value)
@@ -42,7 +45,10 @@ export interface TableAggregation<K, V, VA> {
 }
 
 /** Folds the rows of a table into an aggregate per group: the old value is subtracted before the new one is added. */
-export function tableAggregate<K, V, VA>(aggregation: TableAggregation<K, V, VA>, oldValues: OldValues): Processor<K, Change<V>, K, Change<VA>> {
+export function tableAggregate<K, V, VA>(
+  aggregation: TableAggregation<K, V, VA>,
+  oldValues: OldValues
+): Processor<K, Change<V>, K, Change<VA>> {
   let context: ProcessorContext<K, Change<VA>>
   let store: TimestampedKeyValueStore<K, VA>
   return {

@@ -11,7 +11,10 @@ export interface TableComputation<K, V, VR> {
 }
 
 /** `filter`, `filterNot` and `mapValues` of tables. */
-export function tableCompute<K, V, VR>(computation: TableComputation<K, V, VR>, oldValues: OldValues): Processor<K, Change<V>, K, Change<VR>> {
+export function tableCompute<K, V, VR>(
+  computation: TableComputation<K, V, VR>,
+  oldValues: OldValues
+): Processor<K, Change<V>, K, Change<VR>> {
   let context: ProcessorContext<K, Change<VR>>
   let store: TimestampedKeyValueStore<K, VR> | undefined
   const apply = (key: K, value: V | null) => (value === null ? null : computation.compute(key, value))

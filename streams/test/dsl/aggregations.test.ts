@@ -10,7 +10,11 @@ const add = (_key: string, value: string, aggregate: string) => `${aggregate}+${
 const subtract = (_key: string, value: string, aggregate: string) => `${aggregate}-${value}`
 
 /** Pipes into `in`, returns what reached `out` as `key value@timestamp`. */
-function run(topology: (b: StreamsBuilder) => void, input: readonly (readonly [string | null, string | null, number])[], partitions = 1): string[] {
+function run(
+  topology: (b: StreamsBuilder) => void,
+  input: readonly (readonly [string | null, string | null, number])[],
+  partitions = 1
+): string[] {
   const driver = new TopologyTestDriver(topology, { partitions })
   const topic = driver.createInputTopic('in', string, string)
   const out = driver.createOutputTopic('out', string, string)
@@ -74,19 +78,16 @@ t.test('a mapper that moves rows between groups, or out of all of them', async (
     (b) =>
       b
         .table('in', strings)
-        .groupBy(
-          (key, value) => {
-            switch (key) {
-              case 'null':
-                return [null as unknown as string, value]
-              case 'NULL':
-                return null
-              default:
-                return [value, value]
-            }
-          },
-          strings
-        )
+        .groupBy((key, value) => {
+          switch (key) {
+            case 'null':
+              return [null as unknown as string, value]
+            case 'NULL':
+              return null
+            default:
+              return [value, value]
+          }
+        }, strings)
         .aggregate(start, add, subtract, { name: 'aggregate', value: string })
         .toStream()
         .to('out'),
@@ -163,7 +164,10 @@ t.test('an aggregator that returns null deletes; the next record begins anew', a
       b
         .stream('in', strings)
         .groupByKey()
-        .aggregate(start, (key, value, aggregate) => (value === 'stop' ? null : add(key, value, aggregate)), { name: 'aggregate', value: string })
+        .aggregate(start, (key, value, aggregate) => (value === 'stop' ? null : add(key, value, aggregate)), {
+          name: 'aggregate',
+          value: string,
+        })
         .toStream()
         .to('out'),
     [
@@ -177,7 +181,13 @@ t.test('an aggregator that returns null deletes; the next record begins anew', a
 
 t.test('reduce takes the first value as it is; count counts by another key, in any partition', async (t) => {
   const reduced = run(
-    (b) => b.stream('in', strings).groupByKey().reduce((sum, value) => `${sum},${value}`, { name: 'list' }).toStream().to('out'),
+    (b) =>
+      b
+        .stream('in', strings)
+        .groupByKey()
+        .reduce((sum, value) => `${sum},${value}`, { name: 'list' })
+        .toStream()
+        .to('out'),
     [
       ['A', '1', 1],
       ['A', '2', 2],
@@ -188,7 +198,11 @@ t.test('reduce takes the first value as it is; count counts by another key, in a
 
   const driver = new TopologyTestDriver(
     (b) => {
-      b.stream('in', strings).groupBy((_key, value) => value, { key: string }).count({ name: 'per-value' }).toStream().to('out')
+      b.stream('in', strings)
+        .groupBy((_key, value) => value, { key: string })
+        .count({ name: 'per-value' })
+        .toStream()
+        .to('out')
     },
     { partitions: 4 }
   )
@@ -196,10 +210,13 @@ t.test('reduce takes the first value as it is; count counts by another key, in a
   for (let i = 0; i < 20; i++) {
     input.pipeInput(`key-${i}`, `value-${i % 5}`, i)
   }
-  t.same(
-    Object.fromEntries(driver.createOutputTopic('out', string, Serdes.long()).readKeyValuesToList()),
-    { 'value-0': 4, 'value-1': 4, 'value-2': 4, 'value-3': 4, 'value-4': 4 }
-  )
+  t.same(Object.fromEntries(driver.createOutputTopic('out', string, Serdes.long()).readKeyValuesToList()), {
+    'value-0': 4,
+    'value-1': 4,
+    'value-2': 4,
+    'value-3': 4,
+    'value-4': 4,
+  })
   driver.close()
 })
 
@@ -252,13 +269,19 @@ t.test('state is rebuilt from the changelogs alone', async (t) => {
   t.same(out.readValuesToList(), ['0+a', '0+a+b'])
   driver.restore()
   input.pipeInput('a', 'y', 7)
-  t.same(out.readRecordsToList().map(({ key, value, timestamp }) => [key, value, timestamp]), [
-    ['x', '0+a+b-a', 10],
-    ['y', '0+a', 7],
-  ])
-  t.same([...driver.getKeyValueStore<string, string>('in').all()], [
-    ['a', 'y'],
-    ['b', 'x'],
-  ])
+  t.same(
+    out.readRecordsToList().map(({ key, value, timestamp }) => [key, value, timestamp]),
+    [
+      ['x', '0+a+b-a', 10],
+      ['y', '0+a', 7],
+    ]
+  )
+  t.same(
+    [...driver.getKeyValueStore<string, string>('in').all()],
+    [
+      ['a', 'y'],
+      ['b', 'x'],
+    ]
+  )
   driver.close()
 })

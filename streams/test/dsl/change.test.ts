@@ -4,7 +4,8 @@ import { changeSerde } from '../../dsl/change.ts'
 import { NO_HEADERS, Serdes } from '../../index.ts'
 
 const serde = changeSerde(Serdes.string())
-const hex = (newValue: string | null, oldValue: string | null) => Buffer.from(serde.serialize('t', { newValue, oldValue }, NO_HEADERS)).toString('hex')
+const hex = (newValue: string | null, oldValue: string | null) =>
+  Buffer.from(serde.serialize('t', { newValue, oldValue }, NO_HEADERS)).toString('hex')
 const read = (text: string) => serde.deserialize('t', Buffer.from(text, 'hex'), NO_HEADERS)
 
 t.test('the bytes of KIP-904', async (t) => {

@@ -9,7 +9,10 @@ import type { MeteredContext } from '../../graph/dropped.ts'
 import { NO_HEADERS, type Processor, type ProcessorContext } from '../../index.ts'
 
 /** Runs a processor on records without a store; returns what was dropped and what came out. */
-function run<VIn, VOut>(processor: Processor<string | null, VIn | null, string | null, VOut>, records: readonly (readonly [string | null, VIn | null])[]) {
+function run<VIn, VOut>(
+  processor: Processor<string | null, VIn | null, string | null, VOut>,
+  records: readonly (readonly [string | null, VIn | null])[]
+) {
   const dropped: string[] = []
   const forwarded: unknown[] = []
   const store = { get: () => undefined, put: () => undefined }

@@ -116,14 +116,19 @@ t.test('null keys (KIP-962)', async (t) => {
   const leftJoined = (topology: (b: StreamsBuilder) => void) => {
     const driver = new TopologyTestDriver(topology)
     driver.createInputTopic('L', string, string).pipeInput(null, 'leftValue', 1)
-    const result = driver.createOutputTopic('out', string, string).readRecordsToList().map(({ key, value, timestamp }) => [key, value, timestamp])
+    const result = driver
+      .createOutputTopic('out', string, string)
+      .readRecordsToList()
+      .map(({ key, value, timestamp }) => [key, value, timestamp])
     const produced = driver.producedTopicNames()
     driver.close()
     return { result, produced }
   }
   const bar = (left: string, right: string | null) => `${left}|${right}`
 
-  t.same(leftJoined((b) => b.stream('L', strings).leftJoin(b.table('R', strings), bar, { value: string }).to('out')).result, [[null, 'leftValue|null', 1]])
+  t.same(leftJoined((b) => b.stream('L', strings).leftJoin(b.table('R', strings), bar, { value: string }).to('out')).result, [
+    [null, 'leftValue|null', 1],
+  ])
   t.same(leftJoined((b) => b.stream('L', strings).join(b.table('R', strings), bar, { value: string }).to('out')).result, [])
   t.same(
     leftJoined((b) =>
@@ -145,7 +150,14 @@ t.test('null keys (KIP-962)', async (t) => {
   )
 
   await t.test('a repartition lets them through for a left join behind it, and only then', async (t) => {
-    const explicit = leftJoined((b) => b.stream('L', strings).repartition({ name: 'r' }).filter(() => true).leftJoin(b.table('R', strings), bar, { value: string }).to('out'))
+    const explicit = leftJoined((b) =>
+      b
+        .stream('L', strings)
+        .repartition({ name: 'r' })
+        .filter(() => true)
+        .leftJoin(b.table('R', strings), bar, { value: string })
+        .to('out')
+    )
     t.same(explicit.result, [[null, 'leftValue|null', 1]])
     const automatic = leftJoined((b) =>
       b

@@ -79,7 +79,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
   'an unnamed join that repartitions': {
     code: 'NAME_REQUIRED',
     message: /join behind 'in\/selectKey' repartitions, because the key was changed, and must be named/,
-    topology: (b) => void b.stream('in', strings).selectKey((_key, value) => value).join(b.table('t', strings), joined),
+    topology: (b) =>
+      void b
+        .stream('in', strings)
+        .selectKey((_key, value) => value)
+        .join(b.table('t', strings), joined),
   },
   'a name with a space': {
     code: 'NAME_INVALID',
@@ -92,12 +96,24 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     topology: (b) => void b.stream('in', strings).filter(() => true, { name: 'in/filter' }),
   },
   'an empty name': { code: 'NAME_INVALID', message: /""/, topology: (b) => void b.stream('in', strings).groupByKey().count({ name: '' }) },
-  'a topic that Kafka refuses': { code: 'NAME_INVALID', message: /The topic name "orders&co"/, topology: (b) => void b.stream('orders&co', strings) },
-  'a sink to a topic that Kafka refuses': { code: 'NAME_INVALID', message: /The topic name ".."/, topology: (b) => b.stream('in', strings).to('..') },
+  'a topic that Kafka refuses': {
+    code: 'NAME_INVALID',
+    message: /The topic name "orders&co"/,
+    topology: (b) => void b.stream('orders&co', strings),
+  },
+  'a sink to a topic that Kafka refuses': {
+    code: 'NAME_INVALID',
+    message: /The topic name ".."/,
+    topology: (b) => b.stream('in', strings).to('..'),
+  },
   'a name too long for its topic': {
     code: 'NAME_INVALID',
     message: /The topic app-n+-changelog has 25\d characters, Kafka takes 249: shorten the name n+ or the application id/,
-    topology: (b) => void b.stream('in', strings).groupByKey().count({ name: 'n'.repeat(240) }),
+    topology: (b) =>
+      void b
+        .stream('in', strings)
+        .groupByKey()
+        .count({ name: 'n'.repeat(240) }),
   },
   'two operators of one name': {
     code: 'NAME_DUPLICATE',
@@ -148,18 +164,38 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
       split.branch('late', () => true)
     },
   },
-  'a source without serdes': { code: 'SERDE_MISSING', message: /The source 'in\/source' has no key serde: give `key`/, topology: (b) => void b.stream('in', unchecked({})) },
-  'a source without options': { code: 'SERDE_MISSING', message: /has no key serde/, topology: (b) => void b.stream('in', unchecked(undefined)) },
-  'a store without serdes': { code: 'SERDE_MISSING', message: /store 's' has no value serde/, topology: () => void Stores.keyValueStore('s', unchecked({ key: Serdes.string() })) },
+  'a source without serdes': {
+    code: 'SERDE_MISSING',
+    message: /The source 'in\/source' has no key serde: give `key`/,
+    topology: (b) => void b.stream('in', unchecked({})),
+  },
+  'a source without options': {
+    code: 'SERDE_MISSING',
+    message: /has no key serde/,
+    topology: (b) => void b.stream('in', unchecked(undefined)),
+  },
+  'a store without serdes': {
+    code: 'SERDE_MISSING',
+    message: /store 's' has no value serde/,
+    topology: () => void Stores.keyValueStore('s', unchecked({ key: Serdes.string() })),
+  },
   'a sink behind a type that changed': {
     code: 'SERDE_MISSING',
     message: /to\('out'\) behind 'in\/mapValues' has no value serde: give `value` in its options/,
-    topology: (b) => b.stream('in', strings).mapValues((value) => value.length).to('out'),
+    topology: (b) =>
+      b
+        .stream('in', strings)
+        .mapValues((value) => value.length)
+        .to('out'),
   },
   'a count behind a key that changed': {
     code: 'SERDE_MISSING',
     message: /The group of count 'n' has no key serde/,
-    topology: (b) => void b.stream('in', strings).groupBy((_key, value) => value.length).count({ name: 'n' }),
+    topology: (b) =>
+      void b
+        .stream('in', strings)
+        .groupBy((_key, value) => value.length)
+        .count({ name: 'n' }),
   },
   'an aggregate whose serde nobody knows': {
     code: 'SERDE_MISSING',
@@ -177,7 +213,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
   'an async call on a type that changed': {
     code: 'SERDE_MISSING',
     message: /mapAsync 'call' has no input.value serde: give `input.value`/,
-    topology: (b) => void b.stream('in', strings).mapValues((value) => value.length).mapAsync(async (value) => value, { name: 'call' }),
+    topology: (b) =>
+      void b
+        .stream('in', strings)
+        .mapValues((value) => value.length)
+        .mapAsync(async (value) => value, { name: 'call' }),
   },
   'a grouped table without serdes': {
     code: 'SERDE_MISSING',
@@ -225,7 +265,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     },
   },
   'no topic': { code: 'TOPOLOGY_INVALID', message: /reads no topic/, topology: (b) => void b.stream([], strings) },
-  'nothing at all': { code: 'TOPOLOGY_INVALID', message: /The topology reads no topic: begin with stream\(\) or table\(\)/, topology: () => undefined },
+  'nothing at all': {
+    code: 'TOPOLOGY_INVALID',
+    message: /The topology reads no topic: begin with stream\(\) or table\(\)/,
+    topology: () => undefined,
+  },
   'order input with park': {
     code: 'TOPOLOGY_INVALID',
     message: /mapAsync 'call': order 'input' cannot be combined with onFailure 'park'/,
@@ -305,9 +349,21 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
       b.stream('r-repartition', strings).to('out')
     },
   },
-  'a predicate that is none': { code: 'TOPOLOGY_INVALID', message: /The function of filter behind 'in' must be a function, not string/, topology: (b) => void b.stream('in', strings).filter(unchecked('yes')) },
-  'a call that is none': { code: 'TOPOLOGY_INVALID', message: /mapAsync 'call': its function must be a function, not undefined/, topology: (b) => void b.stream('in', strings).mapAsync(unchecked(undefined), { name: 'call' }) },
-  'a sink without a topic': { code: 'TOPOLOGY_INVALID', message: /needs a topic/, topology: (b) => b.stream('in', strings).to(unchecked(undefined)) },
+  'a predicate that is none': {
+    code: 'TOPOLOGY_INVALID',
+    message: /The function of filter behind 'in' must be a function, not string/,
+    topology: (b) => void b.stream('in', strings).filter(unchecked('yes')),
+  },
+  'a call that is none': {
+    code: 'TOPOLOGY_INVALID',
+    message: /mapAsync 'call': its function must be a function, not undefined/,
+    topology: (b) => void b.stream('in', strings).mapAsync(unchecked(undefined), { name: 'call' }),
+  },
+  'a sink without a topic': {
+    code: 'TOPOLOGY_INVALID',
+    message: /needs a topic/,
+    topology: (b) => b.stream('in', strings).to(unchecked(undefined)),
+  },
   'a join with a stream': {
     code: 'TOPOLOGY_INVALID',
     message: /takes a KTable or a GlobalKTable. Joins of two streams need windows/,
@@ -318,7 +374,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     message: /another StreamsBuilder/,
     topology: (b) => void b.stream('in', strings).join(new StreamsBuilder().table('t', strings), joined),
   },
-  'an asynchronous topology': { code: 'TOPOLOGY_INVALID', message: /must not be async/, topology: async (b) => b.stream('in', strings).to('out') },
+  'an asynchronous topology': {
+    code: 'TOPOLOGY_INVALID',
+    message: /must not be async/,
+    topology: async (b) => b.stream('in', strings).to('out'),
+  },
 }
 
 for (const [what, { code, message, topology }] of Object.entries(misuses)) {
@@ -336,7 +396,9 @@ for (const [what, { code, message, topology }] of Object.entries(misuses)) {
 t.test('a supplier that hands out a processor twice, or none', async (t) => {
   const shared: Processor<string, string> = { process() {} }
   const nodeOf = (supplier: () => Processor<string, string>) => {
-    const node = buildTopology((b) => void b.stream('in', strings).process(supplier, { name: 'p' }), { applicationId }).subtopologies[0]!.nodes.get('p')!
+    const node = buildTopology((b) => void b.stream('in', strings).process(supplier, { name: 'p' }), {
+      applicationId,
+    }).subtopologies[0]!.nodes.get('p')!
     return node.kind === 'processor' ? node.supplier : t.fail('no processor')
   }
   const again = nodeOf(() => shared) as () => unknown
@@ -352,7 +414,10 @@ t.test('a topology that is no function', async (t) => {
 })
 
 t.test('an application id that cannot begin a topic name', async (t) => {
-  t.throws(() => buildTopology((b) => b.stream('in', strings).to('out'), { applicationId: 'my app' }), { code: 'NAME_INVALID', message: /application id/ })
+  t.throws(() => buildTopology((b) => b.stream('in', strings).to('out'), { applicationId: 'my app' }), {
+    code: 'NAME_INVALID',
+    message: /application id/,
+  })
   t.throws(() => buildTopology((b) => b.stream('in', strings).to('out'), unchecked({})), { code: 'NAME_INVALID' })
 })
 
@@ -372,14 +437,29 @@ t.test('a builder after its topology was built', async (t) => {
 t.test('the Processor API', async (t) => {
   const processor = (): Processor<string, string> => ({ process() {} })
   const source = () => new TopologyBuilder().addSource('source', 'in', strings)
-  t.throws(() => source().addProcessor('p', processor, 'nobody'), { code: 'TOPOLOGY_INVALID', message: /The parent 'nobody' of 'p' does not exist/ })
+  t.throws(() => source().addProcessor('p', processor, 'nobody'), {
+    code: 'TOPOLOGY_INVALID',
+    message: /The parent 'nobody' of 'p' does not exist/,
+  })
   t.throws(() => source().addProcessor('p', processor, []), { code: 'TOPOLOGY_INVALID', message: /'p' has no parent/ })
-  t.throws(() => source().addSink('sink', 'out', 'source', strings).addProcessor('p', processor, 'sink'), { code: 'TOPOLOGY_INVALID', message: /nothing comes after a sink/ })
+  t.throws(() => source().addSink('sink', 'out', 'source', strings).addProcessor('p', processor, 'sink'), {
+    code: 'TOPOLOGY_INVALID',
+    message: /nothing comes after a sink/,
+  })
   t.throws(() => source().addSource('source', 'other', strings), { code: 'NAME_DUPLICATE' })
   t.throws(() => source().addSource('second', 'in', strings), { code: 'TOPOLOGY_INVALID', message: /'in' is already read by 'source'/ })
   t.throws(() => source().connectProcessorAndStateStores('p', 's'), { code: 'TOPOLOGY_INVALID', message: /There is no processor 'p'/ })
-  t.throws(() => source().connectProcessorAndStateStores('source', 's'), { code: 'TOPOLOGY_INVALID', message: /is a source, which uses no stores/ })
+  t.throws(() => source().connectProcessorAndStateStores('source', 's'), {
+    code: 'TOPOLOGY_INVALID',
+    message: /is a source, which uses no stores/,
+  })
   t.throws(() => source().addProcessor('p/q', processor, 'source'), { code: 'NAME_INVALID' })
-  t.throws(() => source().addProcessor('p', unchecked(undefined), 'source'), { code: 'TOPOLOGY_INVALID', message: /The supplier of 'p' must be a function/ })
-  t.throws(() => source().addSink('sink', 'out', 'source', unchecked({ key: Serdes.string() })), { code: 'SERDE_MISSING', message: /The sink 'sink' has no value serde/ })
+  t.throws(() => source().addProcessor('p', unchecked(undefined), 'source'), {
+    code: 'TOPOLOGY_INVALID',
+    message: /The supplier of 'p' must be a function/,
+  })
+  t.throws(() => source().addSink('sink', 'out', 'source', unchecked({ key: Serdes.string() })), {
+    code: 'SERDE_MISSING',
+    message: /The sink 'sink' has no value serde/,
+  })
 })

@@ -1,6 +1,14 @@
 /** What each operator does to records, on the production tasks. */
 import t from 'tap'
-import { type FixedKeyProcessor, type KeyValueStore, type Processor, Serdes, Stores, type StreamsBuilder, TopologyBuilder } from '../../index.ts'
+import {
+  type FixedKeyProcessor,
+  type KeyValueStore,
+  type Processor,
+  Serdes,
+  Stores,
+  type StreamsBuilder,
+  TopologyBuilder,
+} from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 
 const string = Serdes.string()
@@ -9,7 +17,11 @@ const integers = { key: Serdes.integer(), value: string }
 
 type Pair = readonly [string | null, string | null]
 
-function run(topology: (b: StreamsBuilder) => void, input: readonly (readonly [string | null, string | null, number?])[], out = 'out'): Pair[] {
+function run(
+  topology: (b: StreamsBuilder) => void,
+  input: readonly (readonly [string | null, string | null, number?])[],
+  out = 'out'
+): Pair[] {
   const driver = new TopologyTestDriver(topology)
   driver.createInputTopic('in', string, string).pipeAll(input)
   const records = driver.createOutputTopic(out, string, string).readKeyValuesToList()
@@ -65,17 +77,39 @@ t.test('split with a default branch', async (t) => {
 
 t.test('stateless operators, each with its own change and no other', async (t) => {
   const cases: { [what: string]: [(b: StreamsBuilder) => void, Pair[]] } = {
-    filter: [(b) => b.stream('in', strings).filter((_key, value) => value === 'b').to('out'), [['2', 'b']]],
-    filterNot: [(b) => b.stream('in', strings).filterNot((_key, value) => value === 'b').to('out'), [['1', 'a']]],
+    filter: [
+      (b) =>
+        b
+          .stream('in', strings)
+          .filter((_key, value) => value === 'b')
+          .to('out'),
+      [['2', 'b']],
+    ],
+    filterNot: [
+      (b) =>
+        b
+          .stream('in', strings)
+          .filterNot((_key, value) => value === 'b')
+          .to('out'),
+      [['1', 'a']],
+    ],
     map: [
-      (b) => b.stream('in', strings).map((key, value) => [value, key], strings).to('out'),
+      (b) =>
+        b
+          .stream('in', strings)
+          .map((key, value) => [value, key], strings)
+          .to('out'),
       [
         ['a', '1'],
         ['b', '2'],
       ],
     ],
     mapValues: [
-      (b) => b.stream('in', strings).mapValues((value, key) => value + key, { value: string }).to('out'),
+      (b) =>
+        b
+          .stream('in', strings)
+          .mapValues((value, key) => value + key, { value: string })
+          .to('out'),
       [
         ['1', 'a1'],
         ['2', 'b2'],
@@ -99,14 +133,22 @@ t.test('stateless operators, each with its own change and no other', async (t) =
       ],
     ],
     flatMapValues: [
-      (b) => b.stream('in', strings).flatMapValues((value, key) => (key === '1' ? [] : [value, value]), { value: string }).to('out'),
+      (b) =>
+        b
+          .stream('in', strings)
+          .flatMapValues((value, key) => (key === '1' ? [] : [value, value]), { value: string })
+          .to('out'),
       [
         ['2', 'b'],
         ['2', 'b'],
       ],
     ],
     selectKey: [
-      (b) => b.stream('in', strings).selectKey((_key, value) => value, { key: string }).to('out'),
+      (b) =>
+        b
+          .stream('in', strings)
+          .selectKey((_key, value) => value, { key: string })
+          .to('out'),
       [
         ['a', 'a'],
         ['b', 'b'],
@@ -156,7 +198,10 @@ t.test('timestamps and headers stay with a record through every operator', async
   driver.createInputTopic('in', string, string).pipeInput('k', 'v', 42, headers)
   const record = driver.createOutputTopic('out', string, string).readRecord()
   t.equal(record.timestamp, 42)
-  t.same(record.headers.map(({ key, value }) => [key, Buffer.from(value!).toString()]), [['trace', '1']])
+  t.same(
+    record.headers.map(({ key, value }) => [key, Buffer.from(value!).toString()]),
+    [['trace', '1']]
+  )
   driver.close()
 })
 
@@ -264,7 +309,10 @@ t.test('a filtered table: tombstones for what is not in it, as Kafka Streams sen
 
 t.test('a computed table with a store can be queried; without logging it begins empty', async (t) => {
   const driver = new TopologyTestDriver((b) => {
-    b.table('in', strings).mapValues((value) => (value === 'none' ? null : value.length), { value: Serdes.integer(), store: { name: 'lengths', logged: false } })
+    b.table('in', strings).mapValues((value) => (value === 'none' ? null : value.length), {
+      value: Serdes.integer(),
+      store: { name: 'lengths', logged: false },
+    })
   })
   driver.createInputTopic('in', string, string).pipeAll([
     ['a', 'xx', 1],
@@ -311,7 +359,12 @@ t.test('a processor with a store, and one that may not change keys', async (t) =
   const store = Stores.keyValueStore('seen', { key: string, value: Serdes.integer() })
   t.same(
     run(
-      (b) => b.stream('in', strings).process(numbering, { name: 'number', stores: [store], key: string, value: string }).processValues(shouting, { value: string }).to('out'),
+      (b) =>
+        b
+          .stream('in', strings)
+          .process(numbering, { name: 'number', stores: [store], key: string, value: string })
+          .processValues(shouting, { value: string })
+          .to('out'),
       [
         ['a', 'x'],
         ['a', 'y'],
@@ -378,11 +431,17 @@ t.test('mapAsync keeps the order of a key, its timestamps and headers', async (t
   ])
   await driver.settle()
   const records = driver.createOutputTopic('out', string, string).readRecordsToList()
-  t.same(records.filter(({ key }) => key === 'a').map(({ value, timestamp }) => [value, timestamp]), [
-    ['SLOW', 1],
-    ['FAST', 2],
-  ])
-  t.same(records.filter(({ key }) => key === 'b').map(({ value, timestamp }) => [value, timestamp]), [['FAST', 3]])
+  t.same(
+    records.filter(({ key }) => key === 'a').map(({ value, timestamp }) => [value, timestamp]),
+    [
+      ['SLOW', 1],
+      ['FAST', 2],
+    ]
+  )
+  t.same(
+    records.filter(({ key }) => key === 'b').map(({ value, timestamp }) => [value, timestamp]),
+    [['FAST', 3]]
+  )
   driver.close()
 })
 
@@ -418,7 +477,8 @@ t.test('the Processor API runs on the same tasks', async (t) => {
     let forward: (key: string, value: string) => void
     return {
       init(context) {
-        forward = (key, value) => context.forward({ key, value: value.toUpperCase(), timestamp: 7, headers: [] }, key === 'left' ? 'left-sink' : 'right-sink')
+        forward = (key, value) =>
+          context.forward({ key, value: value.toUpperCase(), timestamp: 7, headers: [] }, key === 'left' ? 'left-sink' : 'right-sink')
       },
       process({ key, value }) {
         forward(key, value)

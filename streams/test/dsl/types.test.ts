@@ -71,17 +71,24 @@ t.test('types flow through a topology', async (t) => {
   t.ok(same<typeof left, KStream<string, { key: string; value: Order; sum: number | null }>>(true))
 
   const priced = orders.mapAsync(
-    async (value, { signal, idempotencyKey, attempt }) => ({ total: value.amount, key: idempotencyKey, tries: attempt, gone: signal.aborted }),
+    async (value, { signal, idempotencyKey, attempt }) => ({
+      total: value.amount,
+      key: idempotencyKey,
+      tries: attempt,
+      gone: signal.aborted,
+    }),
     { name: 'price', timeout: '5s', lane: ({ tenant }) => tenant }
   )
   t.ok(same<typeof priced, KStream<string, { total: number; key: string; tries: number; gone: boolean }>>(true))
 
   const table = orders.toTable({ name: 'latest' })
-  const regrouped = table.groupBy((key, { tenant, amount }) => [tenant, { key, amount }], { key: Serdes.string(), value: Serdes.json() }).reduce(
-    (sum, { key, amount }) => ({ key, amount: sum.amount + amount }),
-    (sum, { key, amount }) => ({ key, amount: sum.amount - amount }),
-    { name: 'by-tenant' }
-  )
+  const regrouped = table
+    .groupBy((key, { tenant, amount }) => [tenant, { key, amount }], { key: Serdes.string(), value: Serdes.json() })
+    .reduce(
+      (sum, { key, amount }) => ({ key, amount: sum.amount + amount }),
+      (sum, { key, amount }) => ({ key, amount: sum.amount - amount }),
+      { name: 'by-tenant' }
+    )
   t.ok(same<typeof regrouped, KTable<string, { key: string; amount: number }>>(true))
 
   const built = b.build({ applicationId: 'types' })
@@ -102,8 +109,11 @@ t.test('what must not compile', async (t) => {
     () => orders.groupByKey({ key: Serdes.long() }),
     // @ts-expect-error weeks are no unit
     () => orders.mapAsync(async (order) => order, { name: 'w', timeout: '1w' }),
-    // @ts-expect-error no such branch
-    () => orders.split().branch('a', () => true).noDefaultBranch().b,
+    () => {
+      const branches = orders.split().branch('a', () => true)
+      // @ts-expect-error no such branch
+      return branches.noDefaultBranch().b
+    },
     // @ts-expect-error the rows of a table that is joined have its key
     () => orders.join(b.table('other', { key: Serdes.long(), value: Serdes.string() }), (left) => left),
   ]

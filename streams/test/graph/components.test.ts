@@ -50,7 +50,11 @@ t.test('a subtopology is exactly what edges and shared stores connect', async ()
         }
         return [...found].sort()
       }
-      const groupOf = new Map(topology.subtopologies.flatMap((subtopology) => [...subtopology.nodes.keys()].map((name) => [name, [...subtopology.nodes.keys()].sort()])))
+      const groupOf = new Map(
+        topology.subtopologies.flatMap((subtopology) =>
+          [...subtopology.nodes.keys()].map((name) => [name, [...subtopology.nodes.keys()].sort()])
+        )
+      )
       return names.every((name) => JSON.stringify(groupOf.get(name)) === JSON.stringify(reachable(name)))
     })
   )

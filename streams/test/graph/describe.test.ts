@@ -1,5 +1,14 @@
 import t from 'tap'
-import { buildTopology, describeMermaid, type KeyValueStore, type Processor, Serdes, type StreamsBuilder, Stores, TopologyBuilder } from '../../index.ts'
+import {
+  buildTopology,
+  describeMermaid,
+  type KeyValueStore,
+  type Processor,
+  Serdes,
+  type StreamsBuilder,
+  Stores,
+  TopologyBuilder,
+} from '../../index.ts'
 
 const strings = { key: Serdes.string(), value: Serdes.string() }
 const build = (topology: (b: StreamsBuilder) => void) => buildTopology(topology, { applicationId: 'app' })
@@ -84,12 +93,14 @@ t.test('a table, a global table, an async call and a split', async (t) => {
       .split()
       .branch('big', (_key, order) => order.length > 10)
       .defaultBranch('rest')
-    big.leftJoin(
-      rates,
-      (key) => key,
-      (order, rate) => order + rate,
-      { value: Serdes.string() }
-    ).to((record) => `big-${record.key}`)
+    big
+      .leftJoin(
+        rates,
+        (key) => key,
+        (order, rate) => order + rate,
+        { value: Serdes.string() }
+      )
+      .to((record) => `big-${record.key}`)
     rest.to('rest')
   })
   t.equal(

@@ -7,7 +7,12 @@ const fingerprints = (topology: (b: StreamsBuilder) => void) =>
 
 const base = (b: StreamsBuilder) => {
   const table = b.table('t', strings)
-  b.stream('s', strings).join(table, (left, right) => left + right, { value: Serdes.string() }).groupByKey().count({ name: 'n' }).toStream().to('out')
+  b.stream('s', strings)
+    .join(table, (left, right) => left + right, { value: Serdes.string() })
+    .groupByKey()
+    .count({ name: 'n' })
+    .toStream()
+    .to('out')
 }
 
 t.test('is the same for the same topology, however it is written', async (t) => {
@@ -15,7 +20,12 @@ t.test('is the same for the same topology, however it is written', async (t) => 
   t.match(fingerprints(base)['s'], /^[0-9a-f]{64}$/)
   const otherOrder = (b: StreamsBuilder) => {
     const stream = b.stream('s', strings)
-    stream.join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() }).groupByKey().count({ name: 'n' }).toStream().to('out')
+    stream
+      .join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() })
+      .groupByKey()
+      .count({ name: 'n' })
+      .toStream()
+      .to('out')
   }
   t.same(fingerprints(otherOrder), fingerprints(base))
 })
@@ -44,10 +54,20 @@ t.test('what is read, kept, awaited and written counts', async (t) => {
       b.stream('more', strings).join(b.stream('x', strings).toTable({ name: 'xs' }), (left, right) => left + right)
     },
     'another sink': (b) => {
-      b.stream('s', strings).join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() }).groupByKey().count({ name: 'n' }).toStream().to('elsewhere')
+      b.stream('s', strings)
+        .join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() })
+        .groupByKey()
+        .count({ name: 'n' })
+        .toStream()
+        .to('elsewhere')
     },
     'another store': (b) => {
-      b.stream('s', strings).join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() }).groupByKey().count({ name: 'm' }).toStream().to('out')
+      b.stream('s', strings)
+        .join(b.table('t', strings), (left, right) => left + right, { value: Serdes.string() })
+        .groupByKey()
+        .count({ name: 'm' })
+        .toStream()
+        .to('out')
     },
     'a call': (b) => {
       b.stream('s', strings)

@@ -2,7 +2,8 @@ import t from 'tap'
 import { buildTopology, Serdes, type StreamsBuilder } from '../../index.ts'
 
 const strings = { key: Serdes.string(), value: Serdes.string() }
-const internalTopics = (topology: (b: StreamsBuilder) => void) => buildTopology(topology, { applicationId: 'app' }).subtopologies.flatMap((subtopology) => subtopology.internalTopics)
+const internalTopics = (topology: (b: StreamsBuilder) => void) =>
+  buildTopology(topology, { applicationId: 'app' }).subtopologies.flatMap((subtopology) => subtopology.internalTopics)
 
 t.test('repartition topics are deleted by the engine, never by time', async (t) => {
   t.same(
@@ -20,7 +21,13 @@ t.test('repartition topics are deleted by the engine, never by time', async (t) 
 
 t.test('changelogs are compacted, keep tombstones for a week, and take the user’s settings', async (t) => {
   t.same(
-    internalTopics((b) => void b.stream('a', strings).groupByKey().count({ name: 'n', topicConfig: { 'segment.ms': '60000', 'delete.retention.ms': '1' } })),
+    internalTopics(
+      (b) =>
+        void b
+          .stream('a', strings)
+          .groupByKey()
+          .count({ name: 'n', topicConfig: { 'segment.ms': '60000', 'delete.retention.ms': '1' } })
+    ),
     [
       {
         name: 'app-n-changelog',
@@ -51,12 +58,21 @@ t.test('an in-flight changelog has small segments and may be deleted up to its e
 })
 
 t.test('a table’s own topic is its changelog, unless its timestamps come from elsewhere', async (t) => {
-  t.same(internalTopics((b) => void b.table('rows', strings)), [])
+  t.same(
+    internalTopics((b) => void b.table('rows', strings)),
+    []
+  )
   const [subtopology] = buildTopology((b) => void b.table('rows', strings), { applicationId: 'app' }).subtopologies
   t.match(subtopology!.stores, [{ name: 'rows', changelog: 'rows', sourceIsChangelog: true, timestamped: true }])
-  t.match(internalTopics((b) => void b.table('rows', { ...strings, timestampExtractor: () => 1 })), [{ name: 'app-rows-changelog' }])
+  t.match(
+    internalTopics((b) => void b.table('rows', { ...strings, timestampExtractor: () => 1 })),
+    [{ name: 'app-rows-changelog' }]
+  )
 })
 
 t.test('a store that is not logged has no topic', async (t) => {
-  t.same(internalTopics((b) => void b.stream('a', strings).groupByKey().count({ name: 'n', logged: false })), [])
+  t.same(
+    internalTopics((b) => void b.stream('a', strings).groupByKey().count({ name: 'n', logged: false })),
+    []
+  )
 })

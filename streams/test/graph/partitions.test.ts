@@ -27,11 +27,7 @@ t.test('through two repartitions', async (t) => {
   t.same(
     resolve(
       (b) => {
-        b.stream('a', strings)
-          .repartition({ name: 'first' })
-          .repartition({ name: 'second' })
-          .groupByKey()
-          .count({ name: 'n' })
+        b.stream('a', strings).repartition({ name: 'first' }).repartition({ name: 'second' }).groupByKey().count({ name: 'n' })
       },
       { a: 6 }
     ),
@@ -66,7 +62,10 @@ t.test('repartition topics that are joined rise to the largest', async (t) => {
   t.same(
     resolve(
       (b) => {
-        const table = b.stream('t', strings).selectKey((_key, value) => value, { key: Serdes.string() }).toTable({ name: 'rows' })
+        const table = b
+          .stream('t', strings)
+          .selectKey((_key, value) => value, { key: Serdes.string() })
+          .toTable({ name: 'rows' })
         b.stream('s', strings)
           .selectKey((_key, value) => value)
           .leftJoin(table, joined, { name: 'j' })
@@ -99,10 +98,16 @@ t.test('unequal counts where they must be equal name the topics and what to do',
   })
   t.same(resolve(join, { s: 4, t: 4 }), { s: 4, t: 4 })
   t.throws(
-    () => resolve((b) => void b.stream('s', strings).repartition({ name: 'r', partitions: 5 }).join(b.table('t', strings), joined), { s: 4, t: 3 }),
+    () =>
+      resolve((b) => void b.stream('s', strings).repartition({ name: 'r', partitions: 5 }).join(b.table('t', strings), joined), {
+        s: 4,
+        t: 3,
+      }),
     { code: 'COPARTITION_MISMATCH', message: /'app-r-repartition' \(5 partitions\)/ }
   )
-  t.throws(() => resolve((b) => void b.stream(['a', 'b'], strings).groupByKey().count({ name: 'n' }), { a: 1, b: 2 }), { code: 'COPARTITION_MISMATCH' })
+  t.throws(() => resolve((b) => void b.stream(['a', 'b'], strings).groupByKey().count({ name: 'n' }), { a: 1, b: 2 }), {
+    code: 'COPARTITION_MISMATCH',
+  })
 })
 
 t.test('groups that overlap are one group', async (t) => {
@@ -112,7 +117,10 @@ t.test('groups that overlap are one group', async (t) => {
     b.stream('u', strings).join(table, joined)
   }
   t.throws(() => resolve(twice, { s: 4, t: 4, u: 5 }), { code: 'COPARTITION_MISMATCH' })
-  t.same(build(twice).subtopologies[0]!.copartitionGroups.map((group) => [...group].sort()), [['s', 't', 'u']])
+  t.same(
+    build(twice).subtopologies[0]!.copartitionGroups.map((group) => [...group].sort()),
+    [['s', 't', 'u']]
+  )
 })
 
 t.test('a source that is not there, an internal topic that is there with another count', async (t) => {
@@ -126,12 +134,7 @@ t.test('a source that is not there, an internal topic that is there with another
 })
 
 t.test('global tables need no equal counts but must exist', async (t) => {
-  const topology = (b: StreamsBuilder) =>
-    void b.stream('s', strings).join(
-      b.globalTable('g', strings),
-      (key) => key,
-      joined
-    )
+  const topology = (b: StreamsBuilder) => void b.stream('s', strings).join(b.globalTable('g', strings), (key) => key, joined)
   t.same(resolve(topology, { s: 4, g: 1 }), { s: 4, g: 1 })
   t.throws(() => resolve(topology, { s: 4 }), { code: 'SOURCE_TOPIC_MISSING' })
   t.same(externalSourceTopics(build(topology)), ['s', 'g'])
@@ -143,16 +146,19 @@ t.test('tasks: one per partition of the source with most, each with the inputs t
     ['a', 1],
     ['b', 2],
   ])
-  t.same(tasksOf(subtopology!, (topic) => counts.get(topic)!), [
-    {
-      id: 'a_0',
-      subtopology: 'a',
-      partition: 0,
-      inputs: [
-        { topic: 'a', partition: 0 },
-        { topic: 'b', partition: 0 },
-      ],
-    },
-    { id: 'a_1', subtopology: 'a', partition: 1, inputs: [{ topic: 'b', partition: 1 }] },
-  ])
+  t.same(
+    tasksOf(subtopology!, (topic) => counts.get(topic)!),
+    [
+      {
+        id: 'a_0',
+        subtopology: 'a',
+        partition: 0,
+        inputs: [
+          { topic: 'a', partition: 0 },
+          { topic: 'b', partition: 0 },
+        ],
+      },
+      { id: 'a_1', subtopology: 'a', partition: 1, inputs: [{ topic: 'b', partition: 1 }] },
+    ]
+  )
 })

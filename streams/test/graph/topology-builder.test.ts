@@ -1,6 +1,13 @@
 /** The Processor API on the production tasks: what the DSL does not write for its users. */
 import t from 'tap'
-import { type Processor, type ReadOnlyTimestampedKeyValueStore, Serdes, Stores, type TimestampedKeyValueStore, TopologyBuilder } from '../../index.ts'
+import {
+  type Processor,
+  type ReadOnlyTimestampedKeyValueStore,
+  Serdes,
+  Stores,
+  type TimestampedKeyValueStore,
+  TopologyBuilder,
+} from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 
 const string = Serdes.string()
@@ -47,7 +54,9 @@ t.test('a global store, a timestamped store and an async processor', async (t) =
     .addStateStore(Stores.timestampedKeyValueStore('seen', strings), 'remember')
     .addSink('sink', 'out', 'remember', strings)
     .build({ applicationId: 'papi' })
-  t.match(topology.globalTables, [{ storeName: 'rates', source: { topics: ['rates-topic'] }, store: { timestamped: true, sourceIsChangelog: true } }])
+  t.match(topology.globalTables, [
+    { storeName: 'rates', source: { topics: ['rates-topic'] }, store: { timestamped: true, sourceIsChangelog: true } },
+  ])
   t.match(topology.subtopologies[0]!.nodes.get('wait'), { kind: 'async', inFlightStore: 'wait-in-flight', stores: [] })
 
   const driver = new TopologyTestDriver(topology)
@@ -59,9 +68,15 @@ t.test('a global store, a timestamped store and an async processor', async (t) =
   ])
   await driver.settle()
   t.same(driver.createOutputTopic('out', string, string).readValuesToList(), ['undefined@undefined A rate', 'A@5 B rate'])
-  t.same(driver.createOutputTopic('papi-seen-changelog', string, string).readRecordsToList().map(({ value, timestamp }) => [value, timestamp]), [
-    ['A', 5],
-    ['B', 6],
-  ])
+  t.same(
+    driver
+      .createOutputTopic('papi-seen-changelog', string, string)
+      .readRecordsToList()
+      .map(({ value, timestamp }) => [value, timestamp]),
+    [
+      ['A', 5],
+      ['B', 6],
+    ]
+  )
   driver.close()
 })
