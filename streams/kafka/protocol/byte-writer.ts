@@ -5,7 +5,8 @@ export class ByteWriter {
   readonly #parts: Buffer[] = []
 
   int8(value: number): this {
-    this.#buffer.writeInt8(value, this.#reserve(1))
+    const at = this.#reserve(1)
+    this.#buffer.writeInt8(value, at)
     return this
   }
 
@@ -14,27 +15,30 @@ export class ByteWriter {
   }
 
   int16(value: number): this {
-    this.#buffer.writeInt16BE(value, this.#reserve(2))
+    const at = this.#reserve(2)
+    this.#buffer.writeInt16BE(value, at)
     return this
   }
 
   int32(value: number): this {
-    this.#buffer.writeInt32BE(value, this.#reserve(4))
+    const at = this.#reserve(4)
+    this.#buffer.writeInt32BE(value, at)
     return this
   }
 
   int64(value: number | bigint): this {
-    this.#buffer.writeBigInt64BE(BigInt(value), this.#reserve(8))
+    const at = this.#reserve(8)
+    this.#buffer.writeBigInt64BE(BigInt(value), at)
     return this
   }
 
   unsignedVarint(value: number): this {
     let rest = value
     while (rest > 0x7f) {
-      this.#buffer[this.#reserve(1)] = (rest & 0x7f) | 0x80
+      this.#byte((rest & 0x7f) | 0x80)
       rest = Math.floor(rest / 128)
     }
-    this.#buffer[this.#reserve(1)] = rest
+    this.#byte(rest)
     return this
   }
 
@@ -104,6 +108,12 @@ export class ByteWriter {
     }
   }
 
+  #byte(value: number): void {
+    const at = this.#reserve(1)
+    this.#buffer[at] = value
+  }
+
+  /** May replace the buffer: call it before `this.#buffer` is evaluated, never inside an expression on it. */
   #reserve(length: number): number {
     const at = this.#length
     const needed = at + length
