@@ -70,7 +70,13 @@ export class StreamsBuilder {
   }
 
   #source(operation: string, topics: string | readonly string[], options: SourceSettings, name: string | undefined): StreamState {
-    const given = typeof topics === 'string' ? [topics] : [...new Set(topics ?? [])]
+    if (typeof topics !== 'string' && !Array.isArray(topics)) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `${operation}() takes the name of a topic or a list of names. Topics by pattern are not there yet.`
+      )
+    }
+    const given = typeof topics === 'string' ? [topics] : [...new Set<string>(topics)]
     if (given.length === 0) {
       throw new StreamsError('TOPOLOGY_INVALID', `${operation}() reads no topic: give at least one name.`)
     }

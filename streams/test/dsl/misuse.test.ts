@@ -265,6 +265,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     },
   },
   'no topic': { code: 'TOPOLOGY_INVALID', message: /reads no topic/, topology: (b) => void b.stream([], strings) },
+  'a pattern': {
+    code: 'TOPOLOGY_INVALID',
+    message: /Topics by pattern are not there yet/,
+    topology: (b) => void b.stream(unchecked(/orders.*/), strings),
+  },
   'nothing at all': {
     code: 'TOPOLOGY_INVALID',
     message: /The topology reads no topic: begin with stream\(\) or table\(\)/,

@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import t from 'tap'
 import { buildTopology, externalSourceTopics, resolvePartitions, Serdes, type StreamsBuilder, tasksOf } from '../../index.ts'
 
@@ -160,5 +161,44 @@ t.test('tasks: one per partition of the source with most, each with the inputs t
       },
       { id: 'a_1', subtopology: 'a', partition: 1, inputs: [{ topic: 'b', partition: 1 }] },
     ]
+  )
+})
+
+t.test('whatever is joined, topics of one group end with one count, and every topic has one', async () => {
+  const counts = fc.array(
+    fc.record({
+      source: fc.integer({ min: 1, max: 9 }),
+      table: fc.integer({ min: 1, max: 9 }),
+      fixed: fc.option(fc.integer({ min: 1, max: 9 })),
+    }),
+    {
+      minLength: 1,
+      maxLength: 4,
+    }
+  )
+  fc.assert(
+    fc.property(counts, (joins) => {
+      const existing = new Map<string, number>()
+      const topology = build((b) => {
+        joins.forEach(({ source, table, fixed }, i) => {
+          existing.set(`s${i}`, source).set(`t${i}`, table)
+          const rows = b
+            .stream(`t${i}`, strings)
+            .repartition({ name: `rows${i}` })
+            .toTable({ name: `table${i}` })
+          b.stream(`s${i}`, strings)
+            .repartition({ name: `keyed${i}`, partitions: fixed ?? undefined })
+            .join(rows, joined, { value: Serdes.string() })
+            .groupBy((_key, value) => value, { key: Serdes.string() })
+            .count({ name: `count${i}` })
+        })
+      })
+      const resolved = resolvePartitions(topology, existing)
+      return topology.subtopologies.every(
+        (subtopology) =>
+          subtopology.copartitionGroups.every((group) => new Set(group.map((topic) => resolved.get(topic))).size === 1) &&
+          subtopology.internalTopics.every(({ name }) => resolved.get(name)! >= 1)
+      )
+    })
   )
 })
