@@ -65,7 +65,7 @@ export abstract class BaseDatabase implements Database {
       throw invalidKey(to)
     }
     let cursor = EMPTY
-    // Engines disagree about inverted bounds (an assertion, everything, nothing); here they are an empty range.
+    // Inverted bounds are an empty range; a driver need not think about what its engine makes of them.
     if (from === undefined || to === undefined || compareBytes(from, to) < 0) {
       try {
         cursor = this._range(from, to, options.reverse === true)
