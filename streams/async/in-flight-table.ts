@@ -9,6 +9,7 @@ import type { TaskCore } from '../runtime/core.ts'
 import type { Undoable } from '../runtime/undo.ts'
 import type { AsyncRuntime, InFlightCounts } from './async-node.ts'
 import { ATTEMPT_ROW, decodeAttemptRow, decodePayload, encodeAttemptRow, Entry, PAYLOAD_ROW, parseRowKey, rowKey } from './entry.ts'
+import { orphanedEntries } from './orphans.ts'
 import type { ParkedKey } from './parked.ts'
 
 interface Admission {
@@ -255,8 +256,7 @@ export class InFlightTable implements Undoable {
   private handleOrphans(orphans: ReadonlyMap<string, readonly Entry[]>): void {
     const { core } = this
     if (this.orphans === 'fail') {
-      const what = [...orphans].map(([id, entries]) => `${id.split('\0')[1]} (${entries.length})`).join(', ')
-      throw new StreamsError('ORPHANED_ENTRIES', `Task ${core.taskId} has pending records of operators which its topology no longer has: ${what}. Bring the operators back until they are done, or set orphans: 'dead-letter'.`)
+      throw orphanedEntries(`Task ${core.taskId}`, new Map([...orphans].map(([id, entries]) => [id.split('\0')[1]!, entries.length])))
     }
     for (const [id, entries] of orphans) {
       const [store, name] = id.split('\0') as [string, string]

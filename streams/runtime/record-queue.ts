@@ -86,7 +86,8 @@ export class RecordQueue implements TopicPartition {
   }
 
   enqueue(records: FetchedRecords): void {
-    this.knownEnd = Math.max(this.knownEnd, records.lastStableOffset)
+    // Read uncommitted, a broker gives no last stable offset.
+    this.knownEnd = Math.max(this.knownEnd, records.lastStableOffset < 0 ? records.highWatermark : records.lastStableOffset)
     this.chunks.push(records)
     this.bufferedRecordsInChunks += records.maxRecords
     this.bufferedBytesInChunks += records.bytes

@@ -6,13 +6,14 @@ import type { DatabaseTaskState } from 'millrace-state-stores'
 import { openMemoryTaskState } from 'millrace-state-stores'
 import type { Entry } from '../async/entry.ts'
 import type { Subtopology, Topology } from '../graph/topology.ts'
-import type { CommittedOffset, TopicPartition } from '../kafka/contract.ts'
+import type { CommittedOffset, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { TaskConfig } from '../runtime/contract.ts'
 import { changelogs, encodeTimestamped, storeSpecs } from '../runtime/stores.ts'
 import type { Task } from '../runtime/task.ts'
 import { createTask } from '../runtime/task.ts'
-import { SimulatedCollector, type SimulatedTopics } from './simulated-topics.ts'
+import type { SimulatedTopics, Unstored } from './simulated-topics.ts'
+import { SimulatedCollector } from './simulated-topics.ts'
 
 export interface SimulatedThreadOptions {
   readonly topology: Topology
@@ -20,11 +21,19 @@ export interface SimulatedThreadOptions {
   readonly config: TaskConfig
   /** Records between two commits; Infinity: only when asked. */
   readonly commitEvery: number
+  /** A closed generation is decided only when the next one closes, as in a stream thread. */
+  readonly pipelined: boolean
   readonly maxMessageBytes: (topic: string) => number | undefined
   readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
   readonly completionOrder: ((a: Entry, b: Entry) => number) | undefined
   readonly random: () => number
   now(): number
+}
+
+interface ClosedGeneration {
+  readonly closed: readonly RunningTask[]
+  readonly offsets: readonly OffsetToCommit[]
+  readonly outputs: readonly Unstored[]
 }
 
 interface RunningTask {
@@ -44,6 +53,7 @@ export class SimulatedThread {
   readonly #committed = new Map<string, CommittedOffset>()
   readonly #positions = new Map<string, number>()
   #sinceCommit = 0
+  #undecided: ClosedGeneration | undefined
   #wake: (() => void) | undefined
 
   constructor(options: SimulatedThreadOptions) {
@@ -82,25 +92,41 @@ export class SimulatedThread {
 
   /** One transaction of all tasks; false when there was nothing to commit. */
   commit(): boolean {
+    const decided = this.decide()
     const closed = this.#tasks.filter(({ task }) => task.commitNeeded)
-    const commits = closed.map(({ task }) => task.closeGeneration())
-    this.#collector.commit()
-    for (const { offsets } of commits) {
-      for (const offset of offsets) {
-        this.#committed.set(`${offset.topic}-${offset.partition}`, { ...offset, leaderEpoch: 0 })
-      }
+    this.#sinceCommit = 0
+    if (closed.length === 0) {
+      return decided
+    }
+    const offsets = closed.flatMap(({ task }) => task.closeGeneration().offsets)
+    this.#undecided = { closed, offsets, outputs: this.#collector.close() }
+    if (!this.#options.pipelined) {
+      this.decide()
+    }
+    return true
+  }
+
+  /** The closed generation's transaction has ended: its records are visible, its changes in the databases. */
+  decide(): boolean {
+    if (this.#undecided === undefined) {
+      return false
+    }
+    const { closed, offsets, outputs } = this.#undecided
+    this.#undecided = undefined
+    this.#collector.commit(outputs)
+    for (const offset of offsets) {
+      this.#committed.set(`${offset.topic}-${offset.partition}`, { ...offset, leaderEpoch: 0 })
     }
     for (const { state, task } of closed) {
       state.applyFrozenNow(new Map())
       task.generationCommitted()
     }
-    this.#sinceCommit = 0
-    return closed.length > 0
+    return true
   }
 
   /** The open generation is lost, as by an aborted transaction: the tasks start again from what is committed. */
   abort(): void {
-    this.#collector.abort()
+    this.#lose()
     for (const { task } of this.#tasks) {
       task.drop()
     }
@@ -109,7 +135,7 @@ export class SimulatedThread {
 
   /** The process is lost: new tasks over the databases (`database`), or over what the changelogs restore. */
   restart(from: 'database' | 'changelogs'): void {
-    this.#collector.abort()
+    this.#lose()
     for (const running of this.#tasks) {
       running.task.drop()
       if (from === 'changelogs') {
@@ -122,7 +148,7 @@ export class SimulatedThread {
 
   /** Another version of the topology, over the databases of tasks with the same name. */
   redeploy(topology: Topology, config: TaskConfig): void {
-    this.#collector.abort()
+    this.#lose()
     const states = new Map(this.#tasks.map(({ task, state }) => [task.id, state]))
     for (const { task } of this.#tasks) {
       task.drop()
@@ -194,6 +220,12 @@ export class SimulatedThread {
     })
     task.onWake = () => this.#wake?.()
     return task
+  }
+
+  /** Both generations: what was closed and not decided, and the open one. */
+  #lose(): void {
+    this.#undecided = undefined
+    this.#collector.close()
   }
 
   #initialize(): void {

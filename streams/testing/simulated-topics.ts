@@ -16,7 +16,7 @@ export interface StoredRecord {
   readonly headers: Headers
 }
 
-type Unstored = Omit<StoredRecord, 'offset'>
+export type Unstored = Omit<StoredRecord, 'offset'>
 
 interface Topic {
   /** All partitions, in the order in which they were written. */
@@ -134,15 +134,17 @@ export class SimulatedCollector implements RecordCollector {
     this.#open.length = mark as unknown as number
   }
 
-  commit(): void {
-    for (const record of this.#open) {
-      this.#topics.produced(record)
-    }
+  /** Ends the open generation; nobody sees its records until they are committed. */
+  close(): readonly Unstored[] {
+    const closed = this.#open
     this.#open = []
+    return closed
   }
 
-  abort(): void {
-    this.#open = []
+  commit(records: readonly Unstored[]): void {
+    for (const record of records) {
+      this.#topics.produced(record)
+    }
   }
 }
 

@@ -29,6 +29,11 @@ export interface TopologyTestDriverOptions {
   readonly partitions?: number
   /** Records between two commits. Default 1; Infinity: only `commit()` does, and nothing is visible before. */
   readonly commitEvery?: number
+  /**
+   * As a stream thread does: a generation is decided only when the next one closes, so `abort` and `restart` lose both.
+   * Default false.
+   */
+  readonly pipelined?: boolean
   /** `max.message.bytes` of topics. Default: no limit. */
   readonly maxMessageBytes?: (topic: string) => number | undefined
   /** Order in which calls that have settled are continued by `settle`. Default: as they were admitted. */
@@ -72,6 +77,7 @@ export class TopologyTestDriver {
       topics: this.#topics,
       config: this.#config,
       commitEvery: options.commitEvery ?? 1,
+      pipelined: options.pipelined ?? false,
       maxMessageBytes: options.maxMessageBytes ?? (() => undefined),
       globalStores: this.#globals.stores,
       completionOrder: options.completionOrder,
@@ -167,6 +173,7 @@ export class TopologyTestDriver {
   /** Commits the open generation (with `commitEvery` above 1). */
   commit(): void {
     this.#thread.commit()
+    this.#thread.decide()
     this.#thread.run()
   }
 
