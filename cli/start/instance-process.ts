@@ -28,14 +28,18 @@ export class InstanceProcess {
     return this.#child.pid!
   }
 
+  get running(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null
+  }
+
   /** Resolves when `/ready` of the operations port answers 200. @throws Error naming the log if it died or is too slow */
-  async ready(opsUrl: string): Promise<void> {
+  async ready(page: string): Promise<void> {
     const until = Date.now() + READY_LIMIT_MS
     for (;;) {
-      if (this.#child.exitCode !== null || this.#child.signalCode !== null) {
+      if (!this.running) {
         throw new Error(`The instance ended while it started: see ${this.#log}.`)
       }
-      const response = await fetch(`${opsUrl}/ready`).catch(() => undefined)
+      const response = await fetch(`${page}ready`).catch(() => undefined)
       await response?.body?.cancel()
       if (response?.status === 200) {
         return
@@ -48,7 +52,7 @@ export class InstanceProcess {
   }
 
   async stop(): Promise<void> {
-    if (this.#child.exitCode === null && this.#child.signalCode === null) {
+    if (this.running) {
       this.#child.kill('SIGTERM')
       const limit = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS)
       await this.exited

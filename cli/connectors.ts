@@ -1,0 +1,121 @@
+// npm run connectors -- status|restart [CONNECTOR]|skip SINK
+import { existsSync, readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { createCluster } from 'millrace/kafka'
+import { CONNECTORS, ConnectorError, ConnectRest, findPoison, type PoisonRecord, skipPoison } from '../connectors/index.ts'
+import { taskFailure } from '../connectors/failure.ts'
+import { stackFolders } from '../stack/index.ts'
+
+const help = `Looks after the connectors of Kafka Connect.
+
+  npm run connectors -- status              every connector and its tasks; exit code 3 if one does not run
+  npm run connectors -- restart [NAME]      restart what has failed, everywhere or in one connector
+  npm run connectors -- find SINK           name the records a sink cannot write; changes nothing
+  npm run connectors -- skip SINK           copy those records to the sink's dead-letter topic and go on behind them
+
+NAME and SINK: ${Object.keys(CONNECTORS).join(', ')}, or a connector's full name.
+
+  --connect URL        Connect's REST interface; default: that of the local stack
+  --kafka HOST:PORT    brokers, separated by commas; default: those of the local stack
+  --folder DIR         another local stack than the one in .millrace
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something does not run (status), or a record blocks the sink (find).
+`
+
+class UsageError extends Error {}
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+interface Addresses {
+  connect: string
+  kafka: string
+}
+
+function addresses(given: { connect?: string | undefined; kafka?: string | undefined; folder?: string | undefined }): Addresses {
+  const file = stackFolders(given.folder).addresses
+  const local: Partial<Addresses> = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Addresses) : {}
+  const connect = given.connect ?? local.connect
+  const kafka = given.kafka ?? local.kafka
+  if (connect === undefined || kafka === undefined) {
+    throw new UsageError('No stack runs here (npm run stack -- up): name the servers with --connect and --kafka.')
+  }
+  return { connect, kafka }
+}
+
+const fullName = (name: string): string => (Object.hasOwn(CONNECTORS, name) ? CONNECTORS[name as keyof typeof CONNECTORS] : name)
+
+async function status(rest: ConnectRest): Promise<number> {
+  let code = 0
+  for (const [name, { connector, tasks, type }] of await rest.statuses()) {
+    say(`${name.padEnd(24)} ${type.padEnd(7)} ${connector.state}`)
+    for (const task of tasks) {
+      say(`  task ${task.id}  ${task.state}${task.state === 'FAILED' ? `  ${taskFailure(task.trace).summary}` : ''}`)
+    }
+    if (connector.state !== 'RUNNING' || tasks.length === 0 || tasks.some((task) => task.state !== 'RUNNING')) {
+      code = 3
+    }
+  }
+  return code
+}
+
+function list(poison: readonly PoisonRecord[], what: string): void {
+  for (const { topic, partition, offset, failure } of poison) {
+    say(`${what} ${topic}-${partition} offset ${offset}: ${failure.summary}`)
+  }
+}
+
+async function withCluster<T>(kafka: string, work: (cluster: ReturnType<typeof createCluster>) => Promise<T>): Promise<T> {
+  const cluster = createCluster({ bootstrapServers: kafka.split(','), clientId: 'millrace-connectors' })
+  try {
+    return await work(cluster)
+  } finally {
+    await cluster.close()
+  }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { connect: { type: 'string' }, kafka: { type: 'string' }, folder: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+  })
+  const [command, name, ...rest] = positionals
+  if (values.help === true || command === undefined || rest.length > 0) {
+    say(help)
+    return values.help === true ? 0 : 2
+  }
+  const { connect, kafka } = addresses(values)
+  const connectors = new ConnectRest(connect, { patienceMs: 15_000 })
+  if (command === 'status' && name === undefined) {
+    return await status(connectors)
+  }
+  if (command === 'restart') {
+    for (const connector of name === undefined ? await connectors.names() : [fullName(name)]) {
+      await connectors.restartFailed(connector)
+    }
+    return 0
+  }
+  if (command === 'find' && name !== undefined) {
+    const poison = await withCluster(kafka, (cluster) => findPoison(connectors, cluster, fullName(name)))
+    list(poison, 'blocked by')
+    return poison.length === 0 ? 0 : 3
+  }
+  if (command === 'skip' && name !== undefined) {
+    list(await withCluster(kafka, (cluster) => skipPoison(connectors, cluster, fullName(name))), 'set aside')
+    return 0
+  }
+  throw new UsageError(`"${positionals.join(' ')}" is no command.\n\n${help}`)
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  const usage = error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
+  if (!usage && !(error instanceof ConnectorError)) {
+    throw error
+  }
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exitCode = usage ? 2 : 1
+}
