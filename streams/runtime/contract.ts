@@ -3,11 +3,14 @@
  * real cluster (`stream-thread.ts`) or the `TopologyTestDriver`.
  */
 import type { TaskState } from 'millrace-state-stores'
+import type { InFlightCounts } from '../async/async-node.ts'
+import type { ParkedKey } from '../async/parked.ts'
 import type { ErrorPolicy } from '../error-policy.ts'
 import type { Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Headers } from '../record.ts'
+import type { TaskCounters } from './core.ts'
 
 /** `<subtopology name>_<partition>` */
 export type TaskId = string
@@ -119,4 +122,12 @@ export interface StreamTask {
   drop(): void
   /** Calls are signalled, processors closed; the database too. */
   close(): Promise<void>
+  readonly counters: Readonly<TaskCounters>
+  /** Per asynchronous operator. */
+  inFlight(): readonly InFlightCounts[]
+  parkedKeys(): readonly ParkedKey[]
+  /** Calls the head of a parked key again, with all its tries; the others of the key follow. False: no such key. */
+  releaseParked(operator: string, id: string): boolean
+  /** Drops the failed record of a parked key (`head`; the others go on) or all of them (`key`). Returns how many. */
+  dropParked(operator: string, id: string, what: 'head' | 'key'): number
 }
