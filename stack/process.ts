@@ -1,6 +1,6 @@
 // Operating-system processes that outlive the command which started them.
 import { type SpawnOptions, spawn } from 'node:child_process'
-import { closeSync, existsSync, openSync, readFileSync, renameSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { setTimeout as pause } from 'node:timers/promises'
 import { StackError } from './errors.ts'
 
@@ -23,15 +23,20 @@ export interface ProcessRecord {
   readonly start: string
 }
 
-/** When a process started, as the kernel says it; undefined if there is no such process or it is a zombie. */
-export function processStart(pid: number): string | undefined {
+/** The fields of /proc/PID/stat from the third on (state, parent, …); undefined if there is no such process. */
+function statFields(pid: number): string[] | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   } catch {
     return undefined
   }
+}
+
+/** When a process started, as the kernel says it; undefined if there is no such process or it is a zombie. */
+export function processStart(pid: number): string | undefined {
+  const fields = statFields(pid)
+  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
 }
 
 /** Whether the process still runs and is the one that was recorded. */
@@ -103,13 +108,31 @@ export async function stopProcess(record: ProcessRecord, stopSignal: NodeJS.Sign
   if (!isSameProcess(record.pid, record.start)) {
     return 'gone'
   }
+  const children = childrenOf(record.pid)
   signalProcess(record.pid, stopSignal)
-  if (await waitForEnd(record, patience)) {
-    return 'stopped'
+  const inTime = await waitForEnd(record, patience)
+  if (!inTime) {
+    signalProcess(record.pid, 'SIGKILL')
+    await waitForEnd(record, CHILDREN_PATIENCE_MILLISECONDS)
   }
-  signalProcess(record.pid, 'SIGKILL')
-  await waitForEnd(record, 10_000)
-  return 'killed'
+  // A killed PostgreSQL leaves children that end a moment later; until then it could not be started again.
+  for (const child of children) {
+    if (!(await waitForEnd(child, CHILDREN_PATIENCE_MILLISECONDS))) {
+      signalProcess(child.pid, 'SIGKILL')
+      await waitForEnd(child, CHILDREN_PATIENCE_MILLISECONDS)
+    }
+  }
+  return inTime ? 'stopped' : 'killed'
+}
+
+/** How long processes whose parent was killed may take to notice. */
+const CHILDREN_PATIENCE_MILLISECONDS = 10_000
+
+function childrenOf(parent: number): ProcessRecord[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
+    const fields = statFields(Number(name))
+    return fields?.[1] === String(parent) && fields[19] !== undefined ? [{ pid: Number(name), start: fields[19] }] : []
+  })
 }
 
 function signalProcess(pid: number, signal: NodeJS.Signals): void {
