@@ -45,7 +45,7 @@ export async function download(
       resumed = await transfer(source, expected.size, part, options)
     } catch (error) {
       last = error
-      if (error instanceof Refused) {
+      if (error instanceof Refused || error instanceof StackError) {
         break
       }
       continue
@@ -65,7 +65,7 @@ export async function download(
     throw last
   }
   const reason = last instanceof Error ? `${last.message}${last.cause instanceof Error ? ` (${last.cause.message})` : ''}` : String(last)
-  throw new StackError('DOWNLOAD_FAILED', `${url} could not be downloaded: ${reason}`, { cause: last })
+  throw new StackError('DOWNLOAD_FAILED', `${url || 'a file'} could not be downloaded: ${reason}`, { cause: last })
 }
 
 /** One attempt. True if it went on from an earlier beginning. */

@@ -92,14 +92,17 @@ export function mavenSource(coordinates: string, base = mavenRepository()): Sour
   return { url: `${base.url}/${mavenPath(coordinates)}`, headers: base.headers }
 }
 
-/** Looks a wheel up in the package index. Throws a StackError if the index does not list it. */
+/** Looks a wheel up in the package index. Throws a StackError if the index does not list it, another error if asking again may help. */
 export async function findWheel(wheel: string, base = pythonIndex()): Promise<Source> {
   const page = `${base.url}/${wheelProject(wheel)}/`
   let response: Response
   try {
     response = await fetch(page, { headers: { ...base.headers, accept: 'text/html' }, signal: AbortSignal.timeout(INDEX_TIMEOUT_MILLISECONDS) })
   } catch (cause) {
-    throw new StackError('DOWNLOAD_FAILED', `${page} could not be read; set MILLRACE_PYPI to a package index this machine reaches`, { cause })
+    throw new Error(`${page} could not be read; set MILLRACE_PYPI to a package index this machine reaches`, { cause })
+  }
+  if (response.status >= 500) {
+    throw new Error(`${page} answered ${response.status}`)
   }
   if (!response.ok) {
     throw new StackError('DOWNLOAD_FAILED', `${page} answered ${response.status}; set MILLRACE_PYPI to a package index this machine reaches`)
