@@ -1,5 +1,6 @@
 import { StreamsError } from '../errors.ts'
-import { BrokerConnection, clientClosed } from './connection.ts'
+import { clientClosed } from './connection-error.ts'
+import { BrokerConnection } from './connection.ts'
 import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import type { BrokerAddress } from './protocol/metadata.ts'

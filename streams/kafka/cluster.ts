@@ -73,11 +73,11 @@ class Cluster implements KafkaCluster {
   }
 
   fetcher(options: FetcherOptions): Fetcher {
-    return this.#own(new ContinuousFetcher(this.#brokers, this.#metadata, options))
+    return this.#own((onClose) => new ContinuousFetcher(this.#brokers, this.#metadata, options, onClose))
   }
 
   producer(options: ProducerOptions): KafkaProducer {
-    return this.#own(new KafkaProducer(this.#brokers, this.#metadata, this.#coordinators, options))
+    return this.#own((onClose) => new KafkaProducer(this.#brokers, this.#metadata, this.#coordinators, options, onClose))
   }
 
   group(): GroupClient {
@@ -101,7 +101,9 @@ class Cluster implements KafkaCluster {
     this.#brokers.close()
   }
 
-  #own<T extends { close(): Promise<void> }>(part: T): T {
+  /** Closed with the cluster, unless it was closed before. */
+  #own<T extends { close(): Promise<void> }>(make: (onClose: () => void) => T): T {
+    const part: T = make(() => this.#closeables.delete(part))
     this.#closeables.add(part)
     return part
   }

@@ -1,5 +1,6 @@
 import { Connection, Writer } from '@platformatic/kafka'
 import { StreamsError } from '../errors.ts'
+import { clientClosed, connectionError } from './connection-error.ts'
 import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import { ByteReader } from './protocol/byte-reader.ts'
@@ -123,7 +124,7 @@ export class BrokerConnection {
       this.#failures++
       const backoff = Math.min(RECONNECT_BACKOFF_MS.max, RECONNECT_BACKOFF_MS.min * 2 ** Math.min(this.#failures - 1, 10))
       this.#notBefore = Date.now() + backoff * (0.8 + Math.random() * 0.4)
-      throw error instanceof StreamsError ? error : this.#failed(describe(error), error)
+      throw error instanceof StreamsError ? error : connectionError(this.#address, '', error)
     }
   }
 
@@ -148,7 +149,7 @@ export class BrokerConnection {
           if (error === null || error === undefined) {
             resolve(response as Response)
           } else {
-            reject(error instanceof StreamsError ? error : this.#failed(`${api.name}: ${describe(error)}`, error))
+            reject(error instanceof StreamsError ? error : connectionError(this.#address, `${api.name}: `, error))
           }
         }
       )
@@ -189,22 +190,4 @@ export class BrokerConnection {
     connection.socket?.destroy()
     connection.close().catch(() => {})
   }
-
-  #failed(what: string, cause?: unknown): StreamsError {
-    const { nodeId, host, port } = this.#address
-    return new StreamsError('CONNECTION_FAILED', `Broker ${nodeId} at ${host}:${port}: ${what}.`, { cause })
-  }
-}
-
-/** Not CONNECTION_FAILED: nobody should try again. */
-export function clientClosed(): StreamsError {
-  return new StreamsError('NOT_RUNNING', 'The Kafka client is closed.')
-}
-
-function describe(error: unknown): string {
-  let current = error
-  while (current instanceof Error && current.cause instanceof Error) {
-    current = current.cause
-  }
-  return current instanceof Error ? current.message.replace(/\.$/, '') : String(current)
 }

@@ -2,7 +2,7 @@ import type { Brokers } from './brokers.ts'
 import { BrokerFetches } from './broker-fetches.ts'
 import type { FetchedRecords, Fetcher, FetcherOptions, TopicPartition } from './contract.ts'
 import { FetchPosition } from './fetch-position.ts'
-import { KafkaError } from './kafka-error.ts'
+import { isRetriable, KafkaError } from './kafka-error.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import type { FetchResponse } from './protocol/fetch.ts'
 import { pauseMs } from './retry.ts'
@@ -18,6 +18,7 @@ export class ContinuousFetcher implements Fetcher {
   readonly #options: FetcherOptions & typeof DEFAULTS
   readonly #brokers: Brokers
   readonly #metadata: MetadataCache
+  readonly #onClose: () => void
   readonly #positions = new Map<string, FetchPosition>()
   readonly #fetches = new Map<number, BrokerFetches>()
   #lastEpoch = 0
@@ -28,9 +29,10 @@ export class ContinuousFetcher implements Fetcher {
   #timerAt = 0
   #closed = false
 
-  constructor(brokers: Brokers, metadata: MetadataCache, options: FetcherOptions) {
+  constructor(brokers: Brokers, metadata: MetadataCache, options: FetcherOptions, onClose: () => void) {
     this.#brokers = brokers
     this.#metadata = metadata
+    this.#onClose = onClose
     this.#options = { ...DEFAULTS, ...definedOnly(options) }
   }
 
@@ -74,6 +76,7 @@ export class ContinuousFetcher implements Fetcher {
     for (const fetches of this.#fetches.values()) {
       fetches.close()
     }
+    this.#onClose()
   }
 
   /** Several calls of one turn make one request. */
@@ -139,7 +142,7 @@ export class ContinuousFetcher implements Fetcher {
       fetches = new BrokerFetches(this.#brokers, nodeId, this.#options, {
         leaderEpoch: (position) => this.#metadata.leader(position)?.epoch ?? -1,
         onAnswer: (positions, answer) => this.#take(positions, answer),
-        onFailure: (positions, error) => this.#postpone(positions, error)
+        onFailure: (positions, error) => this.#failed(positions, error)
       })
       this.#fetches.set(nodeId, fetches)
     }
@@ -205,6 +208,21 @@ export class ContinuousFetcher implements Fetcher {
       refused.push([position, error])
     } else {
       this.#postpone([position], error)
+    }
+  }
+
+  /** No answer at all: a lost connection is tried again, refused credentials or an old broker are the caller's to know. */
+  #failed(positions: readonly FetchPosition[], error: Error): void {
+    if (this.#closed || isRetriable(error)) {
+      this.#postpone(positions, error)
+      return
+    }
+    for (const position of positions) {
+      position.inFlight = false
+      if (this.#positions.get(keyOf(position)) === position) {
+        position.failed = true
+        this.#options.onError({ topic: position.topic, partition: position.partition }, error)
+      }
     }
   }
 

@@ -3,7 +3,7 @@ import type { Brokers, ConnectionGroup } from './brokers.ts'
 import type { BrokerConnection } from './connection.ts'
 import type { CommittedOffset, GroupClient, GroupIdentity, JoinRequest, JoinResponse, OffsetToCommit, TopicPartition } from './contract.ts'
 import type { Coordinators } from './coordinators.ts'
-import { isDisconnect, isRetriable, KafkaError } from './kafka-error.ts'
+import { isRetriable, KafkaError } from './kafka-error.ts'
 import { HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, OFFSET_COMMIT, OFFSET_FETCH, SYNC_GROUP } from './protocol/groups.ts'
 import { CoordinatorClient } from './transaction-coordinator.ts'
 
@@ -32,28 +32,29 @@ export class KafkaGroupClient implements GroupClient {
     this.#client = new CoordinatorClient(brokers.connections(), coordinators)
   }
 
-  async join(request: JoinRequest): Promise<JoinResponse> {
-    const answer = await this.#blocking(request.groupId, request.rebalanceTimeoutMs, (connection) => connection.request(JOIN_GROUP, request))
-    if (answer.errorCode !== 0) {
-      const options = answer.errorCode === MEMBER_ID_REQUIRED ? { memberId: answer.memberId } : {}
-      throw this.#failure(request.groupId, new KafkaError(answer.errorCode, `JoinGroup ${request.groupId}`, options))
-    }
-    const { generationId, protocolName, leader, memberId, members } = answer
-    return { generationId, protocolName, leader, memberId, members }
+  join(request: JoinRequest): Promise<JoinResponse> {
+    return this.#blocking(request.groupId, request.rebalanceTimeoutMs, async (connection) => {
+      const { errorCode, ...answer } = await connection.request(JOIN_GROUP, request)
+      if (errorCode !== 0) {
+        const options = errorCode === MEMBER_ID_REQUIRED ? { memberId: answer.memberId } : {}
+        throw new KafkaError(errorCode, `JoinGroup of group ${request.groupId}`, options)
+      }
+      return answer
+    })
   }
 
-  async sync(
+  sync(
     identity: GroupIdentity,
     protocolName: string,
     assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[]
   ): Promise<Uint8Array> {
-    const answer = await this.#blocking(identity.groupId, this.#joinTimeoutMs, (connection) =>
-      connection.request(SYNC_GROUP, { identity, protocolName, assignments })
-    )
-    if (answer.errorCode !== 0) {
-      throw this.#failure(identity.groupId, new KafkaError(answer.errorCode, `SyncGroup ${identity.groupId}`))
-    }
-    return answer.assignment
+    return this.#blocking(identity.groupId, this.#joinTimeoutMs, async (connection) => {
+      const { errorCode, assignment } = await connection.request(SYNC_GROUP, { identity, protocolName, assignments })
+      if (errorCode !== 0) {
+        throw new KafkaError(errorCode, `SyncGroup of group ${identity.groupId}`)
+      }
+      return assignment
+    })
   }
 
   heartbeat(identity: GroupIdentity): Promise<void> {
@@ -115,14 +116,12 @@ export class KafkaGroupClient implements GroupClient {
     )
   }
 
-  /** One attempt: whether to join again, and as whom, is the membership's decision. */
-  async #blocking<T>(groupId: string, holdMs: number, request: (connection: BrokerConnection) => Promise<T>): Promise<T> {
-    const nodeId = await this.#coordinators.find('group', groupId)
-    try {
-      return await request(this.#joins(holdMs).to(nodeId))
-    } catch (error) {
-      throw this.#failure(groupId, error)
-    }
+  /** Tried again only while the coordinator moves: whether to join anew, and as whom, is the membership's decision. */
+  #blocking<T>(groupId: string, holdMs: number, request: (connection: BrokerConnection) => Promise<T>): Promise<T> {
+    return new CoordinatorClient(this.#joins(holdMs), this.#coordinators).call('group', groupId, request, {
+      timeoutMs: RETRY_MS,
+      retriable: groupRetriable
+    })
   }
 
   #joins(holdMs: number): ConnectionGroup {
@@ -132,13 +131,6 @@ export class KafkaGroupClient implements GroupClient {
       this.#joinConnections = this.#brokers.connections(holdMs + JOIN_MARGIN_MS)
     }
     return this.#joinConnections
-  }
-
-  #failure(groupId: string, error: unknown): unknown {
-    if (isDisconnect(error) || (error instanceof KafkaError && error.kind === 'coordinator')) {
-      this.#coordinators.forget('group', groupId)
-    }
-    return error
   }
 }
 

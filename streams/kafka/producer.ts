@@ -34,6 +34,7 @@ export class KafkaProducer implements TransactionalProducer {
   readonly transactionalId: string | undefined
   readonly #options: ProducerOptions
   readonly #metadata: MetadataCache
+  readonly #onClose: () => void
   readonly #connections: ConnectionGroup
   readonly #coordinator: CoordinatorClient
   readonly #transactionTimeoutMs: number
@@ -52,10 +53,11 @@ export class KafkaProducer implements TransactionalProducer {
   /** The producer id is unknown to the broker, or a batch of an idempotent producer was given up. */
   #identityLost = false
 
-  constructor(brokers: Brokers, metadata: MetadataCache, coordinators: Coordinators, options: ProducerOptions) {
+  constructor(brokers: Brokers, metadata: MetadataCache, coordinators: Coordinators, options: ProducerOptions, onClose: () => void) {
     this.transactionalId = options.transactionalId
     this.#options = options
     this.#metadata = metadata
+    this.#onClose = onClose
     this.#connections = brokers.connections()
     this.#coordinator = new CoordinatorClient(this.#connections, coordinators)
     this.#transactionTimeoutMs = options.transactionTimeoutMs ?? DEFAULT_TRANSACTION_TIMEOUT_MS
@@ -170,6 +172,7 @@ export class KafkaProducer implements TransactionalProducer {
     this.#move('close')
     this.#transaction.abort()
     this.#connections.close()
+    this.#onClose()
     await Promise.allSettled(this.#outstanding)
   }
 

@@ -3,6 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { brokerCodeOf } from '../../kafka/kafka-error.ts'
 import { cluster, committedOffset, join, joinAlone, newTopic, unique, until } from './kafka-support.ts'
 
+// A broker that hangs must end the run; a machine that is only busy must not.
+t.setTimeout(180_000)
+
 t.test('79 carries the member id to use', async (t) => {
   const kafka = cluster(t)
   const request = {

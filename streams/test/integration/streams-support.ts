@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import type { Admin, Producer } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { createCluster } from '../../kafka/index.ts'
-import type { FetchedRecords } from '../../kafka/index.ts'
+import type { FetchedRecords, KafkaCluster } from '../../kafka/index.ts'
 
 export interface OutputRecord {
   readonly topic: string
@@ -22,6 +22,7 @@ export class TestCluster {
   readonly kafka: Kafka
   readonly admin: Admin
   readonly producer: Producer
+  readonly ours: KafkaCluster
   readonly #folders: string[] = []
   /** Prefix of this run's topics and application ids. */
   readonly prefix = `t${randomBytes(4).toString('hex')}`
@@ -30,6 +31,7 @@ export class TestCluster {
     this.bootstrapServers = bootstrapServers
     this.kafka = new Kafka({ clientId: 'test', brokers: [bootstrapServers], logLevel: logLevel.NOTHING, retry: { retries: 10 } })
     this.admin = this.kafka.admin()
+    this.ours = createCluster({ bootstrapServers: [bootstrapServers], clientId: 'test-admin' })
     this.producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
   }
 
@@ -38,7 +40,7 @@ export class TestCluster {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.admin.disconnect(), this.producer.disconnect()])
+    await Promise.all([this.admin.disconnect(), this.producer.disconnect(), this.ours.close()])
     for (const folder of this.#folders) {
       rmSync(folder, { recursive: true, force: true })
     }
@@ -54,9 +56,9 @@ export class TestCluster {
     return folder
   }
 
-  async topic(what: string, numPartitions: number, configEntries: { name: string; value: string }[] = []): Promise<string> {
+  async topic(what: string, partitions: number, config: { readonly [key: string]: string } = {}): Promise<string> {
     const topic = this.name(what)
-    await this.admin.createTopics({ topics: [{ topic, numPartitions, configEntries }], waitForLeaders: true })
+    await this.ours.admin().createTopics([{ name: topic, partitions, replicationFactor: 1, config }])
     return topic
   }
 
