@@ -1,0 +1,34 @@
+/**
+ * The child process of the failure tests: one application, configured by a JSON argument, that reports on stdout (one
+ * JSON object a line) and stops cleanly on SIGTERM.
+ */
+import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
+
+const options = JSON.parse(process.argv[2]!) as Omit<KafkaStreamsOptions, 'topology'> & { topology?: string }
+
+function report(what: object): void {
+  process.stdout.write(`${JSON.stringify({ at: Date.now(), ...what })}\n`)
+}
+
+const app = new KafkaStreams({
+  ...options,
+  topology: new URL(options.topology ?? './topology.ts', import.meta.url),
+  onWarning: (warning) => report({ warning }),
+})
+app.onStateChange((state) => {
+  report({ state })
+  if (state === 'RUNNING') {
+    app.metrics().then((threads) => report({ tasks: threads.flatMap((thread) => thread.tasks.map((task) => task.id)) }))
+  }
+})
+app.onError((error) => {
+  report({ error: error.message, code: (error as { code?: string }).code, stack: error.stack, cause: String(error.cause) })
+  process.exitCode = 1
+})
+process.on('SIGTERM', async () => {
+  const threads = await app.metrics()
+  await app.close()
+  report({ closed: true, counters: threads.map((thread) => thread.counters) })
+  process.exit()
+})
+app.start().catch((error: Error) => report({ startFailed: error.message }))

@@ -1,0 +1,90 @@
+/** Starts, watches, kills `app.ts`. */
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import type { KafkaStreamsOptions } from '../../index.ts'
+
+export interface Report {
+  readonly at: number
+  readonly state?: string
+  readonly tasks?: readonly string[]
+  readonly warning?: string
+  readonly error?: string
+  readonly closed?: boolean
+  readonly counters?: readonly { readonly [name: string]: number }[]
+}
+
+export type ChildOptions = Omit<KafkaStreamsOptions, 'topology'> & { topology?: string }
+
+export class Child {
+  readonly reports: Report[] = []
+  readonly process: ChildProcess
+  readonly exited: Promise<{ code: number | null; signal: string | null }>
+  #stderr = ''
+  #waiters: (() => void)[] = []
+  #ended = false
+
+  constructor(options: ChildOptions, environment: { [name: string]: string } = {}) {
+    this.process = spawn(process.execPath, [fileURLToPath(new URL('./app.ts', import.meta.url)), JSON.stringify(options)], {
+      env: { ...process.env, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    })
+    this.exited = once(this.process, 'exit').then(([code, signal]) => {
+      this.#ended = true
+      this.#wake()
+      return { code, signal }
+    })
+    this.process.stderr!.on('data', (data) => {
+      this.#stderr += data
+    })
+    createInterface(this.process.stdout!).on('line', (line) => {
+      this.reports.push(JSON.parse(line))
+      this.#wake()
+    })
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiters.splice(0)) {
+      wake()
+    }
+  }
+
+  /** Resolves with the first report, from now or before, that fits. Rejects when the process ends first. */
+  async report(fits: (report: Report) => boolean, after = 0): Promise<Report> {
+    for (;;) {
+      const found = this.reports.find((report) => report.at >= after && fits(report))
+      if (found !== undefined) {
+        return found
+      }
+      if (this.#ended) {
+        throw new Error(`The process ended: ${this.summary}`)
+      }
+      await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    }
+  }
+
+  running(): Promise<Report> {
+    return this.report((report) => report.state === 'RUNNING')
+  }
+
+  get summary(): string {
+    return `${JSON.stringify(this.reports.slice(-8), undefined, 1)}\n${this.#stderr.slice(-4000)}`
+  }
+
+  async kill(): Promise<void> {
+    this.process.kill('SIGKILL')
+    await this.exited
+  }
+
+  /** Stops it cleanly; throws unless it says so. */
+  async stop(): Promise<Report> {
+    this.process.kill('SIGTERM')
+    const { code } = await this.exited
+    const closed = this.reports.find((report) => report.closed === true)
+    if (code !== 0 || closed === undefined) {
+      throw new Error(`The process did not stop cleanly (${code}): ${this.summary}`)
+    }
+    return closed
+  }
+}
