@@ -29,6 +29,8 @@ export interface Label<Class> {
 
 const weights: Record<LabelContext['where'], number> = { 'same-run': 1, left: 0.95, row: 0.75, above: 0.7 }
 
+/** A label stands close before its value. */
+const maxLabelLength = 60
 /** Bounds of a search: more candidates than any document has, and a bound on the work of assignment. */
 const maxCandidates = 5000
 
@@ -82,7 +84,7 @@ function collect<Found extends { readonly index: number }>(layout: Layout, find:
           return candidates
         }
         const contexts: LabelContext[] = []
-        const before = plainText(run.text.slice(0, found.index))
+        const before = plainText(run.text.slice(Math.max(0, found.index - maxLabelLength), found.index))
         if (before.trim() !== '') {
           contexts.push({ where: 'same-run', plain: before })
         }

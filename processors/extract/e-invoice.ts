@@ -46,9 +46,9 @@ function mapCii(header: XmlElement, trade: XmlElement): MappedEInvoice {
     seller: ciiParty(find(agreement, 'SellerTradeParty')),
     buyer: ciiParty(find(agreement, 'BuyerTradeParty')),
     invoiceNumber: text(find(header, 'ID')),
-    issueDate: ciiDate(find(header, 'IssueDateTime', 'DateTimeString')),
-    dueDate: ciiDate(terms.map((term) => find(term, 'DueDateDateTime', 'DateTimeString')).find((date) => date !== undefined)),
-    deliveryDate: ciiDate(find(delivery, 'ActualDeliverySupplyChainEvent', 'OccurrenceDateTime', 'DateTimeString')),
+    issueDate: ciiDate(find(header, 'IssueDateTime')),
+    dueDate: ciiDate(terms.map((term) => find(term, 'DueDateDateTime')).find((date) => date !== undefined)),
+    deliveryDate: ciiDate(find(delivery, 'ActualDeliverySupplyChainEvent', 'OccurrenceDateTime')),
     currency: code(currency),
     purchaseOrderNumber: text(find(agreement, 'BuyerOrderReferencedDocument', 'IssuerAssignedID') ?? find(agreement, 'BuyerOrderReferencedDocument', 'ID')),
     precedingInvoiceNumber: text(find(settlement, 'InvoiceReferencedDocument', 'IssuerAssignedID')),
@@ -234,7 +234,8 @@ function toDecimal(value: string): Decimal | undefined {
 
 /** Format 102: YYYYMMDD; what else occurs is ISO 8601 with or without a time. */
 function ciiDate(element: XmlElement | undefined): Field | undefined {
-  return field(element?.text, (value) => {
+  // The first drafts of ZUGFeRD have the digits in the element itself.
+  return field((find(element, 'DateTimeString') ?? element)?.text, (value) => {
     const match = /^(\d{4})-?(\d{2})-?(\d{2})(?:T.*)?$/.exec(value.trim())
     return match === null ? undefined : checkedDay(`${match[1]}-${match[2]}-${match[3]}`)
   })

@@ -15,6 +15,8 @@ import { findTotals } from './totals.ts'
 export interface ExtractOptions {
   /** For dates like 03/04/2026. Default day-month. */
   readonly dateOrder?: DateOrder
+  /** YYYY-MM-DD of the record's time: later dates of issue are misread. */
+  readonly receivedDay?: string
   /** Assumed where the document names none; believed little. */
   readonly defaultCurrency?: string
 }
@@ -41,7 +43,7 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
   const currency = findCurrency(layout) ?? assumedCurrency(options.defaultCurrency)
   const fields: DocumentFields = {
     ...findParties(layout),
-    ...findHeaderDates(layout, options.dateOrder ?? 'day-month'),
+    ...findHeaderDates(layout, options.dateOrder ?? 'day-month', options.receivedDay),
     ...findTotals(layout, amounts),
     ...(number === undefined ? {} : { invoiceNumber: number }),
     ...(purchaseOrderNumber === undefined ? {} : { purchaseOrderNumber }),

@@ -14,22 +14,33 @@ export interface HeaderDates {
 }
 
 /** Dates by label; without one, the first on the page is taken for the date of issue, and not much believed. */
-export function findHeaderDates(layout: Layout, order: DateOrder): HeaderDates {
-  const candidates = dateCandidates(layout, order).map((candidate) => ({ candidate, label: labelOf(candidate, dateLabels) }))
+export function findHeaderDates(layout: Layout, order: DateOrder, receivedDay?: string): HeaderDates {
+  const candidates = dateCandidates(layout, order).map((candidate) => ({
+    candidate,
+    label: labelOf(candidate, dateLabels),
+    // Misread years lie in the future or in the last century; a right one never does.
+    unlikely: candidate.found.day < '2000-01-01' || (receivedDay !== undefined && candidate.found.day > nextYear(receivedDay)) ? 1 : 0,
+    future: receivedDay !== undefined && candidate.found.day > receivedDay ? 1 : 0,
+  }))
   const dates: { issueDate?: Field; dueDate?: Field; deliveryDate?: Field } = {}
   for (const name of ['issueDate', 'dueDate', 'deliveryDate'] as const) {
     const best = candidates
       .filter(({ label }) => label?.class === name)
-      .sort((a, b) => b.label!.strength - 0.2 * b.candidate.position - (a.label!.strength - 0.2 * a.candidate.position))[0]
+      .map((one) => ({ ...one, score: one.label!.strength - 0.2 * one.candidate.position - one.unlikely - (name === 'issueDate' ? 0.5 * one.future : 0) }))
+      .sort((a, b) => b.score - a.score)[0]
     if (best !== undefined) {
       dates[name] = dateField(layout, best.candidate, 0.55 + 0.4 * best.label!.strength)
     }
   }
-  const unnamed = candidates.find(({ label }) => label === undefined)
-  if (dates.issueDate === undefined && unnamed !== undefined) {
+  const unnamed = candidates.find(({ label, future, unlikely }) => label === undefined && future + unlikely === 0)
+  if ((dates.issueDate === undefined || (receivedDay !== undefined && dates.issueDate.normalised > receivedDay)) && unnamed !== undefined) {
     dates.issueDate = dateField(layout, unnamed.candidate, 0.5)
   }
   return dates
+}
+
+function nextYear(day: string): string {
+  return `${Number(day.slice(0, 4)) + 1}${day.slice(4)}`
 }
 
 function dateField(layout: Layout, candidate: Candidate<FoundDate>, confidence: number): Field {

@@ -6,6 +6,9 @@ export type ColumnClass = keyof typeof labels.columns
 
 export const labelsVersion: number = labels.version
 
+/** Words beside a label that name nothing else: a label among them is still most of its text. */
+const fillers = /(?<= )(?:of|the|in|and|of|sales|amount|betrag|summe|rm|eur|euro|gbp|usd|chf|myr|gst|vat|tax|mwst|ust|ttc|ht|incl?|inclusive|including|inkl|excl?|excluding|exclusive|exkl|zzgl|s|nr|no|vom) /g
+
 interface Phrase<Class> {
   readonly plain: string
   readonly class: Class
@@ -37,13 +40,33 @@ export class LabelSet<Class extends string> {
     if (found === undefined) {
       return undefined
     }
-    const letters = plain.replace(/[\d%#]+/g, '').trim().length
-    return { class: found.class, coverage: Math.min(1, (found.plain.length - 2) / Math.max(1, letters)), length: found.plain.length - 2 }
+    const rest = plain.replace(found.plain, ' ').replace(fillers, '').replace(/[\d%#\s]+/g, '').length
+    const length = found.plain.length - 2
+    return { class: found.class, coverage: length / (length + rest), length }
   }
 }
 
-export const totalLabels = new LabelSet<'grandTotal' | 'taxBasisTotal' | 'taxTotal' | 'notTotal'>([
-  ['grandTotal', labels.grandTotal], ['taxBasisTotal', labels.taxBasisTotal], ['taxTotal', labels.taxTotal], ['notTotal', labels.notTotal],
+export type TotalClass = 'grandTotal' | 'payableAmount' | 'taxBasisTotal' | 'taxTotal' | 'notTotal'
+
+const without = / (?:excl|excluding|exclusive|exkl|ohne|before|without|hors|netto|zzgl) /
+const included = / (?:incl|including|inclusive|inkl|ttc|brutto) /
+
+/** A total says with its qualifier which one it is, wherever the qualifier stands: "Total sales (inclusive of GST)". */
+class TotalLabels extends LabelSet<TotalClass> {
+  override match(plain: string): LabelMatch<TotalClass> | undefined {
+    const found = super.match(plain)
+    if (found?.class === 'grandTotal' && without.test(plain)) {
+      return { ...found, class: 'taxBasisTotal' }
+    }
+    if (found?.class === 'taxTotal' && included.test(plain) && plain.includes(' total ')) {
+      return { ...found, class: 'grandTotal' }
+    }
+    return found
+  }
+}
+
+export const totalLabels = new TotalLabels([
+  ['grandTotal', labels.grandTotal], ['payableAmount', labels.payableAmount], ['taxBasisTotal', labels.taxBasisTotal], ['taxTotal', labels.taxTotal], ['notTotal', labels.notTotal],
 ])
 export const dateLabels = new LabelSet<'issueDate' | 'dueDate' | 'deliveryDate'>([
   ['issueDate', labels.issueDate], ['dueDate', labels.dueDate], ['deliveryDate', labels.deliveryDate],

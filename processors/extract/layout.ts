@@ -24,33 +24,42 @@ export interface Row {
 export interface Layout {
   readonly rows: readonly Row[]
   readonly pages: number
-  readonly width: number
+  /** The median height of a run. */
+  readonly textHeight: number
   readonly method: ProvenanceMethod
 }
 
+/** Longer runs are prose: fields stand at their beginning or not in them. Keeps every search linear in the page. */
+const maxRunLength = 300
 /** Rules look at so many rows: more than any invoice's first and last pages hold, and a bound on quadratic work. */
 const maxRows = 4000
 
 /** Groups the runs of each page into rows that read from left to right. */
 export function layOut(text: DocumentText): Layout {
   const rows: Row[] = []
+  const heights: number[] = []
   for (const page of text.pages) {
     for (const group of rowsOf(page.lines)) {
       if (rows.length >= maxRows) {
         break
       }
       const row = rows.length
-      const runs = group.map((line) => ({ ...line, plain: plainText(line.text), page: page.number, row }))
+      const runs = group.map((line) => {
+        const text = line.text.slice(0, maxRunLength)
+        return { ...line, text, plain: plainText(text), page: page.number, row }
+      })
+      heights.push(...runs.map((run) => run.box.height))
       const box = group[0]!.box
       rows.push({
         page: page.number,
         runs,
         position: page.height > 0 ? (box.y + box.height / 2) / page.height : 0,
-        plain: plainText(group.map((line) => line.text).join(' ')),
+        plain: plainText(runs.map((run) => run.text).join(' ').slice(0, 4 * maxRunLength)),
       })
     }
   }
-  return { rows, pages: text.pages.length, width: text.pages[0]?.width ?? 0, method: text.route === 'ocr' ? 'ocr' : 'text-layer' }
+  heights.sort((a, b) => a - b)
+  return { rows, pages: text.pages.length, textHeight: heights[Math.floor(heights.length / 2)] ?? 1, method: text.route === 'ocr' ? 'ocr' : 'text-layer' }
 }
 
 export function plainText(text: string): string {

@@ -7,7 +7,7 @@ import { buyerLabels, numberLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
 import { overlapX } from './layout.ts'
 
-const legalForm = /(?<!\p{L})(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.\s?K\.?|e\.\s?V\.|SE|Ltd\.?|Limited|PLC|LLP|LLC|Inc\.?|Corp\.?|S\.?A\.?S?\.?|SARL|B\.?V\.?|N\.?V\.?|S\.?r\.?l\.?|S\.?p\.?A\.?|Pty|Pvt|Sdn\.? ?Bhd\.?|Bhd\.?|Pte|A\/S|ApS|AB|Oy|S\.?L\.?)(?!\p{L})/iu
+const legalForm = /(?<!\p{L})(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.\s?K\.?|e\.\s?V\.|SE|Ltd\.?|Limited|PLC|LLP|LLC|Inc\.?|Corp\.?|S\.?A\.?S?\.?|SARL|B\.?V\.?|N\.?V\.?|S\.?r\.?l\.?|S\.?p\.?A\.?|Pty|Pvt|Sdn\.? ?Bhd\.?|S\/B|Bhd\.?|Pte|A\/S|ApS|AB|Oy|S\.?L\.?)(?!\p{L})/iu
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
 const titleWords = /^ (?:(?:tax )?invoice|rechnung|facture|factuur|receipt|quittung|credit note|gutschrift|cash bill|original|copy|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
@@ -95,9 +95,7 @@ function nameScore(layout: Layout, run: Run): number {
   if (!looksLikeName(run) || run.page !== 1) {
     return 0
   }
-  const heights = layout.rows.flatMap((one) => one.runs.map((other) => other.box.height)).sort((a, b) => a - b)
-  const typical = heights[Math.floor(heights.length / 2)] ?? run.box.height
-  const large = Math.max(0, Math.min(0.3, 0.3 * (run.box.height / typical - 1)))
+  const large = Math.max(0, Math.min(0.3, 0.3 * (run.box.height / Math.max(1, layout.textHeight) - 1)))
   return (legalForm.test(run.text) ? 0.6 : 0) + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
 }
 
@@ -117,5 +115,6 @@ function looksLikeName(run: Run): boolean {
 }
 
 function clean(text: string): string {
-  return text.replace(/\s+/g, ' ').replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.)]+$/gu, '')
+  // A registration number behind a name is not part of it: (139386 X), (965752-T).
+  return text.replace(/\s+/g, ' ').replace(/ ?\(\d[0-9 A-Z-]{3,16}\)\W*$/, '').replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.)]+$/gu, '')
 }

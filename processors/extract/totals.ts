@@ -11,6 +11,7 @@ export interface Totals {
   readonly taxBasisTotal?: Field
   readonly taxTotal?: Field
   readonly grandTotal?: Field
+  readonly payableAmount?: Field
 }
 
 interface Scored {
@@ -19,6 +20,7 @@ interface Scored {
   readonly net: number
   readonly tax: number
   readonly gross: number
+  readonly payable: number
 }
 
 /** Of each kind only the best are tried against each other: 12³ combinations at most. */
@@ -61,10 +63,13 @@ export function findTotals(layout: Layout, candidates: readonly Candidate<FoundA
   const net = field(chosen.net, chosen.net?.net ?? 0)
   const tax = field(chosen.tax, chosen.tax?.tax ?? 0)
   const gross = field(chosen.gross, chosen.gross?.gross ?? 0)
+  const due = scored.filter((one) => one.payable > 0).sort((a, b) => b.payable - a.payable)[0]
+  const payable = field(due, due?.payable ?? 0)
   return {
     ...(net === undefined ? {} : { taxBasisTotal: net }),
     ...(tax === undefined ? {} : { taxTotal: tax }),
     ...(gross === undefined ? {} : { grandTotal: gross }),
+    ...(payable === undefined ? {} : { payableAmount: payable }),
   }
 }
 
@@ -83,15 +88,17 @@ function score(candidates: readonly Candidate<FoundAmount>[]): Scored[] {
     const place = 0.1 * candidate.position
     const size = largest.isZero() ? 0 : value.abs().div(largest).toNumber()
     const named = (kind: string): number => (label?.class === kind ? label.strength : 0)
-    const foreign = label !== undefined && label.class !== 'grandTotal' ? 0.5 : 0
+    const foreign = label !== undefined && label.class !== 'grandTotal' && label.class !== 'payableAmount' ? 0.5 : 0
     const repeated = (counts.get(candidate.found.value) ?? 1) > 1 ? 0.08 : 0
     return {
       candidate,
       value,
       net: named('taxBasisTotal') > 0 ? named('taxBasisTotal') + place : 0,
       tax: named('taxTotal') > 0 ? named('taxTotal') + place : 0,
-      // Without any label the largest amount low on the page is a fair guess, with a low score.
-      gross: Math.max(0, named('grandTotal') + place + 0.15 * size + repeated - foreign),
+      payable: named('payableAmount') > 0 ? named('payableAmount') + place : 0,
+      // An amount due is the gross total unless something was paid before; another label then says so. Without any label the
+      // largest amount low on the page is a fair guess, with a low score.
+      gross: Math.max(0, Math.max(named('grandTotal'), 0.85 * named('payableAmount')) + place + 0.15 * size + repeated - foreign),
     }
   })
 }

@@ -19,7 +19,8 @@ export function recogniseEInvoice(bytes: Uint8Array, bounds: XmlBounds): Outcome
     return parsed
   }
   const root = parsed.value
-  const syntax = roots.get(root.name)
+  // The first drafts of ZUGFeRD called their root Invoice as UBL does; what is inside is CII.
+  const syntax = find(root, 'HeaderExchangedDocument') === undefined ? roots.get(root.name) : 'cii'
   if (syntax === undefined) {
     return fail('TYPE_UNSUPPORTED', 'content', 'XML that is no e-invoice: root CrossIndustryInvoice, CrossIndustryDocument, Invoice or CreditNote expected')
   }
