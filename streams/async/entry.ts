@@ -126,10 +126,12 @@ const PAYLOAD_VERSION = 1
 const ATTEMPT_VERSION = 1
 export const PAYLOAD_ROW = 1
 export const ATTEMPT_ROW = 2
+/** Bytes of a row's key beside the operator's name. */
+export const ROW_KEY_OVERHEAD = 1 + 2 + 8
 
 /** Kind, operator, admission number (big-endian: the store's order is the order of admission). */
 export function rowKey(kind: typeof PAYLOAD_ROW | typeof ATTEMPT_ROW, operator: Uint8Array, admission: number): Uint8Array {
-  const key = Buffer.allocUnsafeSlow(1 + 2 + operator.length + 8)
+  const key = Buffer.allocUnsafeSlow(ROW_KEY_OVERHEAD + operator.length)
   key[0] = kind
   key.writeUInt16BE(operator.length, 1)
   key.set(operator, 3)

@@ -247,7 +247,7 @@ export class InFlightTable implements Undoable {
         }
       } else {
         this.owner.set(entry, operator)
-        operator.insert(entry)
+        operator.restore(entry)
       }
     }
   }

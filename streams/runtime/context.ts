@@ -1,10 +1,12 @@
 /** What a processor sees of its task. Every call checks that it is this incarnation's turn (rules B2, B6). */
 import { StreamsError } from '../errors.ts'
 import type { AnyRecord } from '../graph/topology.ts'
-import type { Cancellable, ProcessorContext, PunctuationType, Punctuator } from '../processor.ts'
+import type { PrepareContext } from '../async/operator.ts'
+import type { Cancellable, KeyValueStore, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
 import type { RecordMetadata } from '../record.ts'
 import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
+import { readOnly } from './stores.ts'
 
 export class TaskProcessorContext implements ProcessorContext<unknown, unknown> {
   readonly applicationId: string
@@ -47,7 +49,7 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown> 
     this.check()
     const store = this.stores.get(name)
     if (store === undefined) {
-      throw new StreamsError('STORE_NOT_CONNECTED', `${this.node.name}: store '${name}' is not connected to it; connected: ${[...this.stores.keys()].join(', ') || 'none'}. Name it where the processor is added.`)
+      throw notConnected(this.node.name, name, this.stores)
     }
     return store as S
   }
@@ -74,4 +76,25 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown> 
   private check(): void {
     this.core.checkTurn(this.incarnation, `The context of ${this.node.name}`)
   }
+}
+
+/** What `prepare` of an asynchronous operator sees: its stores, to read (rule B2). */
+export function prepareContext(core: TaskCore, node: string, connected: ReadonlyMap<string, unknown>): PrepareContext {
+  const { incarnation } = core
+  const stores = new Map([...connected].map(([name, store]) => [name, readOnly(store as KeyValueStore<unknown, unknown>)]))
+  return {
+    getStateStore: <K, V>(name: string) => {
+      core.checkTurn(incarnation, `The context of ${node}`)
+      const store = stores.get(name)
+      if (store === undefined) {
+        throw notConnected(node, name, connected)
+      }
+      return store as unknown as ReadOnlyKeyValueStore<K, V>
+    },
+  }
+}
+
+function notConnected(node: string, store: string, connected: ReadonlyMap<string, unknown>): StreamsError {
+  const names = [...connected.keys()].join(', ') || 'none'
+  return new StreamsError('STORE_NOT_CONNECTED', `${node}: store '${store}' is not connected to it; connected: ${names}. Name it where the node is added.`)
 }

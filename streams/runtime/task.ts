@@ -6,20 +6,21 @@ import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import { InFlightTable } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'
+import { plainValueOf } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { AnyRecord, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { KeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
 import { SerdeNotReady } from '../serdes.ts'
-import { TaskProcessorContext } from './context.ts'
+import { prepareContext, TaskProcessorContext } from './context.ts'
 import type { StreamTask, TaskCommit, TaskConfig, TaskOptions } from './contract.ts'
 import type { TaskCounters } from './core.ts'
 import { SourceOrigin, TaskCore } from './core.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { RecordQueue } from './record-queue.ts'
-import { changelogs, readOnly, taskStore } from './stores.ts'
+import { changelogs, taskStore } from './stores.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
 
@@ -83,7 +84,11 @@ export class Task implements StreamTask {
     for (const definition of subtopology.stores) {
       this.definitions.set(definition.name, definition)
     }
-    this.table = new InFlightTable(this.core, { random: options.random ?? Math.random, orphans: config.orphans ?? 'fail', wake: () => this.onWake?.() })
+    this.table = new InFlightTable(this.core, {
+      random: options.random ?? Math.random,
+      orphans: config.orphans ?? 'fail',
+      wake: () => this.onWake?.(),
+    })
     this.graph = compile(this.core, subtopology, config, this.table, this.changelogs)
     this.asynchronous = this.graph.operators.length > 0
   }
@@ -111,19 +116,23 @@ export class Task implements StreamTask {
     for (const queue of group.queues) {
       const known = committed.find((offset) => offset.topic === queue.topic && offset.partition === queue.partition)
       if (known === undefined || known.offset < 0) {
-        throw new StreamsError('OFFSETS_MISSING', `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; resolve a missing committed offset by the reset policy first.`)
+        throw new StreamsError(
+          'OFFSETS_MISSING',
+          `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; resolve a missing committed offset by the reset policy first.`,
+        )
       }
       const { partitionTime } = decodeOffsetMetadata(known.metadata)
       queue.start(known.offset, partitionTime)
       group.streamTime = Math.max(group.streamTime, partitionTime)
     }
-    this.stores = new Map([...this.definitions.values()].filter((definition) => !this.isInFlight(definition.name)).map((definition) => [definition.name, taskStore(core, definition)]))
+    const definitions = [...this.definitions.values()].filter(({ name }) => !this.isInFlight(name))
+    this.stores = new Map(definitions.map((definition) => [definition.name, taskStore(core, definition)]))
     for (const node of this.graph.nodes.values()) {
       node.resetStreamTime()
     }
     for (const operator of this.graph.operators) {
       operator.context = new TaskProcessorContext(core, operator, this.storesOf(operator.name))
-      operator.prepareContext = this.prepareContext(operator.name)
+      operator.prepareContext = prepareContext(core, operator.name, this.storesOf(operator.name))
     }
     if (this.asynchronous) {
       this.table.restore()
@@ -212,6 +221,15 @@ export class Task implements StreamTask {
 
   process(maxRecords: number): number {
     this.assertRunning()
+    try {
+      return this.processSlice(maxRecords)
+    } catch (error) {
+      // What no operator has taken for its own (a lane's weight, a damaged batch): nothing goes on from here either.
+      throw this.core.fail('PROCESSING_FAILED', this.id, error)
+    }
+  }
+
+  private processSlice(maxRecords: number): number {
     const { core, group, table } = this
     let done = 0
     if (this.asynchronous) {
@@ -337,7 +355,8 @@ export class Task implements StreamTask {
       }
       const { topic, timestamped } = changelog
       for (const { key, value, timestamp } of changes.entries()) {
-        core.collector.send(topic, this.partition, key, timestamped && value !== null ? value.subarray(8) : value, timestamp, NO_HEADERS)
+        const logged = timestamped && value !== null ? plainValueOf(value) : value
+        core.collector.send(topic, this.partition, key, logged, timestamp, NO_HEADERS)
       }
     }
     core.touched = false
@@ -420,22 +439,6 @@ export class Task implements StreamTask {
       connected.set(store, found)
     }
     return connected
-  }
-
-  private prepareContext(name: string) {
-    const { core } = this
-    const { incarnation } = core
-    const stores = new Map([...this.storesOf(name)].map(([store, found]) => [store, readOnly(found as KeyValueStore<unknown, unknown>)]))
-    return {
-      getStateStore: <K, V>(store: string) => {
-        core.checkTurn(incarnation, `The context of ${name}`)
-        const found = stores.get(store)
-        if (found === undefined) {
-          throw new StreamsError('STORE_NOT_CONNECTED', `${name}: store '${store}' is not connected to it; connected: ${[...stores.keys()].join(', ') || 'none'}.`)
-        }
-        return found as unknown as ReturnType<typeof readOnly<K, V>>
-      },
-    }
   }
 }
 

@@ -1,0 +1,94 @@
+/**
+ * The calls of one operator that are running: each is matched by its own object when it settles (rule B5), aborted when
+ * its time is up, and forgotten with the task's incarnation.
+ */
+import { StreamsError } from '../errors.ts'
+import type { AnyAsyncOperator, AnyRecord } from '../graph/topology.ts'
+import type { Call, Entry, Outcome } from './entry.ts'
+
+export interface CallsOptions {
+  readonly operator: AnyAsyncOperator
+  /** Of the operator. */
+  readonly name: string
+  incarnation(): number
+  onSettled(entry: Entry, outcome: Outcome): void
+  /** An answer came that nobody waits for any more. */
+  onIgnored(): void
+}
+
+export class Calls {
+  /** Earliest time-out, wall clock; Infinity for none. */
+  nextTimeout = Number.POSITIVE_INFINITY
+  private readonly options: CallsOptions
+  private readonly running = new Set<Entry>()
+
+  constructor(options: CallsOptions) {
+    this.options = options
+  }
+
+  get size(): number {
+    return this.running.size
+  }
+
+  /** Outside every turn: what `call` touches of the task throws (rule B2). */
+  begin(entry: Entry, input: unknown, record: AnyRecord, idempotencyKey: string, now: number): void {
+    const { operator } = this.options
+    const call: Call = { incarnation: this.options.incarnation(), controller: new AbortController(), deadline: now + operator.timeoutMs }
+    entry.attempts++
+    entry.to('running')
+    entry.call = call
+    this.running.add(entry)
+    this.nextTimeout = Math.min(this.nextTimeout, call.deadline)
+    let promise: Promise<unknown>
+    try {
+      promise = Promise.resolve(operator.call(input, { signal: call.controller.signal, idempotencyKey, attempt: entry.attempts }, record))
+    } catch (error) {
+      promise = Promise.reject(error)
+    }
+    promise.then(
+      (result) => this.settled(entry, call, { ok: true, result }),
+      (error) => this.settled(entry, call, { ok: false, error }),
+    )
+  }
+
+  /** Aborts what has run too long, and gives it back. */
+  endTimedOut(now: number): readonly { readonly entry: Entry; readonly error: StreamsError }[] {
+    const ended: { readonly entry: Entry; readonly error: StreamsError }[] = []
+    this.nextTimeout = Number.POSITIVE_INFINITY
+    for (const entry of [...this.running]) {
+      const call = entry.call!
+      if (call.deadline > now) {
+        this.nextTimeout = Math.min(this.nextTimeout, call.deadline)
+        continue
+      }
+      const { name, operator } = this.options
+      const error = new StreamsError('CALL_TIMEOUT', `${name}: a call did not settle within ${operator.timeoutMs} ms.`)
+      this.end(entry)
+      call.controller.abort(error)
+      ended.push({ entry, error })
+    }
+    return ended
+  }
+
+  abortAll(reason: StreamsError): void {
+    for (const entry of this.running) {
+      entry.call?.controller.abort(reason)
+    }
+    this.running.clear()
+    this.nextTimeout = Number.POSITIVE_INFINITY
+  }
+
+  private settled(entry: Entry, call: Call, outcome: Outcome): void {
+    if (call.incarnation !== this.options.incarnation() || entry.call !== call) {
+      this.options.onIgnored()
+      return
+    }
+    this.end(entry)
+    this.options.onSettled(entry, outcome)
+  }
+
+  private end(entry: Entry): void {
+    entry.call = undefined
+    this.running.delete(entry)
+  }
+}
