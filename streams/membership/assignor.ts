@@ -21,6 +21,8 @@ export interface Claims {
   /** Everybody who may still have records of the task in an open generation. */
   readonly holders: ReadonlyMap<TaskVersionKey, ReadonlySet<string>>
   readonly tasks: ReadonlyMap<TaskVersionKey, TaskVersion>
+  /** On their way from one member to another: held by nobody, but of a known version. */
+  readonly released: ReadonlySet<TaskVersionKey>
 }
 
 /** Rule A12: of two claims the one confirmed in the higher generation wins; a tie makes both release. */
@@ -49,7 +51,7 @@ export function resolveClaims(members: readonly Member[]): Claims {
       owner.set(key, memberId)
     }
   }
-  return { owner, holders, tasks }
+  return { owner, holders, tasks, released: new Set(members.flatMap((member) => member.released.map(taskVersionKey))) }
 }
 
 /**

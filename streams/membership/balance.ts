@@ -23,9 +23,12 @@ class Load {
   readonly tasks = new Map<TaskVersionKey, Placed>()
   readonly perVersion = new Map<string, number>()
   weight = 0
+  /** Shared by the threads of one process. */
+  readonly process: { weight: number }
 
-  constructor(member: Member) {
+  constructor(member: Member, process: { weight: number }) {
     this.member = member
+    this.process = process
     this.versions = new Set(member.subtopologies.map(versionKey))
     this.copies = new Set(member.copies.map((c) => `${c.subtopology}/${c.partition}`))
   }
@@ -34,12 +37,14 @@ class Load {
     this.tasks.set(placed.key, placed)
     this.perVersion.set(placed.version, this.count(placed.version) + 1)
     this.weight += placed.weight
+    this.process.weight += placed.weight
   }
 
   remove(placed: Placed): void {
     this.tasks.delete(placed.key)
     this.perVersion.set(placed.version, this.count(placed.version) - 1)
     this.weight -= placed.weight
+    this.process.weight -= placed.weight
   }
 
   count(version: string): number {
@@ -58,7 +63,8 @@ export function balance(
   tasks: readonly TaskVersion[],
   claims: Claims,
 ): ReadonlyMap<TaskVersionKey, string> {
-  const loads = members.map((member) => new Load(member))
+  const processes = new Map(members.map((member) => [member.processId, { weight: 0 }]))
+  const loads = members.map((member) => new Load(member, processes.get(member.processId)!))
   const byId = new Map(loads.map((load) => [load.member.memberId, load]))
   const unplaced: Placed[] = []
   let total = 0
@@ -80,7 +86,7 @@ export function balance(
   for (const placed of unplaced.sort((a, b) => b.weight - a.weight)) {
     const able = loads.filter((load) => load.versions.has(placed.version))
     const withCopy = able.filter((load) => load.hasCopy(placed) && load.weight + placed.weight <= share + placed.weight / 2)
-    lightest(withCopy.length > 0 ? withCopy : able, placed, loads)?.add(placed)
+    lightest(withCopy.length > 0 ? withCopy : able, placed)?.add(placed)
   }
   even(loads)
   const result = new Map<TaskVersionKey, string>()
@@ -93,16 +99,10 @@ export function balance(
 }
 
 /** Least loaded; then fewest tasks of the same subtopology; then the process with least; then the first. */
-function lightest(able: readonly Load[], placed: Placed, all: readonly Load[]): Load | undefined {
-  const processWeight = (load: Load) => all.reduce((sum, other) => sum + (other.member.processId === load.member.processId ? other.weight : 0), 0)
+function lightest(able: readonly Load[], placed: Placed): Load | undefined {
   let best: Load | undefined
   for (const load of able) {
-    if (best === undefined) {
-      best = load
-      continue
-    }
-    const order = load.weight - best.weight || load.count(placed.version) - best.count(placed.version) || processWeight(load) - processWeight(best)
-    if (order < 0) {
+    if (best === undefined || (load.weight - best.weight || load.count(placed.version) - best.count(placed.version) || load.process.weight - best.process.weight) < 0) {
       best = load
     }
   }

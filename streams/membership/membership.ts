@@ -24,7 +24,7 @@ export interface MembershipOptions {
   /** Every source and repartition topic: the broker lets the offsets of others expire (rule A9). */
   readonly topics: readonly string[]
   /** What this member has, without its claims. Called before each join. */
-  subscription(): Omit<Subscription, 'owned'>
+  subscription(): Omit<Subscription, 'owned' | 'released'>
   /** Awaited before the id is used: whoever restarts this process leaves for it (rule B7). */
   onMemberId(memberId: string): Promise<void>
   /** `revoked` tasks must be released, then `released()` called. `owned` is all this member has from now on. */
@@ -46,6 +46,8 @@ export class Membership {
   #state: MembershipState = UNJOINED
   /** Generation in which each owned task was last confirmed. */
   readonly #confirmed = new Map<string, number>()
+  /** Taken away in the last round. */
+  #released: readonly TaskVersion[] = []
   #timer: NodeJS.Timeout | undefined
   #heartbeating = false
   #stopped = false
@@ -144,9 +146,11 @@ export class Membership {
     this.#state = state
     if (event.type === 'synced' && (state.name === 'stable' || state.name === 'revoking')) {
       this.#confirm(state.identity.generation, state.owned)
+      this.#released = state.name === 'revoking' ? state.releasing : []
     }
     if (state.name === 'fenced') {
       this.#confirmed.clear()
+      this.#released = []
     }
     if (changed) {
       this.#options.onState?.(state)
@@ -212,7 +216,7 @@ export class Membership {
   async #join(identity: Identity, owned: readonly TaskVersion[]): Promise<void> {
     const { group, groupId, sessionTimeoutMs, topics } = this.#options
     const claims: Claim[] = owned.map((task) => ({ ...task, generation: this.#confirmed.get(taskVersionKey(task)) ?? -1 }))
-    const metadata = encodeSubscription({ ...this.#options.subscription(), owned: claims }, topics)
+    const metadata = encodeSubscription({ ...this.#options.subscription(), owned: claims, released: this.#released }, topics)
     let joined: Awaited<ReturnType<GroupClient['join']>>
     try {
       joined = await this.#retry(identity, () =>

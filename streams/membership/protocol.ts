@@ -17,6 +17,8 @@ interface SubscriptionJson {
   readonly s: readonly [name: string, fingerprint: string, inputs: readonly [string, number][], changelogs: readonly string[], tasks: number, weight: number][]
   /** [index into s, partition, generation]; a version its member no longer has is named in full. */
   readonly o: readonly [subtopology: number | readonly [string, string], partition: number, generation: number][]
+  /** [index into s, partition] */
+  readonly r: readonly [subtopology: number | readonly [string, string], partition: number][]
   readonly c: readonly [name: string, partition: number, log2Lag: number][]
 }
 
@@ -125,11 +127,13 @@ function unpack(bytes: Uint8Array, what: string): unknown {
 /** Subscription v1 of the consumer protocol. `topics`: every source and repartition topic of the topology. */
 export function encodeSubscription(subscription: Subscription, topics: readonly string[]): Uint8Array {
   const index = new Map(subscription.subtopologies.map((s, i) => [`${s.name}@${s.fingerprint}`, i]))
+  const which = (task: TaskVersion) => index.get(`${task.subtopology}@${task.fingerprint}`) ?? ([task.subtopology, task.fingerprint] as const)
   const json: SubscriptionJson = {
     p: subscription.processId,
     t: subscription.thread,
     s: subscription.subtopologies.map((s) => [s.name, s.fingerprint, s.inputs.map((i) => [i.topic, i.partitions]), s.changelogs, s.tasks, s.weight]),
-    o: subscription.owned.map((c) => [index.get(`${c.subtopology}@${c.fingerprint}`) ?? [c.subtopology, c.fingerprint], c.partition, c.generation]),
+    o: subscription.owned.map((c) => [which(c), c.partition, c.generation]),
+    r: subscription.released.map((c) => [which(c), c.partition]),
     c: subscription.copies.map((c) => [c.subtopology, c.partition, c.lag <= 0 ? -1 : Math.ceil(Math.log2(c.lag))]),
   }
   const writer = new ByteWriter().int16(1).int32(topics.length)
@@ -155,12 +159,14 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
     tasks,
     weight,
   }))
-  const owned: Claim[] = json.o.map(([which, partition, generation]) => {
+  const task = (which: number | readonly [string, string], partition: number): TaskVersion => {
     const [subtopology, fingerprint] = typeof which === 'number' ? [subtopologies[which]!.name, subtopologies[which]!.fingerprint] : which
-    return { subtopology, fingerprint, partition, generation }
-  })
+    return { subtopology, fingerprint, partition }
+  }
+  const owned: Claim[] = json.o.map(([which, partition, generation]) => ({ ...task(which, partition), generation }))
+  const released = json.r.map(([which, partition]) => task(which, partition))
   const copies: LocalCopy[] = json.c.map(([subtopology, partition, log2]) => ({ subtopology, partition, lag: log2 < 0 ? 0 : 2 ** log2 }))
-  return { processId: json.p, thread: json.t, subtopologies, owned, copies }
+  return { processId: json.p, thread: json.t, subtopologies, owned, released, copies }
 }
 
 /** Assignment v1 of the consumer protocol; the partitions are for other tools' eyes, the user data decides. */

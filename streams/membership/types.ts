@@ -49,6 +49,8 @@ export interface Subscription {
   readonly thread: number
   readonly subtopologies: readonly SubtopologyDescription[]
   readonly owned: readonly Claim[]
+  /** Given up since the last round for somebody else: in the next one they stay in this version of the topology. */
+  readonly released: readonly TaskVersion[]
   readonly copies: readonly LocalCopy[]
 }
 

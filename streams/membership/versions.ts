@@ -85,8 +85,8 @@ function components(descriptions: ReadonlyMap<string, SubtopologyDescription>): 
 }
 
 /**
- * The tasks that should run, each partition in one version. A partition stays with the versions that hold it while a
- * member with them lives; otherwise the versions most members have take it.
+ * The tasks that should run, each partition in one version. A partition stays with the versions that hold it, or have
+ * just released it for the balance, while a member with them lives; otherwise the versions most members have take it.
  */
 export function chooseVersions(members: readonly Member[], descriptions: ReadonlyMap<string, SubtopologyDescription>, claims: Claims): TaskVersion[] {
   const tasks: TaskVersion[] = []
@@ -123,18 +123,24 @@ function choose(
   descriptions: ReadonlyMap<string, SubtopologyDescription>,
   claims: Claims,
 ): string[] {
-  let best: { versions: string[]; owned: number; members: number } | undefined
+  let best: { versions: string[]; owned: number; released: number; members: number } | undefined
   for (const candidate of candidates) {
     const versions = candidate.versions.filter((key) => descriptions.get(key)!.tasks > partition)
     if (versions.length === 0) {
       continue
     }
-    const owned = versions.filter((key) => {
+    const keys = versions.map((key) => {
       const { name, fingerprint } = descriptions.get(key)!
-      return claims.owner.has(taskVersionKey({ subtopology: name, fingerprint, partition }))
-    }).length
-    if (best === undefined || owned > best.owned || (owned === best.owned && candidate.members > best.members)) {
-      best = { versions, owned, members: candidate.members }
+      return taskVersionKey({ subtopology: name, fingerprint, partition })
+    })
+    const rank = {
+      versions,
+      owned: keys.filter((key) => claims.owner.has(key)).length,
+      released: keys.filter((key) => claims.released.has(key)).length,
+      members: candidate.members,
+    }
+    if (best === undefined || (rank.owned - best.owned || rank.released - best.released || rank.members - best.members) > 0) {
+      best = rank
     }
   }
   return best?.versions ?? []

@@ -68,6 +68,10 @@ export class Child {
     return this.report((report) => report.state === 'RUNNING')
   }
 
+  get ended(): boolean {
+    return this.#ended
+  }
+
   get summary(): string {
     return `${JSON.stringify(this.reports.slice(-8), undefined, 1)}\n${this.#stderr.slice(-4000)}`
   }

@@ -1,0 +1,279 @@
+import t from 'tap'
+import fc from 'fast-check'
+import { assign } from '../../membership/assignor.ts'
+import type { Claim, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
+import { taskVersionKey } from '../../membership/types.ts'
+import { mergeDescriptions, resourcesOf } from '../../membership/versions.ts'
+
+function subtopology(name: string, fingerprint: string, topics: readonly string[], partitions: number, changelogs: readonly string[] = []): SubtopologyDescription {
+  return { name, fingerprint, inputs: topics.map((topic) => ({ topic, partitions })), changelogs, tasks: partitions, weight: changelogs.length > 0 ? 2 : 1 }
+}
+
+function member(memberId: string, subtopologies: readonly SubtopologyDescription[], owned: readonly Claim[] = [], processId = memberId): Member {
+  return { memberId, processId, thread: 0, subtopologies, owned, released: [], copies: [] }
+}
+
+/** A group as the broker and well-behaved members make it: each round all join with what they hold and apply what they get. */
+class Group {
+  readonly members = new Map<string, Member>()
+  generation = 0
+
+  join(joining: Member): void {
+    this.members.set(joining.memberId, joining)
+  }
+
+  leave(memberId: string): void {
+    this.members.delete(memberId)
+  }
+
+  /** One rebalance. Returns how many tasks are waiting. `silent` members drop out as if their session had ended. */
+  round(): number {
+    this.generation++
+    const result = assign([...this.members.values()])
+    for (const [memberId, known] of this.members) {
+      const { tasks } = result.members.get(memberId)!
+      // Released at once, confirmed in this generation.
+      const kept = new Set(tasks.map(taskVersionKey))
+      const released = known.owned.filter((claim) => !kept.has(taskVersionKey(claim)))
+      this.members.set(memberId, { ...known, released, owned: tasks.map((task) => ({ ...task, generation: this.generation })) })
+    }
+    return result.waiting.length
+  }
+
+  held(): Map<string, TaskVersion[]> {
+    return new Map([...this.members].map(([id, { owned }]) => [id, [...owned]]))
+  }
+}
+
+/** Resources that two tasks of the assignment, or two members, have at once. */
+function conflicts(members: readonly Member[], assigned: ReadonlyMap<string, readonly TaskVersion[]>): string[] {
+  const descriptions = mergeDescriptions(members)
+  const used = new Map<string, string>()
+  const found: string[] = []
+  for (const [memberId, tasks] of assigned) {
+    for (const task of tasks) {
+      for (const resource of resourcesOf(task, descriptions)) {
+        const by = `${memberId} ${taskVersionKey(task)}`
+        if (used.has(resource) && used.get(resource) !== by) {
+          found.push(`${resource}: ${used.get(resource)} and ${by}`)
+        }
+        used.set(resource, by)
+      }
+    }
+  }
+  return found
+}
+
+const ORDERS = subtopology('orders', 'f1', ['orders'], 4, ['app-orders-changelog'])
+
+t.test('one member gets everything in one round', async (t) => {
+  const group = new Group()
+  group.join(member('a', [ORDERS]))
+  t.equal(group.round(), 0)
+  t.equal(group.held().get('a')!.length, 4)
+})
+
+t.test('a second member takes half, after the first has released it', async (t) => {
+  const group = new Group()
+  group.join(member('a', [ORDERS]))
+  group.round()
+  group.join(member('b', [ORDERS]))
+  t.equal(group.round(), 2, 'taken away first')
+  t.same([...group.held()].map(([id, tasks]) => [id, tasks.length]), [['a', 2], ['b', 0]])
+  t.equal(group.round(), 0)
+  t.same([...group.held()].map(([id, tasks]) => [id, tasks.length]), [['a', 2], ['b', 2]])
+  const before = group.held()
+  t.equal(group.round(), 0)
+  t.same(group.held(), new Map([...before].map(([id, tasks]) => [id, tasks.map((task) => ({ ...task, generation: 4 }))])), 'a further round moves nothing')
+})
+
+t.test('members with several subtopologies get some of each', async (t) => {
+  const group = new Group()
+  const both = [subtopology('x', '1', ['x'], 4), subtopology('y', '1', ['y'], 4)]
+  group.join(member('a', both))
+  group.join(member('b', both))
+  t.equal(group.round(), 0)
+  for (const [, tasks] of group.held()) {
+    t.equal(tasks.filter((task) => task.subtopology === 'x').length, 2)
+    t.equal(tasks.filter((task) => task.subtopology === 'y').length, 2)
+  }
+})
+
+t.test('of two claims the higher generation wins, a tie makes both release', async (t) => {
+  const task = { subtopology: 'orders', fingerprint: 'f1', partition: 0 }
+  const old = assign([member('a', [ORDERS], [{ ...task, generation: 3 }]), member('b', [ORDERS], [{ ...task, generation: 5 }])])
+  t.ok(old.members.get('b')!.tasks.some((assigned) => assigned.partition === 0))
+  t.notOk(old.members.get('a')!.tasks.some((assigned) => assigned.partition === 0))
+  const tie = assign([member('a', [ORDERS], [{ ...task, generation: 5 }]), member('b', [ORDERS], [{ ...task, generation: 5 }])])
+  t.same(tie.waiting, [task])
+})
+
+t.test('versions: a partition stays with the version that holds it; a leader of either version assigns the other', async (t) => {
+  const v1 = [subtopology('x', '1', ['a'], 4, ['x-log']), subtopology('y', '1', ['b'], 4)]
+  const v2 = [subtopology('xy', '2', ['a', 'b'], 4, ['x-log'])]
+  const group = new Group()
+  group.join(member('a', v1))
+  group.join(member('b', v1))
+  group.round()
+  group.leave('b')
+  group.join(member('b2', v2))
+  group.round()
+  group.round()
+  t.same(conflicts([...group.members.values()], group.held()), [])
+  t.ok(group.held().get('a')!.every((task) => task.fingerprint === '1'))
+  group.leave('a')
+  group.join(member('a2', v2))
+  group.round()
+  group.round()
+  t.equal([...group.held().values()].flat().length, 4)
+  t.ok([...group.held().values()].flat().every((task) => task.fingerprint === '2'))
+})
+
+// --- properties ------------------------------------------------------------------------------------------------------
+
+const TOPICS = ['t0', 't1', 't2', 't3']
+
+/** A topology: topics are shared out among its subtopologies, as the builder guarantees. */
+const topologyOf = (version: string) =>
+  fc.array(fc.integer({ min: 0, max: 2 }), { minLength: TOPICS.length, maxLength: TOPICS.length }).map((group) => {
+    const partitions = [4, 4, 3, 2]
+    return [0, 1, 2].flatMap((g) => {
+      const topics = TOPICS.filter((_, i) => group[i] === g)
+      if (topics.length === 0) {
+        return []
+      }
+      const inputs = topics.map((topic) => ({ topic, partitions: partitions[TOPICS.indexOf(topic)]! }))
+      const described: SubtopologyDescription = {
+        name: `s-${topics[0]}`,
+        // Equal subtopologies of two versions are one.
+        fingerprint: topics.join('+'),
+        inputs,
+        changelogs: g === 1 ? [`log-${topics[0]}`] : [],
+        tasks: Math.max(...inputs.map((input) => input.partitions)),
+        weight: g === 1 ? 2 : 1,
+      }
+      return [g === 1 ? { ...described, fingerprint: `${described.fingerprint} logged` } : described]
+    }).map((s) => ({ ...s, version }))
+  })
+
+const events = fc.array(
+  fc.oneof(
+    fc.record({ type: fc.constant('join' as const), version: fc.constantFrom(0, 1) }),
+    fc.record({ type: fc.constant('leave' as const), which: fc.nat(5) }),
+    fc.record({ type: fc.constant('round' as const) }),
+    // Evicted: joins again with a new id and claims nothing (rule A12).
+    fc.record({ type: fc.constant('evicted' as const), which: fc.nat(5) }),
+  ),
+  { minLength: 1, maxLength: 15 },
+)
+
+t.test('property: no source or changelog partition twice, whatever comes and goes; all is running after three rounds; then nothing moves', async () => {
+  fc.assert(
+    fc.property(topologyOf('1'), topologyOf('2'), events, (v1, v2, steps) => {
+      const group = new Group()
+      let next = 0
+      const join = (version: number) => group.join(member(`m${next++}`, version === 0 ? v1 : v2))
+      join(0)
+      const check = () => {
+        const found = conflicts([...group.members.values()], group.held())
+        if (found.length > 0) {
+          throw new Error(found.join('; '))
+        }
+      }
+      for (const step of steps) {
+        const ids = [...group.members.keys()]
+        if (step.type === 'join') {
+          join(step.version)
+        } else if (step.type === 'round') {
+          group.round()
+        } else if (ids.length > 1) {
+          const id = ids[step.which % ids.length]!
+          const { subtopologies } = group.members.get(id)!
+          group.leave(id)
+          if (step.type === 'evicted') {
+            group.join(member(`m${next++}`, subtopologies))
+          }
+        }
+        check()
+      }
+      for (let round = 0; round < 3; round++) {
+        group.round()
+        check()
+      }
+      const settled = JSON.stringify([...group.held()].map(([id, tasks]) => [id, tasks.map(taskVersionKey).sort()]))
+      if (group.round() !== 0) {
+        throw new Error('a task is still waiting after three rounds')
+      }
+      const again = JSON.stringify([...group.held()].map(([id, tasks]) => [id, tasks.map(taskVersionKey).sort()]))
+      if (again !== settled) {
+        throw new Error(`a settled group moved: ${settled} to ${again}`)
+      }
+      // Every partition of every topic some member reads is read by somebody.
+      const descriptions = mergeDescriptions([...group.members.values()])
+      const read = new Set([...group.held().values()].flat().flatMap((task) => resourcesOf(task, descriptions)).filter((resource) => resource.startsWith('topic t')))
+      for (const topic of TOPICS) {
+        const partitions = Math.max(0, ...[...descriptions.values()].flatMap((d) => d.inputs.filter((input) => input.topic === topic).map((input) => input.partitions)))
+        for (let p = 0; p < partitions; p++) {
+          if (!read.has(`topic ${topic}/${p}`)) {
+            throw new Error(`nobody reads ${topic}/${p}`)
+          }
+        }
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('property: claims of any kind, also contradicting ones, never give a partition to two', async () => {
+  const claim = fc.record({ partition: fc.nat(3), generation: fc.integer({ min: 0, max: 4 }) })
+  fc.assert(
+    fc.property(fc.array(fc.uniqueArray(claim, { selector: (c) => c.partition }), { minLength: 1, maxLength: 5 }), (claims) => {
+      const members = claims.map((owned, i) => member(`m${i}`, [ORDERS], owned.map((c) => ({ subtopology: 'orders', fingerprint: 'f1', ...c }))))
+      const result = assign(members)
+      const found = conflicts(members, new Map([...result.members].map(([id, { tasks }]) => [id, tasks])))
+      if (found.length > 0) {
+        throw new Error(found.join('; '))
+      }
+      const shuffled = assign([...members].reverse())
+      for (const [id, { tasks }] of result.members) {
+        if (JSON.stringify(shuffled.members.get(id)!.tasks) !== JSON.stringify(tasks)) {
+          throw new Error('the order of the members matters')
+        }
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+t.test('property: loads differ by at most the heaviest task among members of one version', async () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 7 }), fc.integer({ min: 1, max: 24 }), fc.integer({ min: 1, max: 24 }), (members, x, y) => {
+      const topology = [subtopology('x', '1', ['x'], x, ['x-log']), subtopology('y', '1', ['y'], y)]
+      const group = new Group()
+      for (let i = 0; i < members; i++) {
+        group.join(member(`m${i}`, topology))
+        group.round()
+      }
+      group.round()
+      group.round()
+      const loads = [...group.held().values()].map((tasks) => tasks.reduce((sum, task) => sum + (task.subtopology === 'x' ? 2 : 1), 0))
+      if (Math.max(...loads) - Math.min(...loads) > 2) {
+        throw new Error(`loads ${loads.join(', ')}`)
+      }
+    }),
+  )
+})
+
+t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', async (t) => {
+  const topology = [subtopology('x', '1', ['x'], 1_000, ['x-log']), subtopology('y', '1', ['y'], 1_000)]
+  const group = new Group()
+  for (let i = 0; i < 500; i++) {
+    group.join(member(`m${i}`, topology, [], `p${i % 100}`))
+  }
+  const started = performance.now()
+  t.equal(group.round(), 0)
+  const took = performance.now() - started
+  t.comment(`${took.toFixed(0)} ms`)
+  t.equal([...group.held().values()].flat().length, 2_000)
+  t.ok(took < 5_000, 'far from the session time-out, also on a busy machine')
+})
