@@ -10,6 +10,7 @@ import type {
   IsolationLevel,
   KafkaClientOptions,
   KafkaCluster,
+  ProducerOptions,
   TopicMetadata,
   TopicPartition,
   TopicPartitionKey
@@ -19,7 +20,6 @@ import { ContinuousFetcher } from './fetcher.ts'
 import { KafkaGroupClient } from './group.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import { OffsetLookup } from './offset-lookup.ts'
-import type { ProducerOptions } from './producer.ts'
 import { KafkaProducer } from './producer.ts'
 import { CoordinatorClient, NO_PRODUCER } from './transaction-coordinator.ts'
 

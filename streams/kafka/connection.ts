@@ -36,15 +36,6 @@ export class BrokerConnection {
     this.#requestTimeoutMs = requestTimeoutMs ?? options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
   }
 
-  get address(): BrokerAddress {
-    return this.#address
-  }
-
-  /** True when the last attempt to reach the broker failed and its back-off is not over. */
-  get failing(): boolean {
-    return this.#failures > 0
-  }
-
   /** Takes effect with the next connection; the one that is open is dropped if the address is another. */
   moveTo(address: BrokerAddress): void {
     const moved = address.host !== this.#address.host || address.port !== this.#address.port
@@ -129,15 +120,21 @@ export class BrokerConnection {
   }
 
   #send<Request, Response>(connection: Connection, api: Api<Request, Response>, request: Request, flexibleAnswer = true): Promise<Response> {
+    let parts: Buffer[]
+    try {
+      const writer = new ByteWriter()
+      api.encode(writer, request)
+      parts = writer.finish()
+    } catch (cause) {
+      return Promise.reject(new StreamsError('PROTOCOL_ERROR', `${api.name} cannot be encoded: a number is out of its field's range.`, { cause }))
+    }
     return new Promise((resolve, reject) => {
       connection.send<Response>(
         api.key,
         api.version,
         () => {
-          const writer = new ByteWriter()
-          api.encode(writer, request)
           const payload = Writer.create()
-          for (const part of writer.finish()) {
+          for (const part of parts) {
             payload.append(part)
           }
           return payload

@@ -147,6 +147,15 @@ export interface TransactionalProducer {
   close(): Promise<void>
 }
 
+export interface ProducerOptions {
+  /** Absent: an idempotent producer without transactions. */
+  readonly transactionalId?: string
+  /** The coordinator aborts a transaction that is open for longer. Default 10 000 ms. */
+  readonly transactionTimeoutMs?: number
+  /** Forces the older of the two protocols; the default is the cluster's finalized transaction.version. */
+  readonly transactionVersion?: 1
+}
+
 export interface JoinRequest {
   readonly groupId: string
   /** '' at first; the broker answers 79 with the id to use. */
@@ -212,7 +221,7 @@ export interface KafkaCluster {
   /** OffsetForLeaderEpoch: end offset of the epoch in the leader's log. */
   endOffsetForEpoch(partitions: readonly (TopicPartition & { readonly leaderEpoch: number })[]): Promise<ReadonlyMap<TopicPartitionKey, { readonly leaderEpoch: number; readonly endOffset: number }>>
   fetcher(options: FetcherOptions): Fetcher
-  producer(options: { readonly transactionalId?: string; readonly transactionTimeoutMs?: number }): TransactionalProducer
+  producer(options: ProducerOptions): TransactionalProducer
   group(): GroupClient
   admin(): AdminClient
   /** Aborts whatever a transactional id left open, by fencing it (InitProducerId). For ids of dead incarnations. */

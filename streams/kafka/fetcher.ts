@@ -37,6 +37,9 @@ export class ContinuousFetcher implements Fetcher {
   }
 
   seek(partition: TopicPartition, offset: number): number {
+    if (!Number.isSafeInteger(offset) || offset < 0) {
+      throw new RangeError(`${keyOf(partition)} cannot be read from offset ${offset}.`)
+    }
     const key = keyOf(partition)
     const before = this.#positions.get(key)
     const epoch = ++this.#lastEpoch
@@ -245,24 +248,22 @@ export class ContinuousFetcher implements Fetcher {
     this.#refreshing = true
     const topics = [...this.#stale]
     this.#stale.clear()
-    this.#metadata
-      .refresh(topics)
-      .then(
-        () => {
-          const missing = topics.some((topic) => [...this.#positions.values()].some((p) => p.topic === topic && this.#metadata.leader(p) === undefined))
-          if (missing) {
-            this.#wakeAt(performance.now() + METADATA_RETRY_MS)
-          } else {
-            this.#queuePump()
-          }
-        },
-        (error: unknown) => {
-          this.#metadataFailed(topics, error)
-        }
-      )
-      .finally(() => {
+    this.#metadata.refresh(topics).then(
+      () => {
         this.#refreshing = false
-      })
+        const unknown = [...this.#positions.values()].some((p) => topics.includes(p.topic) && this.#metadata.leader(p) === undefined)
+        if (unknown) {
+          this.#wakeAt(performance.now() + METADATA_RETRY_MS)
+        }
+        if (!unknown || this.#stale.size > 0) {
+          this.#queuePump()
+        }
+      },
+      (error: unknown) => {
+        this.#refreshing = false
+        this.#metadataFailed(topics, error)
+      }
+    )
   }
 
   #metadataFailed(topics: readonly string[], error: unknown): void {

@@ -1,15 +1,14 @@
-import { KafkaError } from './kafka-error.ts'
-import type { TopicMetadata, TopicPartition } from './contract.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Brokers, ConnectionGroup } from './brokers.ts'
+import type { TopicMetadata, TopicPartition } from './contract.ts'
+import { KafkaError } from './kafka-error.ts'
 import type { MetadataResponse } from './protocol/metadata.ts'
 import { METADATA } from './protocol/metadata.ts'
 import { pauseMs, withRetries } from './retry.ts'
-import { setTimeout as delay } from 'node:timers/promises'
 
 /** New partitions of a topic are noticed at the latest after this, as with Java's metadata.max.age.ms. */
 const MAX_AGE_MS = 300_000
 const UNKNOWN_TOPIC_OR_PARTITION = 3
-const INVALID_TOPIC_EXCEPTION = 17
 const LEADER_NOT_AVAILABLE = 5
 /** A cluster of which no broker answers for so long is an error for whoever asked. */
 const METADATA_TIMEOUT_MS = 60_000
@@ -24,7 +23,6 @@ export class MetadataCache {
   readonly #brokers: Brokers
   readonly #connections: ConnectionGroup
   readonly #topics = new Map<string, { readonly metadata: TopicMetadata; readonly at: number }>()
-  #controllerId = -1
 
   constructor(brokers: Brokers, connections: ConnectionGroup) {
     this.#brokers = brokers
@@ -85,17 +83,9 @@ export class MetadataCache {
     this.#topics.delete(topic)
   }
 
-  async controller(): Promise<number> {
-    if (this.#controllerId < 0) {
-      await this.#ask([])
-    }
-    return this.#controllerId
-  }
-
   async #ask(topics: readonly string[] | null): Promise<MetadataResponse> {
     const response = await withRetries(() => this.#connections.any(METADATA, { topics }), { timeoutMs: METADATA_TIMEOUT_MS })
     this.#brokers.replace(response.brokers)
-    this.#controllerId = response.controllerId
     for (const topic of response.topics) {
       this.#store(topic)
     }
@@ -106,9 +96,6 @@ export class MetadataCache {
     if (topic.errorCode === UNKNOWN_TOPIC_OR_PARTITION) {
       this.#topics.delete(topic.topic)
       return
-    }
-    if (topic.errorCode === INVALID_TOPIC_EXCEPTION) {
-      throw new KafkaError(topic.errorCode, `Metadata of topic "${topic.topic}"`)
     }
     if (topic.errorCode !== 0 && topic.errorCode !== LEADER_NOT_AVAILABLE) {
       throw new KafkaError(topic.errorCode, `Metadata of topic ${topic.topic}`)

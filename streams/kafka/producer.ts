@@ -1,9 +1,10 @@
 import { StreamsError } from '../errors.ts'
 import { PartitionWriter } from './batch-writer.ts'
 import type { Brokers, ConnectionGroup } from './brokers.ts'
-import type { BatchWriter, GroupIdentity, OffsetToCommit, ProduceAck, TransactionalProducer } from './contract.ts'
+import type { BatchWriter, GroupIdentity, OffsetToCommit, ProduceAck, ProducerOptions, TransactionalProducer } from './contract.ts'
 import type { Coordinators } from './coordinators.ts'
 import { Delivery } from './delivery.ts'
+import { keyOf } from './fetcher.ts'
 import { KafkaError } from './kafka-error.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import type { ProducerEvent, ProducerState } from './producer-state.ts'
@@ -22,13 +23,6 @@ const DEFAULT_TRANSACTION_TIMEOUT_MS = 10_000
 const DELIVERY_TIMEOUT_MS = 120_000
 const UNDECIDED_FOREVER_MS = Number.POSITIVE_INFINITY
 const INVALID_PRODUCER_ID_MAPPING = 49
-
-export interface ProducerOptions {
-  readonly transactionalId?: string
-  readonly transactionTimeoutMs?: number
-  /** Forces the older of the two protocols; the default is the cluster's finalized transaction.version. */
-  readonly transactionVersion?: 1
-}
 
 export class KafkaProducer implements TransactionalProducer {
   readonly transactionalId: string | undefined
@@ -95,6 +89,9 @@ export class KafkaProducer implements TransactionalProducer {
     const loaded = writers.filter((writer) => writer.count > 0).map(ownWriter)
     if (loaded.length === 0) {
       return Promise.resolve([])
+    }
+    if (new Set(loaded.map(keyOf)).size < loaded.length) {
+      return Promise.reject(new StreamsError('PRODUCER_STATE_INVALID', 'Two writers of one partition in one call: their order would be open.'))
     }
     return this.#send(() => {
       const turn = this.#produceTail.then(() => this.#deliver(loaded))

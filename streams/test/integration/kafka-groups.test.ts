@@ -60,6 +60,7 @@ t.test('two members: rebalance, assignment, and a join that is held delays no he
   await until(async () => (await survivor.heartbeat(leader).then(() => 0, brokerCodeOf)) === 27, 'the survivor hears of it')
   await t.rejects(survivor.heartbeat(follower), { code: 'MEMBERSHIP_LOST', message: /UNKNOWN_MEMBER_ID/ })
   await survivor.leave(groupId, [follower.memberId])
+  await survivor.leave(unique('no-such-group'), ['nobody'])
 })
 
 t.test('offsets outside of transactions', async (t) => {

@@ -101,7 +101,7 @@ for (const version of [2, 1] as const) {
 }
 
 async function started(kafka: KafkaCluster, version: 1 | 2, transactionalId = unique('tx')): Promise<TransactionalProducer> {
-  const producer = kafka.producer({ transactionalId, ...(version === 1 ? { transactionVersion: 1 } : {}) } as Parameters<KafkaCluster['producer']>[0])
+  const producer = kafka.producer({ transactionalId, ...(version === 1 ? { transactionVersion: 1 } : {}) })
   await producer.init()
   return producer
 }

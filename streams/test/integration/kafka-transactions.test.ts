@@ -1,7 +1,6 @@
 import t from 'tap'
-import type { BatchWriter, KafkaCluster, TransactionalProducer } from '../../kafka/contract.ts'
+import type { BatchWriter, KafkaCluster, ProducerOptions, TransactionalProducer } from '../../kafka/contract.ts'
 import { brokerCodeOf } from '../../kafka/kafka-error.ts'
-import type { ProducerOptions } from '../../kafka/producer.ts'
 import { peerReads } from './kafka-peer.ts'
 import { cluster, committedOffset, join, joinAlone, newTopic, readAll, unique, until } from './kafka-support.ts'
 

@@ -75,6 +75,7 @@ t.test('a producer that was not initialised, and calls that make no sense, rejec
   const producer = kafka.producer({ transactionalId: 'x' })
   await t.rejects(producer.produce([writer]), { code: 'PRODUCER_STATE_INVALID', message: /init/ })
   t.same(await producer.produce([]), [], 'nothing to send')
+  await t.rejects(producer.produce([writer, writer]), { code: 'PRODUCER_STATE_INVALID', message: /one partition/ })
   const offsets = [{ topic: 'a', partition: 0, offset: 1, metadata: '' }]
   await t.rejects(producer.sendOffsets(offsets, { groupId: 'g', memberId: '', generationId: 1 }), { code: 'MEMBERSHIP_LOST' })
   await t.rejects(producer.sendOffsets(offsets, { groupId: 'g', memberId: 'm', generationId: 1 }), { code: 'PRODUCER_STATE_INVALID' })
@@ -83,6 +84,10 @@ t.test('a producer that was not initialised, and calls that make no sense, rejec
   await producer.close()
   await t.rejects(producer.init(), { code: 'PRODUCER_STATE_INVALID' })
   const idempotent = kafka.producer({})
+  const fetcher = kafka.fetcher({ isolation: 'read_committed', onRecords: () => {}, onError: () => {} })
+  for (const offset of [-1, 1.5, Number.NaN]) {
+    t.throws(() => fetcher.seek({ topic: 'a', partition: 0 }, offset), RangeError)
+  }
   await t.rejects(idempotent.commit(), { code: 'PRODUCER_STATE_INVALID' })
   await t.rejects(idempotent.sendOffsets(offsets, { groupId: 'g', memberId: 'm', generationId: 1 }), { code: 'PRODUCER_STATE_INVALID' })
 })
