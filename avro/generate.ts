@@ -43,7 +43,7 @@ function typeOf(node: SchemaNode): string {
       return `{ [key: string]: ${typeOf(node['values'] as SchemaNode)} }`
     default:
       return node['logicalType'] === 'vocabulary'
-        ? (node['values'] as string[]).map((value) => `'${value}'`).join(' | ')
+        ? (node['words'] as string[]).map((word) => `'${word}'`).join(' | ')
         : typeOf(node['type'] as SchemaNode)
   }
 }

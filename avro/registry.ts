@@ -48,9 +48,18 @@ export class Registry {
   async register(subject: string, schema: string): Promise<number> {
     const path = `/subjects/${encodeURIComponent(subject)}`
     this.#global ??= this.#retry('set the compatibility', REGISTER_ATTEMPTS, () => this.#compatibility('/config'))
-    await this.#global
+    await this.#global.catch((error: unknown) => {
+      this.#global = undefined
+      throw error
+    })
     const { id } = await this.#retry(`register ${subject}`, REGISTER_ATTEMPTS, async () => {
-      const response = await this.#request('POST', `${path}/versions`, { schema, schemaType: 'AVRO' })
+      const post = () => this.#request('POST', `${path}/versions`, { schema, schemaType: 'AVRO' })
+      let response = await post()
+      if (response.status === 409) {
+        // also the answer when another process creates the subject at this moment: only the second one counts
+        await response.body?.cancel()
+        response = await post()
+      }
       if (response.status === 409) {
         throw new AvroError('SCHEMA_INCOMPATIBLE', `The registry refuses the schema of "${subject}": it could not read the records of the version before.`)
       }
@@ -114,6 +123,16 @@ export class Registry {
   }
 
   async #compatibility(path: string): Promise<void> {
+    // asking is quick, setting goes through the registry's own log: a start asks for dozens of subjects
+    const present = await this.#request('GET', `${path}?defaultToGlobal=true`)
+    if (present.status !== 404) {
+      const { compatibilityLevel } = (await success(present, `GET ${path}`)) as { compatibilityLevel?: unknown }
+      if (compatibilityLevel === 'BACKWARD') {
+        return
+      }
+    } else {
+      await present.body?.cancel()
+    }
     const response = await this.#request('PUT', path, { compatibility: 'BACKWARD' })
     if (response.status === 409) {
       // somebody else is setting it at this moment

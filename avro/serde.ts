@@ -115,7 +115,8 @@ export class AvroSerde<T> implements Serde<T> {
       if (id === this.#id || schema === schemaText(this.#schemaName)) {
         return { guard: createGuard(this.#type), resolver: undefined }
       }
-      const writer = parse(JSON.parse(schema) as avsc.Schema)
+      // the writer's vocabularies do not matter: ours decides what may be read
+      const writer = avsc.Type.forSchema(JSON.parse(schema) as avsc.Schema, { omitRecordMethods: true })
       return { guard: createGuard(writer), resolver: this.#type.createResolver(writer) }
     } catch (cause) {
       return new AvroError('SCHEMA_INCOMPATIBLE', `Schema ${id} cannot be read as ${this.#schemaName} ("${this.subject}").`, { cause })

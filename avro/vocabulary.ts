@@ -1,24 +1,25 @@
 import avsc from 'avsc'
 
 /**
- * A closed set of words on a string: `{"type":"string","logicalType":"vocabulary","values":["api","share"]}`. Other
+ * A closed set of words on a string: `{"type":"string","logicalType":"vocabulary","words":["api","share"]}`. Other
  * clients see a plain string (Avro tells them to ignore logical types they do not know), so words may hold hyphens and
  * adding one is a compatible change, which it is not for an Avro enum. We check it on the way in and on the way out.
+ * (The attribute is not called "values": Avro's own parser, and so the registry, drops attributes with reserved names.)
  */
 export class VocabularyType extends avsc.types.LogicalType {
-  readonly #values: ReadonlySet<string>
+  readonly #words: ReadonlySet<string>
 
   constructor(schema: avsc.Schema, options?: unknown) {
     super(schema, options)
-    const values = (schema as { values?: unknown }).values
-    if (!Array.isArray(values) || values.length === 0 || values.some((value) => typeof value !== 'string')) {
-      throw new Error('A vocabulary needs its words: "values", a list of strings.')
+    const words = (schema as { words?: unknown }).words
+    if (!Array.isArray(words) || words.length === 0 || words.some((word) => typeof word !== 'string')) {
+      throw new Error('A vocabulary needs its words: "words", a list of strings.')
     }
-    this.#values = new Set(values)
+    this.#words = new Set(words)
   }
 
   protected override _fromValue(value: string): string {
-    if (!this.#values.has(value)) {
+    if (!this.#words.has(value)) {
       throw new Error('A word that is not in the vocabulary.')
     }
     return value
@@ -26,7 +27,7 @@ export class VocabularyType extends avsc.types.LogicalType {
 
   /** `undefined` tells avsc that the value is invalid. */
   protected override _toValue(value: string): string | undefined {
-    return this.#values.has(value) ? value : undefined
+    return this.#words.has(value) ? value : undefined
   }
 
   /** Reads records whose writer knew a plain string, or another vocabulary. */

@@ -7,6 +7,7 @@ import { ScriptedRegistry } from './support.ts'
 const server = await ScriptedRegistry.start()
 t.teardown(() => server.stop())
 t.beforeEach(() => {
+  server.levels.clear()
   server.calls.length = 0
   server.next.length = 0
 })
@@ -43,10 +44,15 @@ t.test('what is written is read', async (t) => {
 t.test('the source text is registered, with BACKWARD for the subject and for all', async (t) => {
   await avroSerde(registry(), 'some topic-value', 'DocumentDuplicate').open()
   t.same(server.calls, [
+    { method: 'GET', path: '/config?defaultToGlobal=true' },
     { method: 'PUT', path: '/config' },
     { method: 'POST', path: '/subjects/some%20topic-value/versions' },
+    { method: 'GET', path: '/config/some%20topic-value?defaultToGlobal=true' },
     { method: 'PUT', path: '/config/some%20topic-value' }
   ])
+  server.calls.length = 0
+  await avroSerde(registry(), 'some topic-value', 'DocumentDuplicate').open()
+  t.same(server.calls.map(({ method }) => method), ['GET', 'POST', 'GET'], 'what is set already is not set again')
   t.ok([...server.schemas.values()].includes(schemaText('DocumentDuplicate')))
   t.match(schemaText('DocumentDuplicate'), /"logicalType":"vocabulary"/, 'attributes a parser would drop are kept')
 })
@@ -114,7 +120,7 @@ t.test('closing ends every wait', async (t) => {
 })
 
 t.test('an incompatible schema is refused at open', async (t) => {
-  server.next.push(200, 409)
+  server.next.push(409, 409)
   await t.rejects(avroSerde(registry(), 'raw-value', 'Tenant').open(), { code: 'SCHEMA_INCOMPATIBLE', message: /raw-value/ })
 })
 

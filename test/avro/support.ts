@@ -13,7 +13,8 @@ export interface RegistryCall {
 export class ScriptedRegistry {
   readonly calls: RegistryCall[] = []
   readonly schemas = new Map<number, string>()
-  /** Answers to give before the usual ones, as HTTP status codes. */
+  readonly levels = new Map<string, string>()
+  /** Answers to give before the usual ones, as HTTP status codes; not to questions about compatibility. */
   readonly next: number[] = []
   readonly #server: Server
 
@@ -44,12 +45,16 @@ export class ScriptedRegistry {
   }
 
   #answer(method: string, path: string, body: string): { status: number; answer: unknown } {
-    const scripted = this.next.shift()
+    const scripted = path.startsWith('/config') ? undefined : this.next.shift()
     if (scripted !== undefined) {
       return { status: scripted, answer: { error_code: scripted * 100, message: 'scripted' } }
     }
-    if (method === 'PUT' && path.startsWith('/config')) {
-      return { status: 200, answer: JSON.parse(body) }
+    if (path.startsWith('/config')) {
+      const subject = path.split('?')[0]!
+      if (method === 'PUT') {
+        this.levels.set(subject, (JSON.parse(body) as { compatibility: string }).compatibility)
+      }
+      return { status: 200, answer: { compatibilityLevel: this.levels.get(subject) ?? 'NONE' } }
     }
     if (method === 'POST') {
       const { schema } = JSON.parse(body) as { schema: string }
