@@ -108,14 +108,17 @@ export function loadConfig(file: string | undefined, environment: { readonly [na
 
 /** @throws ApplicationError CONFIG_UNKNOWN_KEY, CONFIG_INVALID */
 export function checkConfig(given: unknown): ApplicationConfig {
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+  if (!isObject(given)) {
     throw new ApplicationError('CONFIG_INVALID', 'The configuration must be a JSON object.')
   }
-  const config = { ...defaults, ...given }
+  const ops = (given as { ops?: unknown }).ops
+  const config = { ...defaults, ...given, ops: isObject(ops) ? { ...defaults.ops, ...ops } : (ops ?? defaults.ops) }
   check(config, shape, '')
   const checked = config as unknown as ApplicationConfig
   return { ...checked, stateDir: resolve(checked.stateDir), contentDir: resolve(checked.contentDir) }
 }
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** A name for this process in logs and metrics. */
 export const instanceName = (): string => `${hostname()}-${process.pid}`
@@ -158,7 +161,7 @@ function check(value: object, allowed: Shape, path: string): void {
         throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" is missing.`)
       }
     } else if (typeof kind === 'object') {
-      if (typeof found !== 'object' || found === null) {
+      if (!isObject(found)) {
         throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must be an object.`)
       }
       check(found, kind, `${at}.`)

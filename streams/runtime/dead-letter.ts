@@ -16,6 +16,8 @@ export const DEAD_LETTER_HEADERS = {
   node: '__streams.errors.node',
   attempts: '__streams.errors.attempts',
   code: '__streams.errors.code',
+  /** The code of the error the operator or serde threw, where it has one (TENANT_UNKNOWN, ECONNREFUSED). */
+  cause: '__streams.errors.cause',
   /** `source`: key and value are the input record's; `operator`: those of the operator's pending entry. */
   raw: '__streams.errors.raw',
   /** What had to be left out because it was too large: `record`, or `record,headers` (rule C5). */
@@ -27,6 +29,11 @@ export interface Failure {
   readonly code: StreamsErrorCode
   readonly error: unknown
   readonly attempts: number
+}
+
+interface RawRecord {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
 }
 
 const MAX_CLASS_NAME = 100
@@ -44,6 +51,10 @@ export function sendDeadLetter(core: TaskCore, failure: Failure): void {
     text(DEAD_LETTER_HEADERS.code, failure.code),
     text(DEAD_LETTER_HEADERS.attempts, String(failure.attempts)),
   ]
+  const cause = causeCode(failure.error)
+  if (cause !== undefined) {
+    why.push(text(DEAD_LETTER_HEADERS.cause, cause))
+  }
   if (origin === undefined) {
     core.collector.send(topic, undefined, null, null, Math.max(core.timestamp, 0), why)
     return
@@ -56,19 +67,19 @@ export function sendDeadLetter(core: TaskCore, failure: Failure): void {
   )
   const timestamp = Math.max(origin.timestamp, 0)
   const headers = [...origin.headers(), ...why]
-  if (sent(core, topic, origin.rawKey(), origin.rawValue(), timestamp, headers)) {
+  if (sent(core, topic, { key: origin.rawKey(), value: origin.rawValue() }, timestamp, headers)) {
     return
   }
-  if (sent(core, topic, null, null, timestamp, [...headers, text(DEAD_LETTER_HEADERS.truncated, 'record')])) {
+  if (sent(core, topic, { key: null, value: null }, timestamp, [...headers, text(DEAD_LETTER_HEADERS.truncated, 'record')])) {
     return
   }
   core.collector.send(topic, undefined, null, null, timestamp, [...why, text(DEAD_LETTER_HEADERS.truncated, 'record,headers')])
 }
 
 /** False when it is too large for the topic. */
-function sent(core: TaskCore, topic: string, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: readonly Header[]): boolean {
+function sent({ collector }: TaskCore, topic: string, raw: RawRecord, timestamp: number, headers: readonly Header[]): boolean {
   try {
-    core.collector.send(topic, undefined, key, value, timestamp, headers)
+    collector.send(topic, undefined, raw.key, raw.value, timestamp, headers)
     return true
   } catch (error) {
     if (error instanceof StreamsError && error.code === 'RECORD_TOO_LARGE') {
@@ -86,4 +97,10 @@ function text(key: string, value: string): Header {
 function className(error: unknown): string {
   const name = error instanceof Error ? error.constructor.name : typeof error
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name.slice(0, MAX_CLASS_NAME) : 'Error'
+}
+
+/** A stable code, as Node's and most libraries' errors carry; anything that does not look like one could be content. */
+function causeCode(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined
+  return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : undefined
 }

@@ -1,0 +1,53 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { checkConfig, loadConfig } from '../../topology/config.ts'
+
+const least = { kafka: { bootstrapServers: ['localhost:9092'] } }
+
+t.test('defaults fill what is not given', async (t) => {
+  t.match(checkConfig(least), { applicationId: 'millrace-documents', partitions: 4, threads: 1, engine: 'rocksdb', ops: { host: '127.0.0.1' } })
+})
+
+const wrong: readonly (readonly [given: unknown, code: string, message: RegExp])[] = [
+  [[], 'CONFIG_INVALID', /must be a JSON object/],
+  [{}, 'CONFIG_INVALID', /"kafka" is missing/],
+  [{ ...least, colour: 1 }, 'CONFIG_UNKNOWN_KEY', /"colour".*Known here: applicationId/],
+  [{ kafka: { bootstrapServers: ['a:1'], tls: { ca: 'x' } } }, 'CONFIG_UNKNOWN_KEY', /"kafka.tls.ca".*caFile/],
+  [{ kafka: { bootstrapServers: [''] } }, 'CONFIG_INVALID', /"kafka.bootstrapServers" must be a list/],
+  [{ ...least, threads: 0 }, 'CONFIG_INVALID', /"threads" must be a whole number from 1 to 64/],
+  [{ ...least, threads: 1.5 }, 'CONFIG_INVALID', /"threads"/],
+  [{ ...least, sessionTimeoutMs: 100 }, 'CONFIG_INVALID', /"sessionTimeoutMs" must be a whole number from 6000/],
+  [{ ...least, engine: 'lmdb' }, 'CONFIG_INVALID', /"engine" must be one of rocksdb, leveldb, memory/],
+  [{ ...least, ops: 80 }, 'CONFIG_INVALID', /"ops" must be an object/],
+  [{ ...least, ops: { host: '::1', port: 70_000 } }, 'CONFIG_INVALID', /"ops.port" must be a whole number from 0 to 65535/],
+  [{ ...least, registry: 5 }, 'CONFIG_INVALID', /"registry" must be a string/],
+  [{ ...least, postgresql: { host: 'h' } }, 'CONFIG_INVALID', /"postgresql.port" is missing/],
+]
+
+t.test('what is wrong is named, with the limit', async (t) => {
+  for (const [given, code, message] of wrong) {
+    t.throws(() => checkConfig(given), { code, message }, JSON.stringify(given))
+  }
+})
+
+t.test('variables stand over the file', async (t) => {
+  const folder = t.testdir()
+  const file = join(folder, 'config.json')
+  writeFileSync(file, JSON.stringify({ ...least, threads: 2, partitions: 8 }))
+  const config = loadConfig(file, { MILLRACE_THREADS: '3', MILLRACE_KAFKA_BOOTSTRAP_SERVERS: 'a:1,b:2', MILLRACE_OPS_PORT: '9000', MILLRACE_UNRELATED: 'x' })
+  t.match(config, { threads: 3, partitions: 8, kafka: { bootstrapServers: ['a:1', 'b:2'] }, ops: { host: '127.0.0.1', port: 9000 } })
+  t.throws(() => loadConfig(file, { MILLRACE_THREADS: 'many' }), { code: 'CONFIG_INVALID', message: /"threads"/ })
+})
+
+t.test('an unreadable or broken file is named, and its text is not repeated', async (t) => {
+  const folder = t.testdir({ 'broken.json': '{"password": "s3cret"' })
+  t.throws(() => loadConfig(join(folder, 'none.json'), {}), { code: 'CONFIG_UNREADABLE', message: /none\.json/ })
+  try {
+    loadConfig(join(folder, 'broken.json'), {})
+    t.fail('broken JSON was read')
+  } catch (error) {
+    t.match(error, { code: 'CONFIG_INVALID', message: /broken\.json/ })
+    t.notMatch(String(error), /s3cret/)
+  }
+})
