@@ -201,7 +201,8 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       (cause) => {
         if (mine()) {
           entry.attempts++
-          this.settled(entry, { ok: false, error: new StreamsError('DESERIALIZATION_FAILED', `${this.name}: a serde's dependency failed.`, { cause }) })
+          const failure = new StreamsError('DESERIALIZATION_FAILED', `${this.name}: a serde's dependency failed.`, { cause })
+          this.settled(entry, { ok: false, error: failure })
         }
       },
     )

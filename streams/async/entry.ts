@@ -211,7 +211,10 @@ export function decodePayload(row: Uint8Array): Payload {
     }
     headers = list
   }
-  return { timestamp: bytes.readDoubleBE(1), partition: bytes.readInt32BE(9), offset: bytes.readDoubleBE(13), topic, ordinal, lane, key, value, headers }
+  const timestamp = bytes.readDoubleBE(1)
+  const partition = bytes.readInt32BE(9)
+  const offset = bytes.readDoubleBE(13)
+  return { timestamp, partition, offset, topic, ordinal, lane, key, value, headers }
 }
 
 export function encodeAttemptRow(row: AttemptRow): Uint8Array {

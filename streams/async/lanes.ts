@@ -30,7 +30,8 @@ export class Lanes {
   push(entry: Entry): void {
     let lane = this.lanes.get(entry.lane)
     if (lane === undefined) {
-      lane = { name: entry.lane, weight: this.weightOf(entry.lane), entries: new Heap<Entry>((a, b) => a.admission < b.admission), credit: 0 }
+      const entries = new Heap<Entry>((a, b) => a.admission < b.admission)
+      lane = { name: entry.lane, weight: this.weightOf(entry.lane), entries, credit: 0 }
       this.lanes.set(entry.lane, lane)
       this.ring.push(lane)
     }

@@ -15,11 +15,13 @@ export function orphanedInFlightTopics(topology: Topology, existing: Iterable<st
   for (const { nodes, stores } of topology.subtopologies) {
     for (const node of nodes.values()) {
       if (node.kind === 'async') {
-        owned.add(stores.find((store) => store.name === node.inFlightStore)?.changelog ?? changelogTopicName(topology.applicationId, node.inFlightStore))
+        const changelog = stores.find((store) => store.name === node.inFlightStore)?.changelog
+        owned.add(changelog ?? changelogTopicName(topology.applicationId, node.inFlightStore))
       }
     }
   }
-  return [...existing].filter((topic) => topic.startsWith(`${topology.applicationId}-`) && topic.endsWith(suffix) && !owned.has(topic)).sort()
+  const prefix = `${topology.applicationId}-`
+  return [...existing].filter((topic) => topic.startsWith(prefix) && topic.endsWith(suffix) && !owned.has(topic)).sort()
 }
 
 /** What is still pending in an in-flight changelog, given its records in order. */
@@ -51,5 +53,9 @@ export class PendingRows {
 
 export function orphanedEntries(where: string, counts: ReadonlyMap<string, number>): StreamsError {
   const what = [...counts].map(([operator, count]) => `${operator} (${count})`).join(', ')
-  return new StreamsError('ORPHANED_ENTRIES', `${where} has pending records of operators which its topology no longer has: ${what}. Bring the operators back until they are done, or set orphans: 'dead-letter'.`)
+  return new StreamsError(
+    'ORPHANED_ENTRIES',
+    `${where} has pending records of operators which its topology no longer has: ${what}. ` +
+      "Bring the operators back until they are done, or set orphans: 'dead-letter'.",
+  )
 }

@@ -96,5 +96,8 @@ export function prepareContext(core: TaskCore, node: string, connected: Readonly
 
 function notConnected(node: string, store: string, connected: ReadonlyMap<string, unknown>): StreamsError {
   const names = [...connected.keys()].join(', ') || 'none'
-  return new StreamsError('STORE_NOT_CONNECTED', `${node}: store '${store}' is not connected to it; connected: ${names}. Name it where the node is added.`)
+  return new StreamsError(
+    'STORE_NOT_CONNECTED',
+    `${node}: store '${store}' is not connected to it; connected: ${names}. Name it where the node is added.`,
+  )
 }

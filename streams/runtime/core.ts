@@ -127,7 +127,7 @@ export class TaskCore {
 
   requireDeadLetterTopic(name: string): void {
     if (this.deadLetterTopic === undefined) {
-      throw new StreamsError('CONFIG_INVALID', `${name}: its error policy is 'dead-letter', but the application has no dead-letter topic. Configure one.`)
+      throw new StreamsError('CONFIG_INVALID', `${name}: its policy is 'dead-letter', but the application has no dead-letter topic. Configure one.`)
     }
   }
 
@@ -152,13 +152,20 @@ export class TaskCore {
 
   checkTurn(incarnation: number, what: string): void {
     if (this.turn !== incarnation) {
-      throw new StreamsError('CONTEXT_OUT_OF_TURN', `${what} was used outside its turn in task ${this.taskId}: contexts and stores are valid only while process, init, complete or a punctuator runs, never after an await.`)
+      throw new StreamsError(
+        'CONTEXT_OUT_OF_TURN',
+        `${what} was used outside its turn in task ${this.taskId}: contexts and stores are valid only while process, init, ` +
+          'complete or a punctuator runs, never after an await.',
+      )
     }
   }
 
   metadata(): RecordMetadata | undefined {
     const origin = this.origin
-    return origin === undefined || origin.offset < 0 ? undefined : { topic: origin.topic, partition: origin.partition, offset: origin.offset }
+    if (origin === undefined || origin.offset < 0) {
+      return undefined
+    }
+    return { topic: origin.topic, partition: origin.partition, offset: origin.offset }
   }
 
   /** Names what failed and where; the cause carries the rest. Never the record's content. */

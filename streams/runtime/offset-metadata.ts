@@ -79,6 +79,10 @@ export function decodeOffsetMetadata(text: string): OffsetMetadata {
     }
     return { partitionTime, extras }
   } catch (cause) {
-    throw new StreamsError('OFFSETS_MISSING', 'The metadata of a committed offset is neither ours nor Kafka Streams\'; commit the group\'s offsets anew with `millrace reset`.', { cause })
+    throw new StreamsError(
+      'OFFSETS_MISSING',
+      "The metadata of a committed offset is neither ours nor Kafka Streams'; commit the group's offsets anew with `millrace reset`.",
+      { cause },
+    )
   }
 }

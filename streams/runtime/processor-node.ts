@@ -61,7 +61,8 @@ export abstract class RuntimeNode implements TimerOwner {
         return this.children[i]!
       }
     }
-    throw new StreamsError('TOPOLOGY_INVALID', `${this.name} forwards to '${name}', which is not a child of it; its children: ${this.children.map((c) => c.name).join(', ') || 'none'}.`)
+    const children = this.children.map((child) => child.name).join(', ') || 'none'
+    throw new StreamsError('TOPOLOGY_INVALID', `${this.name} forwards to '${name}', which is not a child of it; its children: ${children}.`)
   }
 
   protected forwardAll(record: AnyRecord): void {

@@ -148,7 +148,7 @@ export class RecordQueue implements TopicPartition {
   record(): AnyRecord {
     const known = this.headRecord
     if (known !== undefined) {
-      return known.timestamp === this.headTimestamp ? known : { key: known.key, value: known.value, timestamp: this.headTimestamp, headers: known.headers }
+      return known.timestamp === this.headTimestamp ? known : { ...known, timestamp: this.headTimestamp }
     }
     return this.deserialize(this.headTimestamp)
   }
@@ -200,7 +200,11 @@ export class RecordQueue implements TopicPartition {
     }
     if (!(timestamp >= 0) || !Number.isSafeInteger(timestamp)) {
       this.headTimestamp = Math.max(this.partitionTime, 0)
-      this.headError = new StreamsError('TIMESTAMP_INVALID', `${this.topic}-${this.partition}@${this.cursor!.offset}: the record has no valid timestamp (ms since the epoch, ≥ 0). Give the source a timestamp extractor, or a deserialization policy that skips such records.`)
+      this.headError = new StreamsError(
+        'TIMESTAMP_INVALID',
+        `${this.topic}-${this.partition}@${this.cursor!.offset}: the record has no valid timestamp (ms since the epoch, ≥ 0). ` +
+          'Give the source a timestamp extractor, or a deserialization policy that skips such records.',
+      )
       return
     }
     this.headTimestamp = timestamp

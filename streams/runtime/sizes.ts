@@ -19,5 +19,8 @@ export function recordSizeBound(keyBytes: number, valueBytes: number, headers: H
 }
 
 export function recordTooLarge(what: string, size: number, limit: number): StreamsError {
-  return new StreamsError('RECORD_TOO_LARGE', `${what}: ${size} bytes, the topic takes ${limit} (max.message.bytes). Keep large values elsewhere and pass a reference, or raise the topic's limit.`)
+  return new StreamsError(
+    'RECORD_TOO_LARGE',
+    `${what}: ${size} bytes, the topic takes ${limit} (max.message.bytes). Keep large values elsewhere and pass a reference, or raise the topic's limit.`,
+  )
 }

@@ -26,9 +26,14 @@ export function storeSpecs(subtopology: Subtopology): StoreSpec[] {
   return [...specs.values()]
 }
 
+export interface ChangelogOfStore {
+  readonly topic: string
+  readonly timestamped: boolean
+}
+
 /** The changelog topic of each logged store; a source topic that serves as changelog is none of ours to write. */
-export function changelogs(applicationId: string, subtopology: Subtopology): ReadonlyMap<string, { readonly topic: string; readonly timestamped: boolean }> {
-  const topics = new Map<string, { topic: string; timestamped: boolean }>()
+export function changelogs(applicationId: string, subtopology: Subtopology): ReadonlyMap<string, ChangelogOfStore> {
+  const topics = new Map<string, ChangelogOfStore>()
   for (const store of subtopology.stores) {
     if (store.changelog !== undefined && !store.sourceIsChangelog) {
       topics.set(store.name, { topic: store.changelog, timestamped: store.timestamped })

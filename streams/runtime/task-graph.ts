@@ -19,7 +19,15 @@ export interface TaskGraph {
   readonly sourceOf: ReadonlyMap<string, SourceRuntime>
 }
 
-export function compile(core: TaskCore, subtopology: Subtopology, config: TaskConfig, table: InFlightTable, changelogs: ReadonlyMap<string, { readonly topic: string }>): TaskGraph {
+export function compile(
+  core: TaskCore,
+  subtopology: Subtopology,
+  config: TaskConfig,
+  table: InFlightTable,
+  changelogs: ReadonlyMap<string, { readonly topic: string }>,
+): TaskGraph {
+  const parkedMaxRecords = config.parkedMaxRecords ?? DEFAULT_PARKED_MAX_RECORDS
+  const parkedMaxBytes = config.parkedMaxBytes ?? DEFAULT_PARKED_MAX_BYTES
   const nodes = new Map<string, RuntimeNode>()
   const processors: ProcessorRuntime[] = []
   const operators: AsyncRuntime[] = []
@@ -36,7 +44,7 @@ export function compile(core: TaskCore, subtopology: Subtopology, config: TaskCo
       nodes.set(node.name, processor)
       processors.push(processor)
     } else if (node.kind === 'async') {
-      const parked = new ParkedKeys(node.operator.order === 'key', config.parkedMaxRecords ?? DEFAULT_PARKED_MAX_RECORDS, config.parkedMaxBytes ?? DEFAULT_PARKED_MAX_BYTES)
+      const parked = new ParkedKeys(node.operator.order === 'key', parkedMaxRecords, parkedMaxBytes)
       const operator = new AsyncRuntime(core, node, table, changelogs.get(node.inFlightStore)!.topic, parked)
       nodes.set(node.name, operator)
       operators.push(operator)

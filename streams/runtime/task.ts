@@ -118,7 +118,8 @@ export class Task implements StreamTask {
       if (known === undefined || known.offset < 0) {
         throw new StreamsError(
           'OFFSETS_MISSING',
-          `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; resolve a missing committed offset by the reset policy first.`,
+          `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; ` +
+            'resolve a missing committed offset by the reset policy first.',
         )
       }
       const { partitionTime } = decodeOffsetMetadata(known.metadata)
@@ -307,9 +308,10 @@ export class Task implements StreamTask {
       queue.retryHead()
       this.onWake?.()
     }
+    const where = `${queue.topic}-${queue.partition}`
     error.ready.then(
       () => go(undefined),
-      (cause) => go(new StreamsError('DESERIALIZATION_FAILED', `${queue.topic}-${queue.partition}: a serde's dependency failed.`, { cause })),
+      (cause) => go(new StreamsError('DESERIALIZATION_FAILED', `${where}: a serde's dependency failed.`, { cause })),
     )
   }
 
@@ -373,7 +375,8 @@ export class Task implements StreamTask {
     return (moved.length > 0 ? moved : queues).map((queue) => {
       queue.committedOffset = queue.position
       queue.committedTime = queue.partitionTime
-      return { topic: queue.topic, partition: queue.partition, offset: queue.position, metadata: encodeOffsetMetadata(queue.partitionTime, extras) }
+      const metadata = encodeOffsetMetadata(queue.partitionTime, extras)
+      return { topic: queue.topic, partition: queue.partition, offset: queue.position, metadata }
     })
   }
 
@@ -434,7 +437,7 @@ export class Task implements StreamTask {
     for (const store of node.kind === 'processor' || node.kind === 'async' ? node.stores : []) {
       const found = this.stores.get(store) ?? this.options.globalStores?.get(store)
       if (found === undefined) {
-        throw new StreamsError('TOPOLOGY_INVALID', `${name} is connected to store '${store}', which subtopology ${this.subtopology} does not have.`)
+        throw new StreamsError('TOPOLOGY_INVALID', `${name} is connected to store '${store}', which ${this.subtopology} does not have.`)
       }
       connected.set(store, found)
     }

@@ -29,7 +29,8 @@ export class SimulatedGlobalStores {
     const { table, state } = this.#byTopic.get(topic)!
     // A record without a key can't be in a table.
     if (key !== null) {
-      state.store(table.storeName).put(key, value !== null && table.store.timestamped ? encodeTimestamped(value, timestamp) : value, timestamp)
+      const row = value !== null && table.store.timestamped ? encodeTimestamped(value, timestamp) : value
+      state.store(table.storeName).put(key, row, timestamp)
       state.freeze()
       state.applyFrozenNow(new Map())
     }

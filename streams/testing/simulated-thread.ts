@@ -232,7 +232,8 @@ export class SimulatedThread {
     this.#sinceCommit = 0
     this.#positions.clear()
     for (const { task, inputs } of this.#tasks) {
-      task.initialize(inputs.map(({ topic, partition }) => this.#committed.get(`${topic}-${partition}`) ?? { topic, partition, offset: 0, metadata: '', leaderEpoch: 0 }))
+      const start = { offset: 0, metadata: '', leaderEpoch: 0 }
+      task.initialize(inputs.map((input) => this.#committed.get(`${input.topic}-${input.partition}`) ?? { ...input, ...start }))
     }
   }
 

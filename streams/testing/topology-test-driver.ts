@@ -110,7 +110,8 @@ export class TopologyTestDriver {
   /** Values without their timestamps. Of a task's store: what its partition holds, uncommitted writes included. */
   getKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyKeyValueStore<K, V> {
     const { definition, store } = this.#store(name, partition)
-    return (definition.timestamped ? plain(store as ReadOnlyKeyValueStore<unknown, ValueAndTimestamp<unknown>>) : store) as ReadOnlyKeyValueStore<K, V>
+    const values = definition.timestamped ? plain(store as ReadOnlyKeyValueStore<unknown, ValueAndTimestamp<unknown>>) : store
+    return values as ReadOnlyKeyValueStore<K, V>
   }
 
   getTimestampedKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyKeyValueStore<K, ValueAndTimestamp<V>> {
@@ -223,8 +224,9 @@ export class TopologyTestDriver {
   inFlight(): readonly InFlightCounts[] {
     const sums = new Map<string, InFlightCounts>()
     for (const each of this.#thread.tasks.flatMap((task) => task.inFlight())) {
-      const sum = sums.get(each.operator)
-      sums.set(each.operator, sum === undefined ? each : { operator: each.operator, pending: sum.pending + each.pending, running: sum.running + each.running, parked: sum.parked + each.parked })
+      const { operator, pending, running, parked } = each
+      const sum = sums.get(operator) ?? { pending: 0, running: 0, parked: 0 }
+      sums.set(operator, { operator, pending: sum.pending + pending, running: sum.running + running, parked: sum.parked + parked })
     }
     return [...sums.values()]
   }
@@ -255,7 +257,8 @@ export class TopologyTestDriver {
   }
 
   #pipe(topic: string, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers, partition: number | undefined): void {
-    const record = { topic, partition: partition ?? (key === null ? 0 : partitionFor(key, this.#topics.partitions(topic))), key, value, timestamp, headers }
+    const chosen = partition ?? (key === null ? 0 : partitionFor(key, this.#topics.partitions(topic)))
+    const record = { topic, partition: chosen, key, value, timestamp, headers }
     this.#topics.append(record)
     if (this.#globals.has(topic)) {
       this.#globals.apply(record)
