@@ -19,6 +19,7 @@ export interface RecordNode {
 }
 
 const FOLDER = new URL('./schemas/', import.meta.url)
+const NAMESPACE = 'io.millrace.documents'
 const PRIMITIVES = new Set(['null', 'boolean', 'int', 'long', 'float', 'double', 'bytes', 'string'])
 
 let files: ReadonlyMap<string, RecordNode> | undefined
@@ -31,8 +32,8 @@ export function schemaFiles(): ReadonlyMap<string, RecordNode> {
       .sort()
       .map((file) => {
         const node = JSON.parse(readFileSync(new URL(file, FOLDER), 'utf8')) as RecordNode
-        if (node.type !== 'record' || `${node.name}.avsc` !== file) {
-          throw new AvroError('SCHEMA_FILE_INVALID', `avro/schemas/${file} must hold one record of the same name.`)
+        if (node.type !== 'record' || `${node.name}.avsc` !== file || node.namespace !== NAMESPACE) {
+          throw new AvroError('SCHEMA_FILE_INVALID', `avro/schemas/${file} must hold one record of the same name in ${NAMESPACE}.`)
         }
         return [node.name, node] as const
       })
@@ -66,14 +67,18 @@ function inline(node: unknown, seen: Set<string>): unknown {
     if (record === undefined) {
       throw new AvroError('SCHEMA_FILE_INVALID', `A schema names "${node}", which has no file in avro/schemas.`)
     }
-    return seen.has(node) ? `${record.namespace}.${node}` : inline(record, seen)
+    return seen.has(node) ? node : inline(record, seen)
   }
   if (Array.isArray(node)) {
     return node.map((branch) => inline(branch, seen))
   }
-  const complex = node as { [attribute: string]: unknown }
+  const complex = { ...(node as { [attribute: string]: unknown }) }
   switch (complex['type']) {
     case 'record':
+      // nested records inherit the namespace of the outermost: that is how Avro's own parser prints it
+      if (seen.size > 0) {
+        delete complex['namespace']
+      }
       seen.add(complex['name'] as string)
       return { ...complex, fields: (complex['fields'] as FieldNode[]).map((field) => ({ ...field, type: inline(field.type, seen) })) }
     case 'array':
