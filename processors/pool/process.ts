@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { FromProcess, ToProcess } from './messages.ts'
 
@@ -6,7 +7,7 @@ import type { FromProcess, ToProcess } from './messages.ts'
  * see the channel close.
  */
 const watchdog = `
-const parent = process.ppid
+const parent = require('node:worker_threads').workerData
 setInterval(() => {
   if (process.ppid !== parent) {
     process.kill(process.pid, 'SIGKILL')
@@ -29,7 +30,9 @@ export function serve(handle: (input: unknown) => Promise<unknown>, prepare: () 
       (error: unknown) => send({ kind: 'error', id: message.id, name: error instanceof Error ? error.name : 'Error' }),
     )
   })
-  const guard = new Worker(watchdog, { eval: true, resourceLimits: { maxOldGenerationSizeMb: 8, maxYoungGenerationSizeMb: 2 } })
+  // The parent as it is now: by the time the thread runs, it may be gone.
+  const guard = new Worker(watchdog, { eval: true, workerData: process.ppid })
   guard.unref()
-  prepare().then(() => send({ kind: 'ready' }), () => process.exit(70))
+  // Not ready before it is guarded: a loop in the first task would be for ever.
+  Promise.all([once(guard, 'online'), prepare()]).then(() => send({ kind: 'ready' }), () => process.exit(70))
 }

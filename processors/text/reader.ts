@@ -69,9 +69,11 @@ class PooledTextReader implements TextReader {
   readonly #bounds: TextBounds
   readonly #parse: ProcessPool
   readonly #recognise: ProcessPool
+  readonly #recognisers: number
 
   constructor(options: TextReaderOptions) {
     this.#bounds = { ...defaultTextBounds, ...options.bounds }
+    this.#recognisers = options.recognisers ?? 1
     this.#parse = new ProcessPool({
       name: 'parse',
       entry: new URL('./parse-process.ts', import.meta.url),
@@ -84,7 +86,7 @@ class PooledTextReader implements TextReader {
     this.#recognise = new ProcessPool({
       name: 'recognise',
       entry: new URL('./recognise-process.ts', import.meta.url),
-      size: options.recognisers ?? 1,
+      size: this.#recognisers,
       recycleAfter: 200,
       maxRssBytes: 1024 * mebibyte,
       maxHeapMiB: 256,
@@ -151,24 +153,22 @@ class PooledTextReader implements TextReader {
       return 'scan'
     }
     const issues: PageIssue[] = []
-    const finished = await Promise.all(
-      pages.map(async (page): Promise<TextPage> => {
-        const { number, width, height, lines } = page
-        if (page.broken) {
-          issues.push({ page: number, code: 'CORRUPT' })
-          return { number, width, height, lines: [] }
-        }
-        if (page.usable || eInvoice !== undefined) {
-          return { number, width, height, lines }
-        }
-        const recognised = await this.#readPicture('pdf', bytes, number, bounds, signal)
-        if (recognised.ok) {
-          return recognised.value
-        }
-        issues.push({ page: number, code: recognised.failure.code })
+    const finished = await mapBounded(pages, this.#recognisers, async (page): Promise<TextPage> => {
+      const { number, width, height, lines } = page
+      if (page.broken) {
+        issues.push({ page: number, code: 'CORRUPT' })
         return { number, width, height, lines: [] }
-      }),
-    )
+      }
+      if (page.usable || eInvoice !== undefined) {
+        return { number, width, height, lines }
+      }
+      const recognised = await this.#readPicture('pdf', bytes, number, bounds, signal)
+      if (recognised.ok) {
+        return recognised.value
+      }
+      issues.push({ page: number, code: recognised.failure.code })
+      return { number, width, height, lines: [] }
+    })
     const route = eInvoice !== undefined ? 'e-invoice-xml' : scanned > 0 ? 'ocr' : 'text-layer'
     return succeed(assemble(finished, issues, route, eInvoice))
   }
@@ -231,6 +231,20 @@ class PooledTextReader implements TextReader {
     const outcome = await guard(() => this.#parse.run<ParseResult>(task, { timeoutMs, ...(signal === undefined ? {} : { signal }) }))
     return outcome.ok ? (outcome.value as Outcome<T>) : outcome
   }
+}
+
+/** So many at once: pictures of a hundred pages are not held in memory, and another document's pages get their turn. */
+async function mapBounded<In, Out>(items: readonly In[], limit: number, map: (item: In) => Promise<Out>): Promise<Out[]> {
+  const results: Out[] = []
+  let next = 0
+  const work = async (): Promise<void> => {
+    while (next < items.length) {
+      const at = next++
+      results[at] = await map(items[at]!)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, work))
+  return results
 }
 
 /** A parser that hung, grew or crashed is an outcome; abortion, closing and a broken installation are the caller's errors. */
