@@ -6,6 +6,7 @@ import type { Subtopology, Topology } from '../graph/topology.ts'
 import type { KafkaCluster, NewTopic } from '../kafka/contract.ts'
 import type { SubtopologyDescription } from '../membership/types.ts'
 import type { RuntimeConfig } from './config.ts'
+import { DEFAULT_MAX_MESSAGE_BYTES } from './topic-catalog.ts'
 
 export interface PreparedTopics {
   readonly partitions: ReadonlyMap<string, number>
@@ -45,22 +46,39 @@ export async function prepareTopics(cluster: KafkaCluster, topology: Topology, c
   const metadata = await cluster.metadata([...new Set([...externalSourceTopics(topology), ...outputs])], { fresh: true })
   const existing = new Map([...metadata].map(([topic, { partitions }]) => [topic, partitions.length]))
   const partitions = resolvePartitions(topology, existing)
-  const missing: NewTopic[] = internal
-    .filter((topic) => !existing.has(topic.name))
-    .map((topic) => ({ name: topic.name, partitions: partitions.get(topic.name)!, replicationFactor: config.replicationFactor, config: topic.config }))
+  const missing = internal.filter((topic) => !existing.has(topic.name))
   const internalNames = new Set(internal.map((topic) => topic.name))
   const absent = outputs.filter((topic) => !existing.has(topic) && !internalNames.has(topic))
   if (absent.length > 0) {
     throw new StreamsError('SOURCE_TOPIC_MISSING', `The output topic${absent.length > 1 ? 's' : ''} ${absent.join(', ')} do${absent.length > 1 ? '' : 'es'} not exist: create before the application starts.`)
   }
   if (missing.length > 0) {
-    await make(cluster, missing, config)
+    const limit = await messageLimit(cluster, topology)
+    const topics = missing.map((topic): NewTopic => ({
+      name: topic.name,
+      partitions: partitions.get(topic.name)!,
+      replicationFactor: config.replicationFactor,
+      config: { ...limit, ...topic.config },
+    }))
+    await make(cluster, topics, config)
   }
   return {
     partitions,
     descriptions: topology.subtopologies.map((subtopology) => describe(subtopology, partitions)),
     subscribed: [...new Set(topology.subtopologies.flatMap(sourceTopicsOf))],
   }
+}
+
+/** What a pending entry or a state adds to the record it holds: keys, headers, attempts. */
+const ENTRY_OVERHEAD_BYTES = 64 * 1024
+
+/** Rule C5: whatever fits into a source must fit into what holds it on its way. The broker's default where that is enough. */
+async function messageLimit(cluster: KafkaCluster, topology: Topology): Promise<{ readonly [setting: string]: string }> {
+  const global = new Set(topology.globalTables.flatMap(({ source }) => source.topics))
+  const sources = [...externalSourceTopics(topology)].filter((topic) => !global.has(topic))
+  const configs = await Promise.all(sources.map((topic) => cluster.admin().topicConfig(topic)))
+  const largest = Math.max(0, ...configs.map((settings) => Number(settings['max.message.bytes'] ?? 0)))
+  return largest > DEFAULT_MAX_MESSAGE_BYTES ? { 'max.message.bytes': String(largest + ENTRY_OVERHEAD_BYTES) } : {}
 }
 
 async function make(cluster: KafkaCluster, missing: readonly NewTopic[], config: RuntimeConfig): Promise<void> {
