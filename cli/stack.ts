@@ -12,7 +12,7 @@ const help = `The servers that Millrace runs on, as local processes: Kafka, the 
   npm run stack -- status          what runs, where, with how much memory; exit code 3 if not all do
   npm run stack -- logs [SERVER]   print the logs (${serverNames.join(', ')})
        --follow                    and go on printing
-  npm run stack -- clean           stop all and remove the data, secrets, local state and content
+  npm run stack -- clean           stop all and remove the data, logs, secrets, local state, content and file share
 
   --folder DIR                     another stack than the one in .millrace
 
@@ -113,7 +113,7 @@ async function main(): Promise<number> {
       return logs(values.folder, server, values.follow)
     case 'clean':
       await clean({ folder: values.folder, say })
-      say('nothing is running; data, secrets, local state and content are removed')
+      say('nothing is running; data, logs, secrets, local state, content and file share are removed')
       return 0
     default:
       throw new UsageError(command === undefined ? 'say what to do' : `there is no command '${command}'`)

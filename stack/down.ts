@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type StackFolders, stackFolders } from './folders.ts'
-import { postgresPlace } from './folders.ts'
+import { postgresPlace, type StackFolders, stackFolders } from './folders.ts'
 import { withLock } from './folder-lock.ts'
 import { stopProcess } from './process.ts'
 import type { Server, ServerName } from './servers/contract.ts'
@@ -54,9 +53,9 @@ export async function kill(name: ServerName, options: DownOptions = {}): Promise
 }
 
 /** What a stack and the processes that use it keep in its folder; nothing else in there is touched. */
-const kept = ['data', 'logs', 'secrets', 'state', 'content', 'stack.json', 'processes.json', 'ports.json']
+const kept = ['data', 'logs', 'secrets', 'state', 'content', 'share', 'instance.json', 'stack.json', 'processes.json', 'ports.json']
 
-/** Stops the stack and removes its data, logs and secrets, and the local state and content that belong to that data. */
+/** Stops the stack and removes its data, logs and secrets, and the local state, content and file share that belong to that data. */
 export async function clean(options: DownOptions = {}): Promise<void> {
   await down(options)
   const folders = stackFolders(options.folder)
