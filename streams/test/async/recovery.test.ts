@@ -4,7 +4,7 @@ import { Stores } from '../../graph/store-builder.ts'
 import { TopologyBuilder } from '../../graph/topology-builder.ts'
 import type { Topology } from '../../graph/topology.ts'
 import type { KeyValueStore, ProcessorContext, ReadOnlyKeyValueStore } from '../../processor.ts'
-import { Serdes } from '../../serdes.ts'
+import { SerdeNotReady, Serdes } from '../../serdes.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { count, processor } from '../runtime/topologies.ts'
 import type { TextOperator } from './calls.ts'
@@ -368,5 +368,59 @@ t.test('a skipped record is taken out of the table with all it admitted', async 
   await driver.settle()
   t.strictSame(called, ['a 0/0/0', 'b 0/0/1', 'e 0/2/0', 'f 0/2/1'])
   t.equal(driver.getKeyValueStore('counts').get('k'), 2)
+  await driver.close()
+})
+
+t.test('a restored entry whose serde is not ready waits, others go on; if it never gets ready the policy acts', async (t) => {
+  let known = false
+  let gate = Promise.withResolvers<void>()
+  const value: TextOperator['value'] = {
+    ...text,
+    deserialize(topic, row, headers) {
+      if (!known && row[0] === 'L'.charCodeAt(0)) {
+        throw new SerdeNotReady(gate.promise)
+      }
+      return text.deserialize(topic, row, headers)
+    },
+  }
+  const driver = new TopologyTestDriver(asyncTopology(operator(async (input) => input, { value, onFailure: 'dead-letter' })))
+  const input = driver.createInputTopic('in', text, text)
+  const out = driver.createOutputTopic('out', text, text)
+  input.pipeAll([['a', 'L1'], ['b', '2']])
+  driver.restart()
+  await driver.tick()
+  t.strictSame(out.readValuesToList(), ['2'])
+  known = true
+  gate.resolve()
+  await driver.tick()
+  await driver.settle()
+  t.strictSame(out.readValuesToList(), ['L1'])
+  known = false
+  gate = Promise.withResolvers<void>()
+  input.pipeInput('a', 'L3')
+  gate.reject(new Error('no schema'))
+  await driver.tick()
+  t.match(driver.deadLetters(), [{ headers: { '__streams.errors.code': 'DESERIALIZATION_FAILED', '__streams.errors.node': 'call' } }])
+  t.strictSame(driver.inFlight(), [{ operator: 'call', pending: 0, running: 0, parked: 0 }])
+  await driver.close()
+})
+
+t.test('two operators whose results meet in a third: no idempotency key names two records', async (t) => {
+  const seen = new Map<string, unknown>()
+  const call = async (input: unknown, { idempotencyKey }: { idempotencyKey: string }) => {
+    t.equal(seen.has(idempotencyKey), false, idempotencyKey)
+    seen.set(idempotencyKey, input)
+    return input
+  }
+  const topology = new TopologyBuilder()
+    .addSource('source', 'in', { key: text, value: text })
+    .addAsyncProcessor('left', operator(call as never), 'source')
+    .addAsyncProcessor('right', operator(call as never), 'source')
+    .addAsyncProcessor('both', operator(call as never, { order: 'none' }), ['left', 'right', 'source'])
+    .build({ applicationId: 'app' })
+  const driver = new TopologyTestDriver(topology)
+  driver.createInputTopic('in', text, text).pipeAll([['k', 'a'], ['k', 'b']])
+  await driver.settle()
+  t.equal([...seen.keys()].filter((key) => key.startsWith('app/both/')).length, 6)
   await driver.close()
 })
