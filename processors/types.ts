@@ -75,6 +75,7 @@ export type FailureCode =
   | 'TIMEOUT'
   | 'MEMORY'
   | 'CRASHED'
+  | 'STEP_FAILED'
   | 'TENANT_INACTIVE'
   | 'CONTENT_MISSING'
 

@@ -60,7 +60,7 @@ export interface DocumentState {
   readonly header: DocumentHeader
   readonly duplicateOf?: string
   /** Why it was rejected or dead-lettered. */
-  readonly failure?: Omit<Failure, 'code'> & { readonly code: string }
+  readonly failure?: Failure
   readonly text?: TextSummary
   readonly classification?: Classification
   readonly extraction?: Extraction
@@ -140,7 +140,7 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'CORRECTED':
       return { ...state, extraction: event.extraction, reviewReasons: [], corrections: [...state.corrections, ...event.corrections].slice(-maxCorrections) }
     case 'DEAD_LETTERED':
-      return { ...state, failure: { code: event.code, field: 'content', reason: `the step ${event.step} failed for good` } }
+      return { ...state, failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}` } }
     case 'ERASED':
       // Keys, times and digest-free facts only: what proves the erasure, nothing that was erased.
       return { ...empty, header: { ...header, fileName: '', sha256: '', size: 0, contentType: '', contentReference: undefined } }
