@@ -42,7 +42,7 @@ export interface UpOptions {
 }
 
 /** How long another `up` or `down` of the same stack may take. */
-export const LOCK_WAIT_MILLISECONDS = 5 * 60_000
+const LOCK_WAIT_MILLISECONDS = 5 * 60_000
 /** After this long a server is called slow. */
 const SLOW_MILLISECONDS = 30_000
 /** After this long it is given up: a server that hangs must not hang the command. */
