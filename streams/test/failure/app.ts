@@ -18,9 +18,16 @@ const app = new KafkaStreams({
 app.onStateChange((state) => {
   report({ state })
   if (state === 'RUNNING') {
-    app.metrics().then((threads) => report({ tasks: threads.flatMap((thread) => thread.tasks.map((task) => task.id)) }))
+    runningTasks().then((tasks) => report({ tasks }))
   }
 })
+async function runningTasks(): Promise<string[]> {
+  const threads = await app.metrics()
+  return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'running').map((task) => task.id))
+}
+
+process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks() }))
+process.channel?.unref()
 app.onError((error) => {
   report({ error: error.message, code: (error as { code?: string }).code, stack: error.stack, cause: String(error.cause) })
   process.exitCode = 1

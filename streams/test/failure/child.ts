@@ -9,6 +9,7 @@ export interface Report {
   readonly at: number
   readonly state?: string
   readonly tasks?: readonly string[]
+  readonly question?: string
   readonly warning?: string
   readonly error?: string
   readonly closed?: boolean
@@ -24,11 +25,12 @@ export class Child {
   #stderr = ''
   #waiters: (() => void)[] = []
   #ended = false
+  #questions = 0
 
   constructor(options: ChildOptions, environment: { [name: string]: string } = {}) {
     this.process = spawn(process.execPath, [fileURLToPath(new URL('./app.ts', import.meta.url)), JSON.stringify(options)], {
       env: { ...process.env, ...environment },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })
     this.exited = once(this.process, 'exit').then(([code, signal]) => {
       this.#ended = true
@@ -62,6 +64,14 @@ export class Child {
       }
       await new Promise<void>((resolve) => this.#waiters.push(resolve))
     }
+  }
+
+  /** Asks for the tasks it runs now. */
+  async tasks(): Promise<readonly string[]> {
+    const question = `${++this.#questions}`
+    this.process.send({ question })
+    const { tasks } = await this.report((report) => report.question === question)
+    return tasks ?? []
   }
 
   running(): Promise<Report> {
