@@ -62,7 +62,7 @@ export function toWireEnrichment(enrichment: domain.Enrichment, extraction: doma
   }
 }
 
-export function toWireReason(failure: domain.Failure): wire.Reason {
+export function toWireReason(failure: Omit<domain.Failure, 'code'> & { readonly code: string }): wire.Reason {
   return {
     code: failure.code,
     message: failure.reason,
