@@ -194,8 +194,8 @@ function field(value: string | undefined, normalise: (value: string) => string |
   const normalised = normalise(value)
   // A value that is not what its element promises is kept as it stands, and not believed.
   return normalised === undefined || normalised === ''
-    ? { value: value.slice(0, maxValue), normalised: '', confidence: 0, provenance }
-    : { value: value.slice(0, maxValue), normalised: normalised.slice(0, maxValue), confidence: 1, provenance }
+    ? { value: value.slice(0, maxValue).toWellFormed(), normalised: '', confidence: 0, provenance }
+    : { value: value.slice(0, maxValue).toWellFormed(), normalised: normalised.slice(0, maxValue).toWellFormed(), confidence: 1, provenance }
 }
 
 function text(element: XmlElement | undefined): Field | undefined {

@@ -9,7 +9,7 @@ import { labelsVersion, totalLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
 import { layOut } from './layout.ts'
 import { findParties } from './parties.ts'
-import { findLines } from './table.ts'
+import { findLines, maxItems } from './table.ts'
 import { findTotals } from './totals.ts'
 
 export interface ExtractOptions {
@@ -20,6 +20,10 @@ export interface ExtractOptions {
   /** Assumed where the document names none; believed little. */
   readonly defaultCurrency?: string
 }
+
+/** Lines and taxes as JSON, in characters: every record that holds them has to stay below the brokers' usual 1 MiB. */
+const maxItemBytes = 400 * 1024
+const maxTaxes = 100
 
 /** Raised whenever the same text may give other fields. */
 const rulesVersion = 1
@@ -33,7 +37,7 @@ export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}`
 export function extract(text: DocumentText, options: ExtractOptions = {}): Outcome<Extraction> {
   if (text.eInvoice !== undefined) {
     const mapped = mapEInvoice(text.eInvoice)
-    return mapped.ok ? succeed({ ...mapped.value.extraction, extractorVersion }) : mapped
+    return mapped.ok ? succeed(bounded({ ...mapped.value.extraction, extractorVersion })) : mapped
   }
   const layout = layOut(text)
   const amounts = amountCandidates(layout)
@@ -50,7 +54,21 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
     ...(iban === undefined ? {} : { iban }),
     ...(currency === undefined ? {} : { currency }),
   }
-  return succeed({ fields, lines: findLines(layout), taxes: findTaxes(layout, amounts), extractorVersion, truncated: false })
+  const lines = findLines(layout)
+  return succeed(bounded({ fields, lines, taxes: findTaxes(layout, amounts), extractorVersion, truncated: lines.length >= maxItems }))
+}
+
+/** As many lines and taxes as fit the bound; what was left out is said, so that nobody takes a part for the whole. */
+function bounded(extraction: Extraction): Extraction {
+  let left = maxItemBytes
+  const fits = (item: unknown): boolean => {
+    left -= JSON.stringify(item).length
+    return left >= 0
+  }
+  const taxes = extraction.taxes.slice(0, maxTaxes).filter(fits)
+  const cut = extraction.lines.findIndex((line) => !fits(line))
+  const lines = cut < 0 ? extraction.lines : extraction.lines.slice(0, cut)
+  return { ...extraction, lines, taxes, truncated: extraction.truncated || lines.length < extraction.lines.length || taxes.length < extraction.taxes.length }
 }
 
 function assumedCurrency(code: string | undefined): DocumentFields['currency'] {

@@ -45,7 +45,7 @@ export function layOut(text: DocumentText): Layout {
       }
       const row = rows.length
       const runs = group.map((line) => {
-        const text = line.text.slice(0, maxRunLength)
+        const text = line.text.slice(0, maxRunLength).toWellFormed()
         return { ...line, text, plain: plainText(text), page: page.number, row }
       })
       heights.push(...runs.map((run) => run.box.height))

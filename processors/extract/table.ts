@@ -7,7 +7,7 @@ import type { Layout, Row, Run } from './layout.ts'
 import { overlapX } from './layout.ts'
 
 /** Lines read from one document's tables. */
-const maxItems = 1000
+export const maxItems = 1000
 /** Rows without an amount that may continue a description, one after another. */
 const maxContinuation = 3
 
@@ -170,7 +170,7 @@ function plainField(layout: Layout, run: Run | undefined): Field | undefined {
 }
 
 function longer(field: Field, more: string): Field {
-  const value = `${field.value} ${more}`.slice(0, 500)
+  const value = `${field.value} ${more}`.slice(0, 500).toWellFormed()
   return { ...field, value, normalised: value }
 }
 

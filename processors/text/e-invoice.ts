@@ -29,5 +29,5 @@ export function recogniseEInvoice(bytes: Uint8Array, bounds: XmlBounds): Outcome
     find(root, 'ExchangedDocumentContext', 'GuidelineSpecifiedDocumentContextParameter', 'ID') ??
     find(root, 'SpecifiedExchangedDocumentContext', 'GuidelineSpecifiedDocumentContextParameter', 'ID')
   )?.text
-  return succeed({ syntax, profile: (profile ?? '').slice(0, 200), xml: decoded.value })
+  return succeed({ syntax, profile: (profile ?? '').slice(0, 200).toWellFormed(), xml: decoded.value })
 }

@@ -1,3 +1,4 @@
+import { cleanText } from '../clean-text.ts'
 import type { Box, TextLine } from '../types.ts'
 
 export interface Word {
@@ -68,7 +69,7 @@ function toLine(run: readonly Word[]): TextLine {
     characters += word.text.length
     confidence += word.confidence * word.text.length
   }
-  return { text: text.trim(), box: unite(run.map((word) => word.box)), confidence: characters === 0 ? 0 : round(confidence / characters, 4) }
+  return { text: cleanText(text).trim(), box: unite(run.map((word) => word.box)), confidence: characters === 0 ? 0 : round(confidence / characters, 4) }
 }
 
 /** The smallest box around all of them. */

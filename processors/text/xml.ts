@@ -1,4 +1,5 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
+import { cleanText } from '../clean-text.ts'
 import { fail, succeed } from '../failure.ts'
 import type { Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
@@ -131,7 +132,7 @@ function toElement(node: unknown): XmlElement | undefined {
   const raw = (node as Record<string, unknown>)[':@']
   if (typeof raw === 'object' && raw !== null) {
     for (const [key, value] of Object.entries(raw)) {
-      attributes.set(key, decodeReferences(String(value)))
+      attributes.set(key, cleanText(decodeReferences(String(value))))
     }
   }
   const children: XmlElement[] = []
@@ -146,7 +147,7 @@ function toElement(node: unknown): XmlElement | undefined {
       }
     }
   }
-  return { name, attributes, children, text: text.trim() }
+  return { name, attributes, children, text: cleanText(text).trim() }
 }
 
 const predefined: ReadonlyMap<string, string> = new Map([['amp', '&'], ['lt', '<'], ['gt', '>'], ['quot', '"'], ['apos', "'"]])

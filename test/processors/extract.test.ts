@@ -158,3 +158,22 @@ t.test('any text gives an answer, soon', async (t) => {
     t.ok(process.hrtime.bigint() - started < 5_000_000_000n, hostile.slice(0, 5))
   }
 })
+
+t.test('more lines than a record holds are left out, and it says so', async (t) => {
+  const invoice = createInvoice(createRandom(1), { language: 'en', now })
+  const line = invoice.lines[0]!
+  const many = { ...invoice, lines: Array.from({ length: 3000 }, () => line) }
+  const result = extract({ ...page([]), eInvoice: { syntax: 'cii', profile: '', xml: writeCii(many, 'factur-x') } })
+  t.ok(result.ok)
+  if (result.ok) {
+    t.equal(result.value.truncated, true)
+    t.ok(result.value.lines.length > 100 && result.value.lines.length < 3000)
+    t.ok(JSON.stringify(result.value).length < 500_000)
+  }
+})
+
+t.test('control characters and halves of characters do not come through', async (t) => {
+  const xml = writeCii({ ...createInvoice(createRandom(1), { language: 'en', now }), number: 'A&#0;1' }, 'factur-x').replace('A&amp;#0;1', 'A&#0;&#7;&#xD800;1\u0002')
+  const result = extract({ ...page([]), eInvoice: { syntax: 'cii', profile: '', xml } })
+  t.ok(result.ok && !/\\[a-z]/.test(JSON.stringify(result.value.fields.invoiceNumber)))
+})
