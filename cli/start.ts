@@ -35,7 +35,7 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   closing.push(() => environment.cluster.close())
   const supervisor = superviseConnectors(environment, say)
   closing.push(() => supervisor.stop())
-  const instance = new InstanceProcess(environment.configFile, join(environment.folder, 'instance.log'))
+  const instance = new InstanceProcess({ configFile: environment.configFile, log: join(environment.folder, 'logs', 'instance.log'), say })
   closing.push(() => instance.stop())
   const { ops, api } = environment.config
   const page = `http://${ops.host}:${ops.port}/`
@@ -44,6 +44,7 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   live page       ${page}
   API             http://${api!.host}:${api!.port}/v1/documents (tokens in ${join(environment.addresses.secrets, 'development-tokens.json')})
   file share      ${environment.share}/<tenant>/
+  the instance    process ${instance.pid}, log ${join(environment.folder, 'logs', 'instance.log')}
   stop with       Ctrl-C`)
 
   const { summary, refused, wrong } = await follow(environment, work, instance, signal)
@@ -59,7 +60,7 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   }
   if (!given.once) {
     say(`Everything goes on running. Live: ${page}  Stop with Ctrl-C.`)
-    await Promise.race([instance.exited, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
+    await Promise.race([instance.ended, new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))])
     return signal.aborted ? 0 : 1
   }
   return wrong.length === 0 ? 0 : 1

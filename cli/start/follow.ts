@@ -6,6 +6,7 @@ import { type Incoming, takeIn } from './intake.ts'
 import { Landed } from './landed.ts'
 import { Progress } from './progress.ts'
 import { discrepancies, progressLine, type Summary } from './report.ts'
+import { sharesEmpty } from './share.ts'
 import { Tally } from './tally.ts'
 
 const POLL_MS = 250
@@ -31,6 +32,7 @@ export async function follow(environment: Environment, work: Work, instance: Ins
   const landed = new Landed(environment)
   const progress = new Progress()
   try {
+    await sharesEmpty(environment.share, signal, (line) => progress.show(line))
     await tally.start()
     const begin = performance.now()
     const intake = takeIn(environment, work.documents())

@@ -9,35 +9,56 @@ const POLL_MS = 100
 const READY_LIMIT_MS = 120_000
 /** A stop that takes longer would leave a process behind: it is killed. */
 const STOP_LIMIT_MS = 30_000
+/** A process that dies this often in a row will not live: its log says why. */
+const MOST_RESTARTS = 5
+const RESTART_PAUSE_MS = 500
+/** Having lived this long it is taken for healthy, and may be restarted again. */
+const HEALTHY_MS = 30_000
 
-/** One `npm run instance` as a child of `npm start`: its own process, so that killing it is what a crash is. */
+export interface InstanceOptions {
+  readonly configFile: string
+  /** Takes what the instance prints. */
+  readonly log: string
+  readonly say: (line: string) => void
+}
+
+/**
+ * One `npm run instance` as a child of `npm start`: a process of its own, so that killing it is what a crash is. When it
+ * dies it is started again, as a service manager would; when its parent dies it stops by itself.
+ */
 export class InstanceProcess {
-  readonly #child: ChildProcess
-  readonly #log: string
-  readonly exited: Promise<number | null>
+  readonly #options: InstanceOptions
+  /** Resolves when it is not coming back. */
+  readonly ended: Promise<void>
+  #end: () => void = () => undefined
+  #child: ChildProcess
+  #exited: Promise<void>
+  #restarts = 0
+  #stopping = false
+  #running = true
 
-  constructor(configFile: string, log: string) {
-    const output = openSync(log, 'a')
-    this.#child = spawn(process.execPath, [ENTRY, '--config', configFile], { stdio: ['ignore', output, output] })
-    closeSync(output)
-    this.#log = log
-    this.exited = new Promise((resolve) => this.#child.once('exit', (code) => resolve(code)))
+  constructor(options: InstanceOptions) {
+    this.#options = options
+    this.ended = new Promise((resolve) => { this.#end = resolve })
+    this.#child = this.#spawn()
+    this.#exited = this.#watch(this.#child)
   }
 
-  get pid(): number {
-    return this.#child.pid!
+  get pid(): number | undefined {
+    return this.#child.pid
   }
 
+  /** False once it has been given up or stopped. */
   get running(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null
+    return this.#running
   }
 
-  /** Resolves when `/ready` of the operations port answers 200. @throws Error naming the log if it died or is too slow */
+  /** Resolves when `/ready` below `page` answers 200. @throws Error naming the log if it died for good or is too slow */
   async ready(page: string): Promise<void> {
     const until = Date.now() + READY_LIMIT_MS
     for (;;) {
-      if (!this.running) {
-        throw new Error(`The instance ended while it started: see ${this.#log}.`)
+      if (!this.#running) {
+        throw new Error(`The instance ended while it started: see ${this.#options.log}.`)
       }
       const response = await fetch(`${page}ready`).catch(() => undefined)
       await response?.body?.cancel()
@@ -45,18 +66,50 @@ export class InstanceProcess {
         return
       }
       if (Date.now() > until) {
-        throw new Error(`The instance is not ready after ${READY_LIMIT_MS / 1000} s: see ${this.#log}.`)
+        throw new Error(`The instance is not ready after ${READY_LIMIT_MS / 1000} s: see ${this.#options.log}.`)
       }
       await pause(POLL_MS)
     }
   }
 
   async stop(): Promise<void> {
-    if (this.running) {
-      this.#child.kill('SIGTERM')
-      const limit = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS)
-      await this.exited
-      clearTimeout(limit)
+    this.#stopping = true
+    this.#child.kill('SIGTERM')
+    const limit = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MS)
+    await this.#exited
+    clearTimeout(limit)
+  }
+
+  #spawn(): ChildProcess {
+    const output = openSync(this.#options.log, 'a')
+    try {
+      return spawn(process.execPath, [ENTRY, '--config', this.#options.configFile, '--until-stdin-ends'], { stdio: ['pipe', output, output] })
+    } finally {
+      closeSync(output)
     }
+  }
+
+  async #watch(child: ChildProcess): Promise<void> {
+    const startedAt = Date.now()
+    const why = await new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(error.message))
+      child.once('exit', (code, signal) => resolve(signal ?? `exit code ${code}`))
+    })
+    if (Date.now() - startedAt > HEALTHY_MS) {
+      this.#restarts = 0
+    }
+    if (!this.#stopping && this.#restarts < MOST_RESTARTS) {
+      this.#restarts += 1
+      this.#options.say(`the instance ended (${why}): starting it again`)
+      await pause(RESTART_PAUSE_MS)
+    }
+    if (this.#stopping || this.#restarts >= MOST_RESTARTS) {
+      this.#running = false
+      this.#end()
+      return
+    }
+    this.#child = this.#spawn()
+    this.#options.say(`the instance runs again, process ${this.#child.pid}`)
+    await this.#watch(this.#child)
   }
 }
