@@ -121,7 +121,11 @@ async function restoreStore(
       options.onRestored?.(entry, count)
     },
     onStall: () => {
-      options.offsets.fenceCommitters(entry.inputs, fenced).catch(() => undefined)
+      // A slow read is nobody's fault; one that an undecided transaction holds back is its producer's (rule C3).
+      options.cluster
+        .listOffsets([tp], 'latest', 'read_committed')
+        .then((stable) => ((stable.get(changelog.key) ?? to) < to && !signal.aborted ? options.offsets.fenceCommitters(entry.inputs, fenced) : undefined))
+        .catch(() => undefined)
     },
   })
   if (rebuild) {

@@ -78,6 +78,10 @@ export class Child {
     return this.report((report) => report.state === 'RUNNING')
   }
 
+  get warnings(): string[] {
+    return this.reports.flatMap((report) => report.warning ?? [])
+  }
+
   get ended(): boolean {
     return this.#ended
   }
