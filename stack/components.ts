@@ -18,12 +18,16 @@ const PARALLEL_DOWNLOADS = 6
 /** How long to wait for another clone that is downloading into the same cache. */
 const CACHE_WAIT_MILLISECONDS = 20 * 60_000
 
-/** Makes sure that every component is there and returns where. `say` gets a line for each step that takes time. */
-export async function bringComponents(lock: Lock, say: (line: string) => void, cache = cacheFolder()): Promise<Installation> {
+/**
+ * Makes sure that every component is there, and of the optional ones those that are `also` asked for, and returns where.
+ * `say` gets a line for each step that takes time.
+ */
+export async function bringComponents(lock: Lock, say: (line: string) => void, cache = cacheFolder(), also: readonly ComponentName[] = []): Promise<Installation> {
   if (process.platform !== 'linux' || process.arch !== 'x64') {
     throw new StackError('UNSUPPORTED', `the local servers run on Linux x64, this is ${process.platform} ${process.arch}: use docker/compose.yaml`)
   }
-  const missing = (): ComponentName[] => componentNames.filter((name) => !existsSync(componentFolder(name, lock.components[name], cache)))
+  const wanted = componentNames.filter((name) => lock.components[name].optional !== true || also.includes(name))
+  const missing = (): ComponentName[] => wanted.filter((name) => !existsSync(componentFolder(name, lock.components[name], cache)))
   if (missing().length > 0) {
     await withLock(join(cache, 'stack.lock'), 'downloading into the cache', CACHE_WAIT_MILLISECONDS, async () => {
       await bringMissing(lock, missing(), say, cache)

@@ -30,6 +30,8 @@ export interface Component {
   readonly exclude?: readonly string[]
   /** Files made executable, by the beginning of their path: wheels carry no reliable modes. */
   readonly executable?: readonly string[]
+  /** Not part of the stack: brought only where it is asked for. */
+  readonly optional?: true
   /** A jar with one service manifest that the publisher forgot, so that Connect finds the plugin without scanning. */
   readonly serviceManifest?: { readonly jar: string; readonly service: string; readonly implementations: readonly string[] }
   readonly artifacts: readonly Artifact[]
@@ -53,7 +55,8 @@ export const componentNames = [
   'debezium-jdbc',
   'registry-converter',
   'cassandra-driver',
-  'ecj'
+  'ecj',
+  'kafka-streams'
 ] as const
 export type ComponentName = (typeof componentNames)[number]
 

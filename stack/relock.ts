@@ -19,6 +19,7 @@ const versions = {
   registry: '3.3.3',
   converter: '2.6.13.Final',
   ecj: '3.41.0',
+  rocksdb: '10.1.3',
   jre: '21.0.8.2',
   pgserver: '0.6.0'
 }
@@ -75,7 +76,13 @@ const plans: Record<ComponentName, Plan> = {
     title: 'Cassandra Java driver, for the Cassandra sink', version: versions.cassandraDriver, kind: 'jars', into: 'libs', exclude: workerLibraries,
     roots: [`org.apache.cassandra:java-driver-core:${versions.cassandraDriver}`]
   },
-  ecj: { title: 'Eclipse compiler for Java', version: versions.ecj, kind: 'jars', into: '', roots: [`org.eclipse.jdt:ecj:${versions.ecj}`] }
+  ecj: { title: 'Eclipse compiler for Java', version: versions.ecj, kind: 'jars', into: '', roots: [`org.eclipse.jdt:ecj:${versions.ecj}`] },
+  // The peer of benchmarks/: what it shares with the broker (client, compression, Jackson, logging) is the broker's own copy.
+  'kafka-streams': {
+    title: 'Kafka Streams, for the benchmark', version: versions.kafka, kind: 'jars', into: 'libs', optional: true,
+    exclude: [...workerLibraries, 'jackson-'],
+    roots: [`org.apache.kafka:kafka-streams:${versions.kafka}`, `org.rocksdb:rocksdbjni:${versions.rocksdb}`]
+  }
 }
 
 function maven(folder: string, ...args: string[]): string {

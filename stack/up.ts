@@ -10,7 +10,7 @@ import { readLock } from './lock.ts'
 import { buildPlugins } from './plugins.ts'
 import { choosePorts } from './ports.ts'
 import { isSameProcess, startDetached } from './process.ts'
-import { loopback, type Server, type ServerContext } from './servers/contract.ts'
+import { loopback, type Server, type ServerContext, type ServerName } from './servers/contract.ts'
 import { servers } from './servers/index.ts'
 import { registryAddress } from './servers/registry.ts'
 import { aliveOf, databaseLogin, type ProcessRecords, readPorts, readProcesses, writeJson, writeProcesses } from './state.ts'
@@ -39,6 +39,8 @@ export interface UpOptions {
   readonly signal?: AbortSignal
   /** `preferred` (default): the well-known ports where they are free. `any`: leave those to others. */
   readonly ports?: 'preferred' | 'any'
+  /** Start these servers and leave the others; all by default. */
+  readonly only?: readonly ServerName[]
 }
 
 /** How long another `up` or `down` of the same stack may take. */
@@ -81,10 +83,11 @@ export async function up(options: UpOptions = {}): Promise<StackAddresses> {
     const plugins = [installed['debezium-jdbc'], installed['registry-converter'], ...own]
     const context: ServerContext = { folders, installed, ports, database: await databaseLogin(folders), plugins, signal, say }
 
-    const missing = servers.filter((server) => alive[server.name] === undefined)
+    const wanted = servers.filter((server) => options.only === undefined || options.only.includes(server.name))
+    const missing = wanted.filter((server) => alive[server.name] === undefined)
     const records: ProcessRecords = { ...alive }
     writeProcesses(folders, records)
-    const starts = servers.map((server) => start(server, context, records, begin).catch((error: unknown) => {
+    const starts = wanted.map((server) => start(server, context, records, begin).catch((error: unknown) => {
       failed.abort(error)
       throw error
     }))
@@ -94,7 +97,7 @@ export async function up(options: UpOptions = {}): Promise<StackAddresses> {
       throw options.signal?.aborted ? options.signal.reason : failed.signal.reason
     }
     if (missing.length > 0) {
-      say(`all servers are ready after ${seconds(begin)} s`)
+      say(`${options.only === undefined ? 'all servers are' : options.only.join(', ')} ready after ${seconds(begin)} s`)
     }
     const addresses = addressesOf(context)
     writeJson(folders.addresses, addresses, 0o600)
