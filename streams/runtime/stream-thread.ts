@@ -10,7 +10,7 @@
  * What changes the set of tasks or throws work away (revocation, loss, recovery, closing) runs one at a time in
  * `#exclusive`, after the commit under way has ended.
  */
-import { StateFolder } from 'millrace-state-stores'
+import type { StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { FetchedRecords, Fetcher, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'

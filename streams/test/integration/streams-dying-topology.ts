@@ -1,0 +1,29 @@
+/** Counts by key; the record 'die' ends its worker, or throws, the first time (a file remembers). */
+import { existsSync, writeFileSync } from 'node:fs'
+import { Serdes, type StreamsBuilder } from '../../index.ts'
+
+export interface DyingSettings {
+  readonly source: string
+  readonly sink: string
+  readonly memory: string
+  readonly how: 'exit' | 'throw'
+}
+
+export default function topology(b: StreamsBuilder, { source, sink, memory, how }: DyingSettings): void {
+  b.stream(source, { key: Serdes.string(), value: Serdes.string() })
+    .mapValues((value) => {
+      if (value === 'die' && !existsSync(memory)) {
+        writeFileSync(memory, '')
+        if (how === 'throw') {
+          throw new Error('once')
+        }
+        // In a worker this ends the thread, not the process.
+        process.exit(7)
+      }
+      return value
+    })
+    .groupByKey({ value: Serdes.string() })
+    .count({ name: 'dying' })
+    .toStream()
+    .to(sink, { key: Serdes.string(), value: Serdes.long() })
+}

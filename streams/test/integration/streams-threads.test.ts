@@ -1,0 +1,79 @@
+import t from 'tap'
+import { join } from 'node:path'
+import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
+import { long, TestCluster } from './streams-support.ts'
+
+t.setTimeout(120_000)
+const cluster = new TestCluster()
+t.before(() => cluster.connect())
+t.teardown(() => cluster.close())
+
+async function application(name: string, how: 'exit' | 'throw', uncaughtError: 'fail' | 'replace-thread') {
+  const source = await cluster.topic(`${name}-source`, 4)
+  const sink = await cluster.topic(`${name}-sink`, 4)
+  const warnings: string[] = []
+  const options: KafkaStreamsOptions = {
+    topology: new URL('./streams-dying-topology.ts', import.meta.url),
+    settings: { source, sink, memory: join(cluster.folder(), 'died'), how },
+    applicationId: cluster.name(name),
+    bootstrapServers: cluster.bootstrapServers,
+    stateDir: cluster.folder(),
+    threads: 2,
+    sessionTimeoutMs: 60_000,
+    replicationFactor: 1,
+    uncaughtError,
+    onWarning: (warning) => warnings.push(warning),
+  }
+  return { app: new KafkaStreams(options), options, source, sink, warnings }
+}
+
+function input(count: number) {
+  return Array.from({ length: count }, (_, i) => ({ key: `k${i % 40}`, value: i === count / 2 ? 'die' : 'live' }))
+}
+
+/** What is wrong with the running counts: each of forty keys must go 1, 2, 3 … */
+function problems(records: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[], count: number): string[] {
+  const found: string[] = []
+  const counts = new Map<string, number>()
+  for (const { key, value } of records) {
+    const name = key!.toString()
+    if (long(value) !== (counts.get(name) ?? 0) + 1) {
+      found.push(`${name} goes from ${counts.get(name)} to ${long(value)}`)
+    }
+    counts.set(name, long(value)!)
+  }
+  return counts.size === 40 && [...counts.values()].every((each) => each === count / 40) ? found : [...found, JSON.stringify([...counts])]
+}
+
+for (const how of ['exit', 'throw'] as const) {
+  t.test(`two workers; one ends by ${how} and is replaced, without waiting for its session (60 s)`, async (t) => {
+    const { app, source, sink, warnings } = await application(`replace-${how}`, how, 'replace-thread')
+    await app.start()
+    // Running may be one round ahead of the even split.
+    while (!(await app.metrics()).every((thread) => thread.tasks.filter((task) => task.status === 'running').length === 2)) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await cluster.send(source, input(400))
+    const started = Date.now()
+    await cluster.consumed(app.config.applicationId, source)
+    t.comment(`all consumed ${Date.now() - started} ms after the record that ends the thread was sent`)
+    t.ok(Date.now() - started < 30_000)
+    await app.close()
+    t.ok(warnings.some((warning) => /is replaced/.test(warning)))
+    t.same(problems(await cluster.committed(sink), 400), [])
+  })
+}
+
+t.test('by default a worker that dies stops the application, with its error; the next start goes on', async (t) => {
+  const { app, options, source, sink } = await application('stop', 'exit', 'fail')
+  const failed = new Promise<Error>((resolve) => app.onError(resolve))
+  await app.start()
+  await cluster.send(source, input(400))
+  t.match(await failed, { code: 'THREAD_DIED', message: /exited with code 7/ })
+  t.equal(app.state, 'ERROR')
+  const again = new KafkaStreams(options)
+  await again.start()
+  await cluster.consumed(app.config.applicationId, source)
+  await again.close()
+  t.same(problems(await cluster.committed(sink), 400), [])
+})
