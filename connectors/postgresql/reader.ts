@@ -1,6 +1,6 @@
-import pg from 'pg'
-import { ConnectorError } from '../errors.ts'
-import type { PostgresqlAddress } from './migrate.ts'
+import type pg from 'pg'
+import { decodeCursor, encodeCursor } from './cursor.ts'
+import { TenantPool, type TenantPoolOptions } from './tenant-pool.ts'
 
 /** A document as the API gives it out. Times are ms since the epoch, money decimal strings. */
 export interface StoredDocument {
@@ -49,15 +49,7 @@ export interface ListOptions {
   limit: number
 }
 
-export interface PostgresqlReaderOptions extends PostgresqlAddress {
-  /** Of `millrace_api`. */
-  password: string
-  /** Connections at most. Default 8. */
-  connections?: number
-}
-
-/** A query that hangs would hold one of few connections. */
-const STATEMENT_TIMEOUT_MS = 15_000
+export type PostgresqlReaderOptions = TenantPoolOptions
 
 const COLUMNS = `tenant_id AS "tenantId", document_id AS "documentId", revision, received_at AS "receivedAt", processed_at AS "processedAt",
   status, source, file_name AS "fileName", content_type AS "contentType", size, sha256, content, language, route, page_count AS "pageCount",
@@ -65,27 +57,12 @@ const COLUMNS = `tenant_id AS "tenantId", document_id AS "documentId", revision,
   line_items AS "lineItems", validation, enrichment, duplicate_of AS "duplicateOf", reason_code AS "reasonCode", reason,
   pipeline_version AS "pipelineVersion", versions`
 
-/**
- * Reads one tenant's documents as `millrace_api`. Row-level security does the separating: each query runs in a
- * transaction of its own that names the tenant with SET LOCAL, so a pooled connection keeps nothing of it.
- */
+/** Reads one tenant's documents as `millrace_api`. */
 export class PostgresqlReader {
-  readonly #pool: pg.Pool
+  readonly #pool: TenantPool
 
   constructor(options: PostgresqlReaderOptions) {
-    const { host, port, database, password } = options
-    this.#pool = new pg.Pool({
-      host,
-      port,
-      database,
-      user: 'millrace_api',
-      password,
-      max: options.connections ?? 8,
-      connectionTimeoutMillis: 5_000,
-      statement_timeout: STATEMENT_TIMEOUT_MS
-    })
-    // an idle connection that breaks is replaced by the pool; without a listener it would end the process
-    this.#pool.on('error', () => {})
+    this.#pool = new TenantPool(options)
   }
 
   async get(tenantId: string, documentId: string): Promise<StoredDocument | undefined> {
@@ -119,25 +96,11 @@ export class PostgresqlReader {
   }
 
   async close(): Promise<void> {
-    await this.#pool.end()
+    await this.#pool.close()
   }
 
   async #query<T extends pg.QueryResultRow>(tenantId: string, text: string, values: unknown[]): Promise<T[]> {
-    const client = await this.#pool.connect()
-    let broken: Error | undefined
-    try {
-      await client.query('BEGIN READ ONLY')
-      await client.query("SELECT set_config('app.tenant_id', $1, true)", [tenantId])
-      const { rows } = await client.query<T>(text, values)
-      await client.query('COMMIT')
-      return rows
-    } catch (error) {
-      // a connection whose transaction may still be open is not given to the next tenant
-      broken = error as Error
-      throw error
-    } finally {
-      client.release(broken)
-    }
+    return await this.#pool.transaction(tenantId, 'READ ONLY', async (client) => (await client.query<T>(text, values)).rows)
   }
 }
 
@@ -156,20 +119,4 @@ function document(row: RawRow): StoredDocument {
     receivedAt: row.receivedAt.getTime(),
     processedAt: row.processedAt.getTime()
   }
-}
-
-function encodeCursor({ receivedAt, documentId }: StoredDocument): string {
-  return Buffer.from(JSON.stringify([receivedAt, documentId])).toString('base64url')
-}
-
-function decodeCursor(cursor: string): { receivedAt: number; documentId: string } {
-  try {
-    const [receivedAt, documentId] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown]
-    if (Number.isSafeInteger(receivedAt) && typeof documentId === 'string' && documentId.length <= 64) {
-      return { receivedAt: receivedAt as number, documentId }
-    }
-  } catch {
-    // told below
-  }
-  throw new ConnectorError('CURSOR_INVALID', 'The cursor is not one this list gave out: leave it away to begin at the newest.')
 }

@@ -9,7 +9,8 @@ export function snapshotTask(entry: TaskEntry): TaskSnapshot {
   }
   const task = entry.task as Task | undefined
   let inFlight = 0
-  for (const { pending } of task?.inFlight() ?? []) {
+  const operators = task?.inFlight() ?? []
+  for (const { pending } of operators) {
     inFlight += pending
   }
   return {
@@ -18,6 +19,7 @@ export function snapshotTask(entry: TaskEntry): TaskSnapshot {
     lag,
     restored: entry.restoredRecords,
     inFlight,
+    operators,
     processed: task?.counters.processed ?? 0,
     skipped: task?.counters.skipped ?? 0,
     deadLettered: task?.counters.deadLettered ?? 0,

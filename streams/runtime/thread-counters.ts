@@ -1,3 +1,5 @@
+import type { InFlightCounts } from '../async/async-node.ts'
+
 /** What a stream thread counts; plain numbers, copied to the supervisor for metrics. */
 export interface ThreadCounters {
   recordsProcessed: number
@@ -40,6 +42,8 @@ export interface TaskSnapshot {
   readonly lag: number
   readonly restored: number
   readonly inFlight: number
+  /** The same per asynchronous operator. */
+  readonly operators: readonly InFlightCounts[]
   readonly processed: number
   readonly skipped: number
   readonly deadLettered: number

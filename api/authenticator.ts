@@ -1,0 +1,85 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { ApplicationError } from '../topology/errors.ts'
+import { isTenantId } from '../topology/topics.ts'
+
+export interface Identity {
+  readonly tenantId: string
+}
+
+/** Who is this? One implementation reads a file of digests; OpenID Connect will be another. */
+export interface Authenticator {
+  /** @param authorization the header as it came; undefined for nobody we know. Never throws for what it holds. */
+  authenticate(authorization: string | undefined): Promise<Identity | undefined>
+}
+
+const BEARER = /^Bearer +([\x21-\x7e]{1,4096})$/i
+const DIGEST = /^[0-9a-f]{64}$/
+
+/** Development tokens: a JSON list of `{tenantId, sha256}`, sha256 of the token in hex. The tokens themselves are nowhere. */
+export class FileAuthenticator implements Authenticator {
+  readonly #tokens: readonly { readonly tenantId: string; readonly digest: Buffer }[]
+
+  /** @throws ApplicationError CONFIG_UNREADABLE, CONFIG_INVALID */
+  constructor(file: string) {
+    this.#tokens = readTokens(file)
+  }
+
+  async authenticate(authorization: string | undefined): Promise<Identity | undefined> {
+    const token = BEARER.exec(authorization ?? '')?.[1]
+    if (token === undefined) {
+      return undefined
+    }
+    const digest = createHash('sha256').update(token).digest()
+    let found: Identity | undefined
+    // all of them, each in constant time: how long it takes says nothing about which was nearly right
+    for (const { tenantId, digest: known } of this.#tokens) {
+      if (timingSafeEqual(digest, known)) {
+        found = { tenantId }
+      }
+    }
+    return found
+  }
+}
+
+/** Tokens from a file are for development: whoever listens beyond this machine needs real ones. @throws ApplicationError CONFIG_INVALID */
+export function requireLoopback(host: string): void {
+  const plain = host.replace(/^\[|\]$/g, '')
+  const loopback = plain === 'localhost' || plain === '::1' || (isIP(plain) === 4 && plain.startsWith('127.'))
+  if (!loopback) {
+    throw new ApplicationError(
+      'CONFIG_INVALID',
+      'The setting "api.host" must be a loopback address (127.0.0.1, ::1 or localhost) while tokens come from "api.tokensFile": they are development tokens.',
+    )
+  }
+}
+
+function readTokens(file: string): { tenantId: string; digest: Buffer }[] {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ApplicationError('CONFIG_UNREADABLE', `The file "api.tokensFile" names, ${file}, cannot be read.`, { cause })
+  }
+  const invalid = (what: string): ApplicationError => new ApplicationError('CONFIG_INVALID', `${file}: ${what}. A JSON list of {"tenantId", "sha256"} is expected.`)
+  let list: unknown
+  try {
+    list = JSON.parse(text)
+  } catch {
+    throw invalid('it is not JSON')
+  }
+  if (!Array.isArray(list)) {
+    throw invalid('it is no list')
+  }
+  return list.map((entry: unknown, index) => {
+    const { tenantId, sha256 } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown }
+    if (typeof tenantId !== 'string' || !isTenantId(tenantId)) {
+      throw invalid(`entry ${index} has no valid tenantId`)
+    }
+    if (typeof sha256 !== 'string' || !DIGEST.test(sha256)) {
+      throw invalid(`entry ${index} has no sha256 of 64 lower-case hex digits`)
+    }
+    return { tenantId, digest: Buffer.from(sha256, 'hex') }
+  })
+}

@@ -1,0 +1,34 @@
+import type { AvroSerde, DocumentReceived } from '../avro/index.ts'
+import type { CassandraReader, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import type { ContentStore } from '../content/index.ts'
+import type { TenantDirectory } from '../topology/tenant-directory.ts'
+import type { Authenticator } from './authenticator.ts'
+import type { Serialised } from './idempotency.ts'
+import type { RateLimit } from './rate-limit.ts'
+import type { RawProducer } from './raw-producer.ts'
+
+/** Told what the API does, for metrics; `route` is the pattern, never the path. */
+export interface ApiObserver {
+  requestEnded(request: { readonly route: string; readonly method: string; readonly status: number; readonly seconds: number }): void
+  documentTaken(tenantId: string, bytes: number): void
+}
+
+/** What the routes work with. Each part may be another implementation: tests say which. */
+export interface ApiContext {
+  readonly authenticator: Authenticator
+  readonly tenants: Pick<TenantDirectory, 'get'>
+  readonly rate: RateLimit
+  readonly serialised: Serialised
+  readonly content: ContentStore
+  readonly intake: Pick<PostgresqlIntake, 'take' | 'markProduced' | 'get' | 'overview'>
+  readonly documents: Pick<PostgresqlReader, 'get'>
+  readonly archive: Pick<CassandraReader, 'lifecycle'>
+  readonly producer: Pick<RawProducer, 'send'>
+  readonly received: Pick<AvroSerde<DocumentReceived>, 'serialize'>
+  readonly rawTopic: string
+  /** Per file; a tenant's own limit may be lower. */
+  readonly maximumBytes: number
+  readonly observer?: ApiObserver
+  /** Errors that answered 5xx: ids and codes, never content. */
+  onError(message: string): void
+}

@@ -1,0 +1,89 @@
+/** The tenants' door, assembled from the configuration. Start reading at `server.ts`, then `routes/`. */
+import type { AddressInfo } from 'node:net'
+import type { KafkaCluster } from 'millrace/kafka'
+import type { Registry } from '../avro/index.ts'
+import { CassandraReader, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import { openFolderContentStore } from '../content/index.ts'
+import { type ApplicationConfig, readSecret } from '../topology/config.ts'
+import { ApplicationError } from '../topology/errors.ts'
+import { valueSerde } from '../topology/serdes.ts'
+import type { TenantDirectory } from '../topology/tenant-directory.ts'
+import { topics } from '../topology/topics.ts'
+import { FileAuthenticator, requireLoopback } from './authenticator.ts'
+import type { ApiObserver } from './context.ts'
+import { Serialised } from './idempotency.ts'
+import { CLOSE_TIMEOUT_MS } from './limits.ts'
+import { RateLimit } from './rate-limit.ts'
+import { RawProducer } from './raw-producer.ts'
+import { createServer } from './server.ts'
+
+export type { Authenticator, Identity } from './authenticator.ts'
+export type { ApiContext, ApiObserver } from './context.ts'
+export { ApiError, type ApiErrorCode, errorCatalogue } from './errors.ts'
+
+export interface ApiOptions {
+  readonly config: ApplicationConfig
+  readonly cluster: KafkaCluster
+  readonly registry: Registry
+  readonly tenants: TenantDirectory
+  readonly observer?: ApiObserver
+  onError(message: string): void
+}
+
+export interface Api {
+  /** `http://host:port/` */
+  readonly url: string
+  /** Takes no new requests, lets those under way end for a while, closes everything it opened. */
+  close(): Promise<void>
+}
+
+/**
+ * Listens for tenants.
+ * @throws ApplicationError CONFIG_INVALID (no databases, or a listener beyond this machine with development tokens), CONFIG_UNREADABLE
+ */
+export async function startApi({ config, cluster, registry, tenants, observer, onError }: ApiOptions): Promise<Api> {
+  const { api, postgresql, cassandra } = config
+  if (api === undefined || postgresql === undefined || cassandra === undefined) {
+    throw new ApplicationError('CONFIG_INVALID', 'The API needs the settings "api", "postgresql" and "cassandra".')
+  }
+  requireLoopback(api.host)
+  const authenticator = new FileAuthenticator(api.tokensFile)
+  const { raw } = topics(config.topicPrefix)
+  const received = valueSerde(registry, raw, 'DocumentReceived')
+  await received.open()
+  const { host, port, database, passwordFile } = postgresql
+  const access = { host, port, database, password: readSecret(passwordFile) }
+  const content = await openFolderContentStore({ path: config.contentDir })
+  const intake = new PostgresqlIntake(access)
+  const documents = new PostgresqlReader(access)
+  const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
+  const producer = new RawProducer(cluster, raw.name)
+  const app = await createServer({
+    authenticator, tenants, content, intake, documents, archive, producer, received, onError,
+    rate: new RateLimit(),
+    serialised: new Serialised(),
+    rawTopic: raw.name,
+    maximumBytes: api.maximumBytes,
+    ...(observer === undefined ? {} : { observer }),
+  })
+  const closeStores = async (): Promise<void> => {
+    await producer.close()
+    await Promise.all([intake.close(), documents.close(), archive.close(), content.close()])
+  }
+  try {
+    await app.listen({ host: api.host, port: api.port })
+  } catch (error) {
+    await closeStores()
+    throw error
+  }
+  const { address, port: bound, family } = app.server.address() as AddressInfo
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}/`,
+    async close() {
+      const limit = setTimeout(() => app.server.closeAllConnections(), CLOSE_TIMEOUT_MS)
+      await app.close()
+      clearTimeout(limit)
+      await closeStores()
+    },
+  }
+}

@@ -1,0 +1,32 @@
+/** Every limit and time-out of the API, each with the failure it prevents. Sizes in bytes, times in ms. */
+
+/** One request must not hold thousands of open documents. */
+export const MAXIMUM_FILES = 32
+/** Headers and boundaries of a multipart body beside its files. */
+export const MULTIPART_OVERHEAD = 64 * 1024
+/** Uploads at once: each holds a file descriptor, a hash and some buffers. */
+export const MAXIMUM_UPLOADS = 64
+/** Connections at once: sockets are file descriptors, and the content store needs some too. */
+export const MAXIMUM_CONNECTIONS = 1_000
+/** A header block that never ends would fill memory. */
+export const MAXIMUM_HEADER_BYTES = 16 * 1024
+/** A client that sends its headers a byte at a time would hold a connection for ever. */
+export const HEADERS_TIMEOUT_MS = 15_000
+/** The same for a body: the slowest upload of the largest request that is still of use. */
+export const REQUEST_TIMEOUT_MS = 10 * 60_000
+/** A client that vanished without a word (no FIN) in the middle would hold its upload and its temporary file. */
+export const SOCKET_IDLE_MS = 60_000
+/** An idle connection of a client that is gone would stay open for ever. */
+export const KEEP_ALIVE_MS = 15_000
+/** Kafka without a leader must not hold the client: it is told 503 and tries again with the same key. */
+export const PRODUCE_TIMEOUT_MS = 15_000
+/** Records that wait for Kafka: while it is away they must not fill memory. */
+export const MAXIMUM_WAITING_RECORDS = 2_000
+/** A stop that waits for a slow upload would be killed in the middle of everything else. */
+export const CLOSE_TIMEOUT_MS = 8_000
+/** What a client waits before it tries again after a 503. */
+export const RETRY_AFTER_SECONDS = 5
+
+export const MAXIMUM_KEY_LENGTH = 128
+export const MAXIMUM_FILE_NAME_LENGTH = 255
+export const PAGE = { default: 50, most: 500 } as const

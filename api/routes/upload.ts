@@ -1,0 +1,90 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { referenceTo } from '../../content/index.ts'
+import type { TakenDocument } from '../../connectors/index.ts'
+import { documentKey } from '../../topology/topics.ts'
+import type { ApiContext } from '../context.ts'
+import { ApiError } from '../errors.ts'
+import { documentIdFor, idempotencyKey } from '../idempotency.ts'
+import { MAXIMUM_UPLOADS, RETRY_AFTER_SECONDS } from '../limits.ts'
+import { postDocuments } from '../schemas.ts'
+import { storeFiles } from '../upload.ts'
+import { takenView } from '../view.ts'
+
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
+
+/**
+ * Bytes to the content store, rows to PostgreSQL, records to Kafka, and only then the answer. Whatever fails in between
+ * is a 503, and the same request with the same key goes on where it stopped, under the same ids.
+ */
+export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
+  const { intake, serialised } = context
+  let uploads = 0
+
+  app.post('/v1/documents', { schema: postDocuments }, async (request, reply) => {
+    const { tenantId } = request
+    const key = idempotencyKey(request.headers['idempotency-key'])
+    if (uploads >= MAXIMUM_UPLOADS) {
+      throw new ApiError('OVERLOADED', { retryAfterSeconds: RETRY_AFTER_SECONDS })
+    }
+    uploads += 1
+    try {
+      const files = await store(request, context)
+      const receivedAt = Date.now()
+      const given = files.map((file, ordinal) => ({ ...file, ordinal, receivedAt, documentId: documentIdFor(tenantId, key, ordinal) }))
+      const taken = await serialised.run(key === undefined ? undefined : `${tenantId}\n${key}`, async () => {
+        const rows = await intake.take(tenantId, key, given)
+        if (rows === 'conflict') {
+          throw new ApiError('IDEMPOTENCY_CONFLICT', { field: 'Idempotency-Key' })
+        }
+        await produce(request, context, rows.filter(({ produced }) => !produced))
+        return rows
+      })
+      reply.code(202)
+      return { documents: taken.map(takenView) }
+    } finally {
+      uploads -= 1
+    }
+  })
+}
+
+async function store(request: FastifyRequest, { content, tenants, rate, maximumBytes }: ApiContext) {
+  const { tenantId } = request
+  const tenant = tenants.get(tenantId)
+  if (tenant === undefined || !tenant.active) {
+    throw new ApiError(tenant === undefined ? 'TENANT_UNKNOWN' : 'TENANT_INACTIVE')
+  }
+  return await storeFiles(request, {
+    content,
+    tenantId,
+    maximumBytes: Math.min(maximumBytes, tenant.maximumBytes),
+    onFile: () => {
+      const retryAfterSeconds = rate.take(tenantId, tenant.documentsPerMinute)
+      if (retryAfterSeconds > 0) {
+        throw new ApiError('RATE_LIMITED', { field: 'documentsPerMinute', limit: tenant.documentsPerMinute, retryAfterSeconds })
+      }
+    },
+  })
+}
+
+/** What an earlier try has produced already is not produced again. */
+async function produce(request: FastifyRequest, { producer, received, rawTopic, intake, observer }: ApiContext, rows: readonly TakenDocument[]): Promise<void> {
+  if (rows.length === 0) {
+    return
+  }
+  const { tenantId } = request
+  const trace = request.headers['traceparent']
+  const traceparent = typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : null
+  await producer.send(
+    rows.map(({ documentId, fileName, contentType, size, sha256, receivedAt }) => ({
+      key: Buffer.from(documentKey(tenantId, documentId)),
+      value: received.serialize(rawTopic, {
+        tenantId, documentId, source: 'api', fileName, contentType, size, sha256, receivedAt, traceparent, content: null, reference: referenceTo(sha256), attributes: {},
+      }),
+      timestamp: receivedAt,
+    })),
+  )
+  await intake.markProduced(tenantId, rows.map(({ documentId }) => documentId))
+  for (const { size } of rows) {
+    observer?.documentTaken(tenantId, size)
+  }
+}

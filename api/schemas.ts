@@ -1,0 +1,132 @@
+/** JSON schemas of the API, for OpenAPI. They describe; checks with answers of our own are in the routes. */
+import { documentStates } from '../topology/states.ts'
+import { errorCatalogue } from './errors.ts'
+import { MAXIMUM_FILES, MAXIMUM_KEY_LENGTH, PAGE } from './limits.ts'
+
+const text = { type: 'string' } as const
+const textOrNull = { type: ['string', 'null'] } as const
+const time = { type: 'string', format: 'date-time' } as const
+const documentId = { type: 'string', format: 'uuid' } as const
+const sha256 = { type: ['string', 'null'], description: 'Lower-case hex.' } as const
+const state = { type: 'string', enum: documentStates } as const
+const links = { type: 'object', properties: { self: text, lifecycle: text, content: text } } as const
+const reason = { type: ['object', 'null'], properties: { code: text, text: textOrNull } } as const
+const money = { type: ['string', 'null'], description: 'Decimal number as text.' } as const
+
+export const errorSchema = {
+  type: 'object',
+  required: ['error'],
+  properties: {
+    error: {
+      type: 'object',
+      properties: {
+        code: { type: 'string', enum: Object.keys(errorCatalogue) },
+        message: text,
+        field: { type: ['string', 'null'], description: 'Header, parameter or part at fault.' },
+        limit: { type: ['string', 'number', 'null'], description: 'What is allowed.' },
+        fix: text,
+        requestId: text,
+      },
+    },
+  },
+} as const
+
+const errors = (...statuses: readonly number[]) =>
+  Object.fromEntries(
+    statuses.map((status) => {
+      const codes = Object.entries(errorCatalogue).filter(([, definition]) => definition.status === status)
+      return [status, { description: codes.map(([code, { message }]) => `\`${code}\`: ${message}`).join(' '), ...errorSchema }]
+    }),
+  )
+
+const security = [{ bearer: [] }]
+const tags = ['documents']
+const params = { type: 'object', properties: { documentId }, required: ['documentId'] } as const
+
+const summary = {
+  documentId, state, fileName: textOrNull, contentType: textOrNull, size: { type: 'integer' }, sha256, receivedAt: time, processedAt: { type: ['string', 'null'], format: 'date-time' },
+  type: textOrNull, number: textOrNull, date: textOrNull, total: money, currency: textOrNull, duplicateOf: textOrNull, links,
+} as const
+
+export const postDocuments = {
+  summary: 'Upload documents',
+  description: `One to ${MAXIMUM_FILES} files. 202 once Kafka has all of them. With an Idempotency-Key a repeated request gets the same answer and no second document.`,
+  tags, security,
+  consumes: ['multipart/form-data'],
+  headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', minLength: 1, maxLength: MAXIMUM_KEY_LENGTH } } },
+  body: { type: 'object', required: ['file'], properties: { file: { type: 'array', maxItems: MAXIMUM_FILES, items: { type: 'string', format: 'binary' } } } },
+  response: {
+    202: {
+      description: 'Kafka has them.',
+      type: 'object',
+      properties: { documents: { type: 'array', items: { type: 'object', properties: { documentId, fileName: textOrNull, sha256, size: { type: 'integer' }, state, links } } } },
+    },
+    ...errors(400, 401, 403, 408, 409, 413, 415, 429, 500, 503),
+  },
+}
+
+export const listDocuments = {
+  summary: 'List documents, newest first',
+  tags, security,
+  querystring: {
+    type: 'object',
+    properties: {
+      state,
+      cursor: { type: 'string', description: 'From the page before.' },
+      limit: { type: 'integer', minimum: 1, maximum: PAGE.most, default: PAGE.default },
+    },
+  },
+  response: {
+    200: {
+      description: 'A page; the last one has no cursor.',
+      type: 'object',
+      properties: {
+        documents: { type: 'array', items: { type: 'object', properties: { ...summary, vendor: textOrNull, reasonCode: textOrNull } } },
+        cursor: textOrNull,
+      },
+    },
+    ...errors(400, 401, 500, 503),
+  },
+}
+
+export const getDocument = {
+  summary: 'One document with all that was found in it',
+  tags, security, params,
+  response: {
+    200: {
+      description: 'RECEIVED while it is under way.',
+      type: 'object',
+      properties: {
+        ...summary,
+        source: text, revision: { type: 'integer' }, language: textOrNull, route: textOrNull, pageCount: { type: ['integer', 'null'] }, probability: { type: ['number', 'null'] },
+        vendor: { type: ['object', 'null'], properties: { id: textOrNull, name: textOrNull } },
+        dueDate: textOrNull, subtotal: money, tax: money, reason, pipelineVersion: textOrNull,
+        fields: {}, lineItems: {}, validation: {}, enrichment: {}, versions: {},
+      },
+    },
+    ...errors(401, 404, 500, 503),
+  },
+}
+
+export const getLifecycle = {
+  summary: 'Every change of state, oldest first',
+  tags, security, params,
+  response: {
+    200: {
+      description: 'Empty while no change has reached the archive.',
+      type: 'object',
+      properties: {
+        documentId,
+        events: { type: 'array', items: { type: 'object', properties: { revision: { type: 'integer' }, from: textOrNull, to: text, at: time, step: text, reason } } },
+      },
+    },
+    ...errors(401, 404, 500, 503),
+  },
+}
+
+export const getContent = {
+  summary: 'The bytes as they came, as an attachment',
+  tags, security, params,
+  headers: { type: 'object', properties: { range: { type: 'string', description: 'One range of bytes.' } } },
+  response: errors(401, 404, 416, 500, 503),
+}

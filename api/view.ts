@@ -1,0 +1,42 @@
+/** What the API gives out: names of its own, so that columns can change. Times are ISO 8601, money decimal strings. */
+import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument } from '../connectors/index.ts'
+import { UNDER_WAY } from '../connectors/index.ts'
+
+const iso = (ms: number): string => new Date(ms).toISOString()
+
+function links(documentId: string): { self: string; lifecycle: string; content: string } {
+  const self = `/v1/documents/${documentId}`
+  return { self, lifecycle: `${self}/lifecycle`, content: `${self}/content` }
+}
+
+/** A document of a 202. */
+export function takenView({ documentId, fileName, sha256, size }: TakenDocument) {
+  return { documentId, fileName, sha256, size, state: UNDER_WAY, links: links(documentId) }
+}
+
+export function summaryView({ receivedAt, processedAt, ...summary }: DocumentSummary) {
+  return { ...summary, receivedAt: iso(receivedAt), processedAt: processedAt === null ? null : iso(processedAt), links: links(summary.documentId) }
+}
+
+/** A document that the pipeline has ended, whole. */
+export function documentView(document: StoredDocument) {
+  const { tenantId, status, receivedAt, processedAt, content, vendor, vendorId, reasonCode, reason, ...rest } = document
+  return {
+    ...rest,
+    state: status,
+    receivedAt: iso(receivedAt),
+    processedAt: iso(processedAt),
+    vendor: vendor === null && vendorId === null ? null : { id: vendorId, name: vendor },
+    reason: reasonCode === null ? null : { code: reasonCode, text: reason },
+    links: links(document.documentId),
+  }
+}
+
+/** A document that is under way: what the API knows of it itself. */
+export function underWayView({ documentId, fileName, contentType, sha256, size, receivedAt }: TakenDocument) {
+  return { documentId, state: UNDER_WAY, source: 'api', fileName, contentType, sha256, size, receivedAt: iso(receivedAt), processedAt: null, links: links(documentId) }
+}
+
+export function eventView({ at, reasonCode, reason, ...event }: StoredLifecycleEvent) {
+  return { ...event, at: iso(at), reason: reasonCode === null ? null : { code: reasonCode, text: reason } }
+}
