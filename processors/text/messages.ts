@@ -8,8 +8,15 @@ export type ParseTask =
   | { readonly do: 'inspect'; readonly kind: DocumentKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   | { readonly do: 'read-pdf'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   | { readonly do: 'read-xml'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
-  /** Grey, upright, bounded: what the recogniser gets. Turn in degrees clockwise. */
-  | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly turn: 0 | 90 | 180 | 270; readonly bounds: TextBounds }
+  /** Grey, upright, bounded: what the recogniser gets. */
+  | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly view: View; readonly bounds: TextBounds }
+
+export interface View {
+  /** Degrees clockwise. */
+  readonly turn: 0 | 90 | 180 | 270
+  /** Only the middle: enough to tell whether this is the right way up. */
+  readonly probe: boolean
+}
 
 export interface Inspection {
   readonly pages: number

@@ -20,8 +20,8 @@ async function handle(task: ParseTask): Promise<ParseResult> {
       return recogniseEInvoice(task.bytes, task.bounds)
     case 'picture':
       return task.kind === 'pdf'
-        ? renderPage(task.bytes, task.page, task.turn, task.bounds)
-        : readImage(task.bytes, task.page, task.turn, task.bounds)
+        ? renderPage(task.bytes, task.page, task.view, task.bounds)
+        : readImage(task.bytes, task.page, task.view, task.bounds)
   }
 }
 

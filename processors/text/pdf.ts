@@ -8,7 +8,7 @@ import type { EInvoice, Outcome, TextLine } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { recogniseEInvoice } from './e-invoice.ts'
 import { isUsableText } from './garbage.ts'
-import type { Inspection, PdfContent, PdfPage, Picture } from './messages.ts'
+import type { Inspection, PdfContent, PdfPage, Picture, View } from './messages.ts'
 import { toGreymap } from './picture.ts'
 import type { Word } from './runs.ts'
 import { joinWords } from './runs.ts'
@@ -164,7 +164,7 @@ function isStandardName(name: string): boolean {
 let library: ReturnType<typeof PDFiumLibrary.init> | undefined
 
 /** Renders a page for recognition: grey, on white, at most the bounds' size whatever the page claims to measure. */
-export async function renderPage(bytes: Uint8Array, page: number, turn: number, bounds: TextBounds): Promise<Outcome<Picture>> {
+export async function renderPage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {
   const document = await (await (library ??= PDFiumLibrary.init())).loadDocument(bytes).catch(() => undefined)
   if (document === undefined) {
     return fail('CORRUPT', 'content', 'a PDF that cannot be rendered')
@@ -178,7 +178,7 @@ export async function renderPage(bytes: Uint8Array, page: number, turn: number, 
     }
     const image = await sheet.render({ scale, render: 'bitmap', colorSpace: 'BGRA' })
     const pipeline = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 4 } })
-    return succeed(await toGreymap(pipeline, turn))
+    return succeed(await toGreymap(pipeline, view))
   } catch {
     return fail('CORRUPT', 'content', 'a page that cannot be rendered')
   } finally {

@@ -3,7 +3,7 @@ import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
 import type { Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
-import type { Inspection, Picture } from './messages.ts'
+import type { Inspection, Picture, View } from './messages.ts'
 
 // One document is one core's work; how many run at once is the pool's size.
 sharp.concurrency(1)
@@ -28,7 +28,7 @@ export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promi
 }
 
 /** Upright by EXIF, grey, on white, at most the bounds' size: what recognition gets. */
-export async function readImage(bytes: Uint8Array, page: number, turn: number, bounds: TextBounds): Promise<Outcome<Picture>> {
+export async function readImage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {
   try {
     // Turned by EXIF first, on its own: sharp allows one automatic rotation per pipeline, and the size must be that of the upright image.
     const upright = await sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' })
@@ -39,21 +39,35 @@ export async function readImage(bytes: Uint8Array, page: number, turn: number, b
       .resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true })
       .raw()
       .toBuffer({ resolveWithObject: true })
-    return succeed(await toGreymap(sharp(upright.data, { raw: { width: upright.info.width, height: upright.info.height, channels: 1 } }), turn))
+    return succeed(await toGreymap(sharp(upright.data, { raw: { width: upright.info.width, height: upright.info.height, channels: 1 } }), view))
   } catch {
     return fail('CORRUPT', 'content', 'an image that cannot be decoded')
   }
 }
 
 /** One byte per pixel behind a three-line header: no compression to pay for on the way to the recogniser. */
-export async function toGreymap(pipeline: Sharp, turn: number): Promise<Picture> {
-  const { data, info } = await pipeline
+export async function toGreymap(pipeline: Sharp, view: View): Promise<Picture> {
+  const whole = await pipeline
     .flatten({ background: '#ffffff' })
-    .rotate(turn)
+    .rotate(view.turn)
     .greyscale()
     .toColourspace('b-w')
     .raw()
     .toBuffer({ resolveWithObject: true })
+  const { data, info } = view.probe ? await middleOf(whole) : whole
   const header = Buffer.from(`P5\n${info.width} ${info.height}\n255\n`, 'latin1')
   return { bytes: Buffer.concat([header, data]), width: info.width, height: info.height }
+}
+
+/** Side of the square that is recognised in each direction: some dozen lines of text. */
+const probeSize = 900
+
+function middleOf({ data, info }: { data: Buffer; info: { width: number; height: number } }): Promise<{ data: Buffer; info: { width: number; height: number } }> {
+  const width = Math.min(probeSize, info.width)
+  const height = Math.min(probeSize, info.height)
+  return sharp(data, { raw: { width: info.width, height: info.height, channels: 1 } })
+    .extract({ left: Math.floor((info.width - width) / 2), top: Math.floor((info.height - height) / 2), width, height })
+    .toColourspace('b-w')
+    .raw()
+    .toBuffer({ resolveWithObject: true })
 }

@@ -7,7 +7,7 @@ import type { DocumentText, EInvoice, FailureCode, Outcome, PageIssue, TextLine,
 import type { TextBounds } from './bounds.ts'
 import { defaultTextBounds } from './bounds.ts'
 import { detectLanguage } from './language.ts'
-import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent, Picture, Recognition, RecogniseTask } from './messages.ts'
+import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent, Picture, Recognition, RecogniseTask, View } from './messages.ts'
 import { kindOf } from './sniff.ts'
 
 export interface TextReaderOptions {
@@ -55,7 +55,7 @@ const engineVersion = `${routeVersion}+pdfjs-${packageVersion('pdfjs-dist')}+pdf
 const dataVersion = `eng-best-int-${packageVersion('@tesseract.js-data/eng')}`
 
 const mebibyte = 1024 * 1024
-/** Below this mean confidence a page may lie on its side: the other three directions are tried and the best kept. */
+/** Below this mean confidence a page may lie on its side: the middle is tried in the other three directions. */
 const doubtful = 0.5
 /** A recognition of fewer characters says nothing about direction. */
 const minTurnCharacters = 12
@@ -199,22 +199,28 @@ class PooledTextReader implements TextReader {
   }
 
   async #readPicture(kind: 'pdf' | 'image', bytes: Uint8Array, page: number, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<TextPage>> {
-    const upright = await this.#recogniseTurned(kind, bytes, page, 0, bounds, signal)
+    const upright = await this.#recogniseView(kind, bytes, page, { turn: 0, probe: false }, bounds, signal)
     if (!upright.ok || quality([upright.value]) >= doubtful || characters(upright.value.lines) < minTurnCharacters) {
       return upright
     }
-    let best = upright.value
+    let best: View['turn'] = 0
+    let bestQuality = quality([upright.value])
     for (const turn of [90, 180, 270] as const) {
-      const turned = await this.#recogniseTurned(kind, bytes, page, turn, bounds, signal)
-      if (turned.ok && quality([turned.value]) > quality([best]) && characters(turned.value.lines) >= minTurnCharacters) {
-        best = turned.value
+      const probe = await this.#recogniseView(kind, bytes, page, { turn, probe: true }, bounds, signal)
+      if (probe.ok && quality([probe.value]) > Math.max(doubtful, bestQuality) && characters(probe.value.lines) >= minTurnCharacters) {
+        best = turn
+        bestQuality = quality([probe.value])
       }
     }
-    return succeed(best)
+    if (best === 0) {
+      return upright
+    }
+    const turned = await this.#recogniseView(kind, bytes, page, { turn: best, probe: false }, bounds, signal)
+    return turned.ok && quality([turned.value]) > quality([upright.value]) ? turned : upright
   }
 
-  async #recogniseTurned(kind: 'pdf' | 'image', bytes: Uint8Array, page: number, turn: 0 | 90 | 180 | 270, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<TextPage>> {
-    const picture = await this.#ask<Picture>({ do: 'picture', kind, bytes, page, turn, bounds }, bounds.pageTimeoutMs, signal)
+  async #recogniseView(kind: 'pdf' | 'image', bytes: Uint8Array, page: number, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<TextPage>> {
+    const picture = await this.#ask<Picture>({ do: 'picture', kind, bytes, page, view, bounds }, bounds.pageTimeoutMs, signal)
     if (!picture.ok) {
       return picture
     }

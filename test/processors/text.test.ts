@@ -172,3 +172,23 @@ t.test('a PDF with any bytes changed is an outcome, and the next document is ser
   t.ok(refused > 0, 'some could not be read')
   t.match(await reader.read(bytes), { ok: true })
 })
+
+t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims to be an invoice is refused', async (t) => {
+  const blank = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#ffffff' } }).png().toBuffer()
+  const tiff = await read(await sharp([blank, blank, blank], { join: { animated: true } }).tiff().toBuffer())
+  t.same(tiff.pages.map((page) => page.number), [1, 2, 3])
+  t.equal(tiff.quality, 0)
+  const random = createRandom(6)
+  const jpeg = await scanReceipt(random, createInvoice(random, { language: 'en', now, maxLines: 2 }), 'jpeg')
+  t.match(await reader.read(jpeg.subarray(0, jpeg.length / 2)), { ok: false, failure: { code: 'CORRUPT' } })
+  t.match(await reader.read(Buffer.from('<Invoice>')), { ok: false, failure: { code: 'CORRUPT' } })
+  t.match(await reader.read(Buffer.from('no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
+})
+
+t.test('one document with pages that no parser can read is complete, and says which', async (t) => {
+  const kids = '3 0 R 9 0 R'
+  const bytes = Buffer.from(`%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[${kids}]/Count 2>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]>>endobj\ntrailer<</Root 1 0 R>>`)
+  const text = await read(bytes)
+  t.equal(text.pages.length, 2)
+  t.same(text.issues, [{ page: 2, code: 'CORRUPT' }])
+})
