@@ -1,0 +1,104 @@
+/** The two engines as processes: how each is started and stopped. Neither knows that it is measured. */
+import type { ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import process from 'node:process'
+import { fileURLToPath } from 'node:url'
+import type { JavaPeer } from './java-peer.ts'
+
+export type EngineName = 'millrace' | 'java'
+
+/** What one run of an engine is told. */
+export interface EngineSettings {
+  readonly bootstrapServers: string
+  readonly applicationId: string
+  readonly stateDir: string
+  readonly input: string
+  readonly output: string
+  readonly threads: number
+}
+
+/** Prevents that an engine which never gets its partitions holds the benchmark. */
+const START_LIMIT_MILLISECONDS = 60_000
+/** Both close a clean application in well under a second; after this it is killed. */
+const STOP_LIMIT_MILLISECONDS = 25_000
+
+/** A running engine. */
+export class EngineProcess {
+  readonly pid: number
+  readonly #child: ChildProcess
+  readonly #log: string
+  readonly #ended: Promise<string>
+  #end: string | undefined
+
+  private constructor(child: ChildProcess, log: string) {
+    this.#child = child
+    this.#log = log
+    this.pid = child.pid ?? -1
+    // Whatever nobody reads must not keep the pipe, and with it the end of the process, open.
+    child.stdout?.resume()
+    // A benchmark that is interrupted leaves nothing running.
+    const kill = (): void => {
+      child.kill('SIGKILL')
+    }
+    process.once('exit', kill)
+    this.#ended = new Promise((resolve) => {
+      child.once('error', (error) => resolve(error.message))
+      child.once('close', (code, signal) => resolve(String(code ?? signal)))
+    })
+    this.#ended.then((end) => {
+      this.#end = end
+      process.off('exit', kill)
+    })
+  }
+
+  /** Starts an engine. Its errors go to `<folder>/<application id>.log`. */
+  static start(engine: EngineName, settings: EngineSettings, java: JavaPeer, folder: string): EngineProcess {
+    const { file, args } = engine === 'java' ? java.command(settings) : millraceCommand(settings)
+    const log = join(folder, `${settings.applicationId}.log`)
+    const errors = openSync(log, 'a')
+    const environment = { ...process.env, JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
+    try {
+      return new EngineProcess(spawn(file, args, { stdio: ['ignore', 'pipe', errors], env: environment }), log)
+    } finally {
+      closeSync(errors)
+    }
+  }
+
+  /** Waits until it says that it runs. */
+  async running(): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    this.#child.stdout!.on('data', (chunk: Buffer) => chunk.includes('RUNNING') && resolve())
+    this.#ended.then(() => reject(this.failure()))
+    const limit = setTimeout(() => reject(new Error(`not running after ${START_LIMIT_MILLISECONDS / 1000} s; its log is ${this.#log}`)), START_LIMIT_MILLISECONDS)
+    try {
+      await promise
+    } finally {
+      clearTimeout(limit)
+    }
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined
+  }
+
+  /** What to throw when it ended by itself. */
+  failure(): Error {
+    return new Error(`The process ended with ${this.#end}:\n${readFileSync(this.#log, 'utf8').trim().split('\n').slice(-20).join('\n')}`)
+  }
+
+  async stop(): Promise<void> {
+    if (this.#end === undefined) {
+      this.#child.kill('SIGTERM')
+      const limit = setTimeout(() => this.#child.kill('SIGKILL'), STOP_LIMIT_MILLISECONDS)
+      await this.#ended
+      clearTimeout(limit)
+    }
+  }
+}
+
+function millraceCommand(settings: EngineSettings): { file: string; args: string[] } {
+  const profile = process.env['MILLRACE_BENCHMARK_NODE_OPTIONS']?.split(' ').filter((option) => option !== '') ?? []
+  return { file: process.execPath, args: [...profile, fileURLToPath(new URL('millrace-app.ts', import.meta.url)), JSON.stringify(settings)] }
+}

@@ -1,0 +1,166 @@
+/** The engine benchmark: who runs when, on which topics. Start reading here. */
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import type { EngineName, EngineSettings } from './engines.ts'
+import { truth } from './events.ts'
+import { withBroker } from './broker.ts'
+import { type JavaPeer, prepareJavaPeer } from './java-peer.ts'
+import { measureLatency } from './latency.ts'
+import { type BenchmarkOptions, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
+import { describeReport, describeRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
+import { measureThroughput } from './throughput.ts'
+import { BenchmarkTopics } from './topics.ts'
+
+const say = (line: string): void => {
+  process.stdout.write(`${line}\n`)
+}
+
+/** One invocation: where everything of it lies and is named after. */
+interface Bench {
+  readonly options: BenchmarkOptions
+  readonly bootstrapServers: string
+  readonly topics: BenchmarkTopics
+  readonly java: JavaPeer
+  readonly folder: string
+  readonly prefix: string
+}
+
+/** Runs the benchmark; returns the exit code of the command. */
+export async function runEngineBenchmark(args: readonly string[]): Promise<number> {
+  if (args.includes('--help') || args.includes('-h')) {
+    say(USAGE)
+    return 0
+  }
+  const options = parseOptions(args)
+  const java = await prepareJavaPeer(say)
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-benchmark-'))
+  try {
+    return await withBroker(say, async (bootstrapServers) => {
+      const topics = new BenchmarkTopics(bootstrapServers)
+      const prefix = `benchmark-${randomBytes(4).toString('hex')}`
+      try {
+        return await runAll({ options, bootstrapServers, topics, java, folder, prefix })
+      } finally {
+        await topics.delete([], [prefix]).catch((error: Error) => say(`topics named ${prefix}… could not be deleted: ${error.message}`))
+        await topics.close()
+      }
+    })
+  } finally {
+    if (options.keep) {
+      say(`logs and state of the runs: ${folder}`)
+    } else {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  }
+}
+
+async function runAll(bench: Bench): Promise<number> {
+  const { options, java } = bench
+  const runs: RunRow[] = []
+  for (const workload of options.workloads) {
+    runs.push(...(await runWorkload(workload, bench)))
+  }
+  const report = makeReport(runs, options, java.version)
+  say(describeReport(report))
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
+  }
+  if (runs.some((run) => run.outputs !== 'right')) {
+    say('outputs were wrong: no figure above is worth anything')
+    return 1
+  }
+  if (!isFullSize(options)) {
+    say('a run of reduced size: the bars are stated for the full one')
+    return 0
+  }
+  return report.bars.every((bar) => bar.met) ? 0 : 3
+}
+
+/** Engines take turns, so that a slow minute of the machine strikes both. */
+async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> {
+  const { options, topics, prefix } = bench
+  const run = workload === 'keyed-rmw' ? await throughputRunner(bench) : latencyRunner(bench)
+  const runs: RunRow[] = []
+  for (let number = 1 - options.warmUpRuns; number <= options.runs; number++) {
+    for (const engine of options.engines) {
+      const row = await run(engine, number)
+      const what = number < 1 ? 'not counted' : `run ${number}`
+      const state = row.outputs === 'right' ? 'outputs right' : `OUTPUTS WRONG: ${row.outputs.join('; ')}`
+      say(`${describeRow(row)}  other load ${row.otherCores.toFixed(1)} cores  ${state}  (${what})`)
+      if (number >= 1 || row.outputs !== 'right') {
+        runs.push(row)
+      }
+    }
+  }
+  await topics.delete([], [`${prefix}-${workload}`])
+  return runs
+}
+
+type Runner = (engine: EngineName, number: number) => Promise<RunRow>
+
+/** All runs read the same input. */
+async function throughputRunner(bench: Bench): Promise<Runner> {
+  const { options, topics, java, folder } = bench
+  const { records, keys, threads } = options
+  const input = `${bench.prefix}-keyed-rmw-input`
+  await topics.create(input)
+  await topics.load(input, records, keys)
+  const expected = truth(records, keys)
+  say(`${records} records of ${expected.final.size} keys are in ${input}`)
+  return (engine, number) =>
+    withFreshTopics(bench, 'keyed-rmw', engine, number, input, async (settings) =>
+      throughputRow(await measureThroughput(engine, settings, expected, topics, java, folder), number, threads),
+    )
+}
+
+function latencyRunner(bench: Bench): Runner {
+  const { options, java, folder } = bench
+  const { keys, ratePerSecond, latencySeconds, latencyWarmUpSeconds, threads } = options
+  const load = { keys, ratePerSecond, seconds: latencySeconds, warmUpSeconds: latencyWarmUpSeconds }
+  return (engine, number) =>
+    withFreshTopics(bench, 'latency-5k', engine, number, undefined, async (settings) =>
+      latencyRow(await measureLatency(engine, settings, load, java, folder), number, threads),
+    )
+}
+
+/** Everything of a run is new: group, state, changelog, output; its input too unless one is given. */
+async function withFreshTopics(
+  bench: Bench,
+  workload: Workload,
+  engine: EngineName,
+  number: number,
+  givenInput: string | undefined,
+  body: (settings: EngineSettings) => Promise<RunRow>,
+): Promise<RunRow> {
+  const { options, topics, folder, bootstrapServers } = bench
+  const applicationId = `${bench.prefix}-${workload}-${engine}-${number < 1 ? `warm-up-${1 - number}` : number}`
+  const output = `${applicationId}-output`
+  const input = givenInput ?? `${applicationId}-input`
+  const stateDir = join(folder, applicationId)
+  await topics.create(output)
+  if (givenInput === undefined) {
+    await topics.create(input)
+  }
+  const row = await body({ bootstrapServers, applicationId, stateDir, input, output, threads: options.threads })
+  if (!options.keep) {
+    rmSync(stateDir, { recursive: true, force: true })
+  }
+  await topics.delete([], [applicationId])
+  return row
+}
+
+/** The command: usage errors are told apart from failures. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    return await runEngineBenchmark(args)
+  } catch (error) {
+    if (error instanceof UsageError) {
+      process.stderr.write(`${error.message}\n\n${USAGE}`)
+      return 2
+    }
+    throw error
+  }
+}

@@ -1,0 +1,107 @@
+/** The command line of the engine benchmark. */
+import { parseArgs } from 'node:util'
+import type { EngineName } from './engines.ts'
+
+export const WORKLOADS = ['keyed-rmw', 'latency-5k'] as const
+export type Workload = (typeof WORKLOADS)[number]
+export const ENGINES: readonly EngineName[] = ['millrace', 'java']
+
+export interface BenchmarkOptions {
+  readonly json: string | undefined
+  readonly workloads: readonly Workload[]
+  readonly engines: readonly EngineName[]
+  readonly records: number
+  readonly keys: number
+  readonly runs: number
+  /** Runs of each engine and workload that are not counted: they fill the caches of disk and broker. */
+  readonly warmUpRuns: number
+  readonly threads: number
+  readonly latencySeconds: number
+  readonly latencyWarmUpSeconds: number
+  readonly ratePerSecond: number
+  readonly keep: boolean
+}
+
+/** What the bars are stated for. */
+export const FULL_RECORDS = 1_000_000
+export const FULL_KEYS = 100_000
+
+export const USAGE = `Millrace's engine against Kafka Streams (Java): throughput, CPU, memory and latency, exactly once.
+
+  npm run benchmark -- engine [options]
+
+  --json FILE                  also write the figures of all runs
+  --workload NAME              keyed-rmw or latency-5k; default both
+  --engine NAME                millrace or java; default both, alternating
+  --records N  --keys N        of keyed-rmw; default ${FULL_RECORDS} and ${FULL_KEYS}
+  --runs N                     counted runs of each; default 3
+  --warm-up-runs N             runs of each before them that are not counted; default 1
+  --threads N                  stream threads; default 1
+  --rate N                     events a second of latency-5k; default 5000
+  --latency-seconds N          measured; default 30, after --latency-warm-up seconds (default 10)
+  --keep                       leave logs and state of the runs behind and say where
+
+The broker is that of the file named by MILLRACE_STACK, else one that is started for the benchmark and stopped after it.
+Exit codes: 0 done, 1 failed or wrong outputs, 2 wrong usage, 3 a bar was missed.
+`
+
+/** A command line that cannot be followed; the message says what to write instead. */
+export class UsageError extends Error {}
+
+/** Throws UsageError. */
+export function parseOptions(args: readonly string[]): BenchmarkOptions {
+  const values = parse(args)
+  return {
+    json: values.json,
+    workloads: values.workload === undefined ? WORKLOADS : [choice('--workload', values.workload, WORKLOADS)],
+    engines: values.engine === undefined ? ENGINES : [choice('--engine', values.engine, ENGINES)],
+    records: count('--records', values.records, FULL_RECORDS, 1_000),
+    keys: count('--keys', values.keys, FULL_KEYS, 1),
+    runs: count('--runs', values.runs, 3, 1),
+    warmUpRuns: count('--warm-up-runs', values['warm-up-runs'], 1, 0),
+    threads: count('--threads', values.threads, 1, 1),
+    ratePerSecond: count('--rate', values.rate, 5_000, 1),
+    latencySeconds: count('--latency-seconds', values['latency-seconds'], 30, 1),
+    latencyWarmUpSeconds: count('--latency-warm-up', values['latency-warm-up'], 10, 0),
+    keep: values.keep ?? false,
+  }
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      options: {
+        json: { type: 'string' },
+        workload: { type: 'string' },
+        engine: { type: 'string' },
+        records: { type: 'string' },
+        keys: { type: 'string' },
+        runs: { type: 'string' },
+        'warm-up-runs': { type: 'string' },
+        threads: { type: 'string' },
+        rate: { type: 'string' },
+        'latency-seconds': { type: 'string' },
+        'latency-warm-up': { type: 'string' },
+        keep: { type: 'boolean' },
+      },
+    }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function choice<T extends string>(option: string, value: string, choices: readonly T[]): T {
+  if (!choices.includes(value as T)) {
+    throw new UsageError(`${option} is '${value}': give ${choices.join(' or ')}`)
+  }
+  return value as T
+}
+
+function count(option: string, value: string | undefined, fallback: number, minimum: number): number {
+  const number = value === undefined ? fallback : Number(value)
+  if (!Number.isSafeInteger(number) || number < minimum) {
+    throw new UsageError(`${option} is '${value}': give a whole number of at least ${minimum}`)
+  }
+  return number
+}

@@ -1,0 +1,105 @@
+/** The benchmark's side of Kafka: topics, the input, and the outputs as a read_committed reader sees them. */
+import type { KafkaCluster } from 'millrace/kafka'
+import { createCluster } from 'millrace/kafka'
+import type { DocumentState } from './events.ts'
+import { EventSequence, encodeEvent, PARTITIONS, partitionOf } from './events.ts'
+
+const CLIENT_ID = 'millrace-benchmark'
+const LOAD_CHUNK = 10_000
+/** Prevents that a broken run is waited for without end. */
+const READ_LIMIT_MILLISECONDS = 120_000
+
+/** End offsets, by partition. */
+export type EndOffsets = readonly number[]
+
+export class BenchmarkTopics {
+  readonly cluster: KafkaCluster
+
+  constructor(bootstrapServers: string) {
+    this.cluster = createCluster({ bootstrapServers: [bootstrapServers], clientId: CLIENT_ID })
+  }
+
+  async create(name: string): Promise<void> {
+    await this.cluster.admin().createTopics([{ name, partitions: PARTITIONS, replicationFactor: -1, config: {} }])
+  }
+
+  /** Deletes the topics of these names and those that begin with one of these prefixes. */
+  async delete(names: readonly string[], prefixes: readonly string[] = []): Promise<void> {
+    const admin = this.cluster.admin()
+    const all = await admin.listTopics()
+    await admin.deleteTopics(all.filter((topic) => names.includes(topic) || prefixes.some((prefix) => topic.startsWith(prefix))))
+  }
+
+  /** Writes the first `records` events; their clock is their number. */
+  async load(topic: string, records: number, keys: number): Promise<void> {
+    const events = new EventSequence(keys)
+    const producer = this.cluster.producer({})
+    await producer.init()
+    const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
+    const now = Date.now()
+    for (let i = 0; i < records; i++) {
+      const event = events.next(i)
+      writers[partitionOf(event.id)]!.append(now, Buffer.from(event.id, 'latin1'), encodeEvent(event), [])
+      if ((i + 1) % LOAD_CHUNK === 0 || i === records - 1) {
+        await producer.produce(writers)
+        for (const writer of writers) {
+          writer.reset()
+        }
+      }
+    }
+    await producer.close()
+  }
+
+  /** Where a read_committed reader would have to stop now. */
+  async committedEnds(topic: string): Promise<EndOffsets> {
+    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }))
+    const ends = await this.cluster.listOffsets(partitions, 'latest', 'read_committed')
+    return partitions.map(({ partition }) => ends.get(`${topic}-${partition}`) ?? 0)
+  }
+
+  /** Everything committed below `ends`, in offset order within each partition. */
+  async read(topic: string, ends: EndOffsets, take: (partition: number, offset: number, key: string, state: DocumentState) => void): Promise<void> {
+    const left = new Set(ends.flatMap((end, partition) => (end > 0 ? [partition] : [])))
+    if (left.size === 0) {
+      return
+    }
+    const done = Promise.withResolvers<void>()
+    const fetcher = this.cluster.fetcher({
+      isolation: 'read_committed',
+      onError: (_partition, error) => done.reject(error),
+      onRecords: ({ cursor, partition, nextOffset }) => {
+        while (cursor.next()) {
+          if (cursor.offset < ends[partition]!) {
+            take(partition, cursor.offset, text(cursor.key()), JSON.parse(text(cursor.value())) as DocumentState)
+          }
+        }
+        if (nextOffset >= ends[partition]!) {
+          fetcher.pause({ topic, partition })
+          left.delete(partition)
+          if (left.size === 0) {
+            done.resolve()
+          }
+        }
+      },
+    })
+    const limit = setTimeout(() => done.reject(new Error(`${topic} could not be read to its end within ${READ_LIMIT_MILLISECONDS / 1000} s`)), READ_LIMIT_MILLISECONDS)
+    try {
+      for (const partition of left) {
+        fetcher.seek({ topic, partition }, 0)
+      }
+      await done.promise
+    } finally {
+      clearTimeout(limit)
+      await fetcher.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.cluster.close()
+  }
+}
+
+/** Neither engine writes null here: one is a wrong output, and as an empty text it is found to be one. */
+function text(bytes: Uint8Array | null): string {
+  return bytes === null ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+}
