@@ -15,6 +15,7 @@ import { writeReferenceData } from './reference-data.ts'
 const KEYSPACE = 'archive'
 const DATA_CENTER = 'datacenter1'
 const SECRET = 0o600
+const PORTS = { api: 8420, ops: 8421 }
 
 export interface Environment {
   readonly addresses: StackAddresses
@@ -29,6 +30,19 @@ export interface Environment {
   readonly folder: string
 }
 
+/** One environment on the servers of a stack: several share them, each with topics, tables, connectors and folders of its own. */
+export interface Site {
+  /** Of its state, content, share and configuration. */
+  readonly folder: string
+  /** Of its tokens and of the password that the API's role has. */
+  readonly secrets: string
+  /** Before the names of topics, the group and the connectors. */
+  readonly prefix: string
+  readonly database: string
+  readonly keyspace: string
+  readonly ports: { readonly api: number; readonly ops: number }
+}
+
 export interface EnvironmentOptions {
   readonly tenants: readonly string[]
   readonly say: (line: string) => void
@@ -37,28 +51,35 @@ export interface EnvironmentOptions {
 
 /** Brings up whatever is not there; what is there keeps its data. */
 export async function bringUp(options: EnvironmentOptions): Promise<Environment> {
+  const addresses = await up({ say: options.say, signal: options.signal })
+  const { folder, secrets, postgresql } = addresses
+  return await prepare(addresses, { folder, secrets, prefix: '', database: postgresql.database, keyspace: KEYSPACE, ports: PORTS }, options)
+}
+
+/** Everything between running servers and an instance. The site's database must be there. */
+export async function prepare(addresses: StackAddresses, site: Site, options: Pick<EnvironmentOptions, 'tenants' | 'say'>): Promise<Environment> {
   const { say } = options
-  const addresses = await up({ say, signal: options.signal })
-  const { folder, secrets } = addresses
-  const passwords = postgresqlPasswords(secrets)
-  const tokens = developmentTokens(secrets, options.tenants)
-  const config = configuration(addresses, passwords.millrace_api)
+  const { folder } = site
+  mkdirSync(folder, { recursive: true })
+  const passwords = postgresqlPasswords(addresses.secrets)
+  const tokens = developmentTokens(site.secrets, options.tenants)
+  const config = configuration(addresses, site, passwords.millrace_api)
   const configFile = join(folder, 'instance.json')
   writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`)
 
   const cluster = createCluster({ bootstrapServers: [addresses.kafka], clientId: 'millrace-start' })
-  const connectors = await connectorsConfig(addresses)
+  const connectors = await connectorsConfig(addresses, site)
   say('topics and tables')
-  const { host, port, database, user, password } = addresses.postgresql
+  const { host, port, user, password } = addresses.postgresql
   await Promise.all([
     createTopics(cluster, config),
     cluster.admin().createTopics(deadLetterTopics(connectors).map((name) => ({ name, partitions: 1, replicationFactor: -1, config: {} }))),
-    migratePostgresql({ host, port, database, admin: { user, password }, passwords }),
-    migrateCassandra({ contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace: KEYSPACE }),
+    migratePostgresql({ host, port, database: site.database, admin: { user, password }, passwords }),
+    migrateCassandra({ contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace: site.keyspace }),
   ])
   await writeReferenceData(cluster, config, options.tenants)
   say('connectors')
-  const share = join(folder, 'share')
+  const share = shareOf(site)
   for (const tenant of options.tenants) {
     mkdirSync(join(share, tenant), { recursive: true })
   }
@@ -66,31 +87,35 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
   return { addresses, config, configFile, connectors, cluster, tokens, share, folder }
 }
 
-function configuration(addresses: StackAddresses, apiPassword: string): ApplicationConfig {
-  const { folder, secrets } = addresses
+const shareOf = (site: Site): string => join(site.folder, 'share')
+
+function configuration(addresses: StackAddresses, site: Site, apiPassword: string): ApplicationConfig {
+  const { folder, secrets, prefix, database, keyspace, ports } = site
   const passwordFile = join(secrets, 'millrace_api.password')
   writeFileSync(passwordFile, apiPassword, { mode: SECRET })
-  const { host, port, database } = addresses.postgresql
+  const { host, port } = addresses.postgresql
   return checkConfig({
+    topicPrefix: prefix,
     kafka: { bootstrapServers: [addresses.kafka] },
     registry: addresses.registry,
     replicationFactor: 1,
     stateDir: join(folder, 'state'),
     contentDir: join(folder, 'content'),
-    api: { host: '127.0.0.1', port: 8420, tokensFile: join(secrets, 'tokens.json'), maximumBytes: 50 * 1024 * 1024 },
-    ops: { host: '127.0.0.1', port: 8421 },
+    api: { host: '127.0.0.1', port: ports.api, tokensFile: join(secrets, 'tokens.json'), maximumBytes: 50 * 1024 * 1024 },
+    ops: { host: '127.0.0.1', port: ports.ops },
     postgresql: { host, port, database, user: 'millrace_api', passwordFile },
-    cassandra: { contactPoint: addresses.cassandra, localDataCenter: DATA_CENTER, keyspace: KEYSPACE },
+    cassandra: { contactPoint: addresses.cassandra, localDataCenter: DATA_CENTER, keyspace },
   })
 }
 
-async function connectorsConfig(addresses: StackAddresses): Promise<ConnectorsConfig> {
-  const { raw, archive, lifecycle } = topics()
+async function connectorsConfig(addresses: StackAddresses, site: Site): Promise<ConnectorsConfig> {
+  const { prefix, database, keyspace } = site
+  const { raw, archive, lifecycle, deadLetter } = topics(prefix)
   const registry = new Registry({ url: addresses.registry })
   const received = valueSerde(registry, raw, 'DocumentReceived')
   await received.open()
   registry.close()
-  const { host, port, database } = addresses.postgresql
+  const { host, port } = addresses.postgresql
   return {
     connect: { url: addresses.connect },
     registry: { url: addresses.registry },
@@ -98,13 +123,14 @@ async function connectorsConfig(addresses: StackAddresses): Promise<ConnectorsCo
       raw: raw.name,
       archive: archive.name,
       lifecycle: lifecycle.name,
-      postgresqlDeadLetters: 'documents.dead-letter.postgresql',
-      cassandraDeadLetters: 'documents.dead-letter.cassandra',
+      postgresqlDeadLetters: `${deadLetter.name}.postgresql`,
+      cassandraDeadLetters: `${deadLetter.name}.cassandra`,
     },
     postgresql: { host, port, database },
-    cassandra: { contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace: KEYSPACE },
+    cassandra: { contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace },
     secretsFolder: addresses.secrets,
-    share: { root: join(addresses.folder, 'share'), schema: { id: received.schemaId, text: schemaText('DocumentReceived') } },
+    share: { root: shareOf(site), schema: { id: received.schemaId, text: schemaText('DocumentReceived') } },
+    namePrefix: prefix,
   }
 }
 

@@ -17,7 +17,7 @@ export class Landed {
   constructor(environment: Environment) {
     const { postgresql, cassandra: contactPoint } = environment.addresses
     const { datacenter, keyspace } = environment.connectors.cassandra
-    this.#postgresql = new pg.Pool({ ...postgresql, max: 1 })
+    this.#postgresql = new pg.Pool({ ...postgresql, database: environment.connectors.postgresql.database, max: 1 })
     this.#cassandra = new cassandra.Client({ contactPoints: [contactPoint], localDataCenter: datacenter })
     this.#keyspace = keyspace
   }
