@@ -29,7 +29,8 @@ export interface GlobalTablesOptions {
   readonly cluster: KafkaCluster
   readonly topics: TopicCatalog
   readonly config: RuntimeConfig
-  readonly location: string
+  /** Folder of their database. */
+  readonly locate: () => Promise<string>
   readonly now: () => number
   onFailed(error: Error): void
 }
@@ -47,14 +48,14 @@ export class GlobalTables {
 
   /** Resolves when every table has reached the high watermark it had at the call. */
   async load(): Promise<void> {
-    const { topology, cluster, topics, config, location } = this.#options
+    const { topology, cluster, topics, config, locate } = this.#options
     const tables = topology.globalTables
     if (tables.length === 0) {
       return
     }
     this.#state = await openTaskState({
       engine: storageEngine(tables[0]!.store.engine ?? config.engine),
-      location,
+      location: await locate(),
       stores: tables.map((table) => ({ name: table.storeName, kind: 'key-value', logged: false })),
       readCacheBytes: config.readCacheBytes,
       memoryBytes: config.storeMemoryBytes,
