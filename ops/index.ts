@@ -16,7 +16,8 @@ export interface Ops {
 
 export async function startOps(listener: Listener, context: Omit<OpsContext, 'host'>): Promise<Ops> {
   const app = await createOpsServer({ ...context, host: listener.host })
-  await app.listen(listener)
+  // a copy: fastify adds to what it is given, and the configuration crosses to the stream threads
+  await app.listen({ host: listener.host, port: listener.port })
   const { address, port, family } = app.server.address() as AddressInfo
   return { url: `http://${family === 'IPv6' ? `[${address}]` : address}:${port}/`, close: () => app.close() }
 }
