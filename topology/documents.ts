@@ -78,7 +78,7 @@ export function wire(b: StreamsBuilder, services: Services): void {
   const read = divide(
     deduped.documents.processAsync(readText(services), {
       name: 'text', input: { key, value: stored }, key, lane: (_value, key) => tenant(key),
-      concurrency: 4, maxPending: 50_000, timeout: '5m', retry: patiently, onFailure: 'dead-letter',
+      concurrency: 4, maxPending: 50_000, timeout: '10m', retry: patiently, onFailure: 'dead-letter',
     }),
   )
   const { scans, texts } = read.documents.split().branch('scans', (_key, document) => document.text === undefined).defaultBranch('texts')

@@ -128,8 +128,13 @@ export class KafkaStreams {
       throw error
     }
     const running = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }))
-    for (let thread = 0; thread < this.#config.threads; thread++) {
-      this.#startThread(thread)
+    try {
+      for (let thread = 0; thread < this.#config.threads; thread++) {
+        this.#startThread(thread)
+      }
+    } catch (cause) {
+      // Settings with a function, or anything else that cannot cross to a worker.
+      this.#failed(new StreamsError('CONFIG_INVALID', 'settings must be plain data that a structured clone can carry to the stream threads.', { cause }))
     }
     this.#watchdog = setInterval(() => this.#watch(), STUCK_MS / 2)
     this.#watchdog.unref()
@@ -144,9 +149,8 @@ export class KafkaStreams {
       onFailed: (error: Error, died: boolean) => this.#onThreadFailed(thread, error, died),
       onWarning: (message: string) => this.#warn(`${this.#config.applicationId}, thread ${thread}: ${message}`),
     }
-    const entry = { host: undefined as unknown as ThreadHost, state: 'created' as ThreadState }
-    this.#threads.set(thread, entry)
-    entry.host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
+    const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
+    this.#threads.set(thread, { host, state: 'created' })
   }
 
   /** Commits, leaves the group, closes everything. Idempotent; resolves when nothing is left, whatever the state was. */

@@ -35,8 +35,12 @@ export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<strin
       const classification = classify(text, tenant.pinnedType === null ? {} : { pinned: tenant.pinnedType })
       forward({ did: { step: 'classify', at, to: 'CLASSIFIED', classification } })
 
-      const extraction = extract(text, { // dates that begin with the year are never ambiguous
-        dateOrder: tenant.dateOrder === 'mdy' ? 'month-day' : 'day-month', defaultCurrency: tenant.currency })
+      const extraction = extract(text, {
+        // dates that begin with the year are never ambiguous
+        dateOrder: tenant.dateOrder === 'mdy' ? 'month-day' : 'day-month',
+        defaultCurrency: tenant.currency,
+        receivedDay: new Date(header.receivedAt).toISOString().slice(0, 10),
+      })
       if (!extraction.ok) {
         forward({ did: { step: 'extract', at, to: 'IN_REVIEW', reasons: [{ code: extraction.failure.code, step: 'extract', subject: extraction.failure.field }] } })
         return

@@ -36,7 +36,7 @@ export function dedupe(firstSeenStore: string, tenantStore: string): Processor<s
       const forward = (value: Flow<StoredDocument>): void => context.forward({ ...record, key, value })
       const event = { step: 'dedupe', at: context.currentSystemTimeMs() }
       if (decision.outcome === 'duplicate') {
-        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: 'sha256' } })
+        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy } })
         return
       }
       if (decision.outcome === 'first' && decision.remember !== undefined) {

@@ -125,7 +125,7 @@ export const outputs = {
       documentId: state.header.documentId,
       originalId: state.duplicateOf ?? '',
       by: 'sha256',
-      policy: 'link',
+      policy: change.reason === 'reject' ? 'reject' : 'link',
       fields: ['sha256'],
       at: change.at,
     }
