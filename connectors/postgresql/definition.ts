@@ -14,7 +14,7 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       'connector.class': 'io.debezium.connector.jdbc.JdbcSinkConnector',
       'tasks.max': String(config.sinkTasks ?? 2),
       topics: config.topics.archive,
-      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&reWriteBatchedInserts=true&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60`,
+      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60`,
       'connection.username': 'millrace_sink',
       'connection.password': secretReference(config.secretsFolder, 'millrace_sink'),
       'connection.pool.min_size': '1',
@@ -28,8 +28,9 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       'schema.evolution': 'none',
       'collection.name.format': 'millrace.documents',
       'batch.size': '500',
-      // of several rows of one key in a batch only the last is written: an upsert may touch a row only once
-      'use.reduction.buffer': 'true',
+      // the buffer would keep the last row of a key in a batch, which need not be the one with the highest revision;
+      // without it a batch may hold a key twice, which one rewritten INSERT may not (so no reWriteBatchedInserts)
+      'use.reduction.buffer': 'false',
       'flush.max.retries': '10',
       'flush.retry.delay.ms': '1000',
       ...avroConverter(config, 'key'),

@@ -67,6 +67,8 @@ async function locked<T>(client: pg.Client, work: () => Promise<T>): Promise<T> 
 
 async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ ...config, connectionTimeoutMillis: 10_000 })
+  // a server that dies between two queries tells it here; the next query fails
+  client.on('error', () => {})
   await client.connect()
   try {
     return await work(client)

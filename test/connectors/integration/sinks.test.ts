@@ -77,6 +77,21 @@ t.test('the higher revision wins in whatever order rows come', async (t) => {
   t.same(inDay.filter((id) => ids.includes(id)).sort(), [...ids].sort(), 'one row per document in its day')
 })
 
+t.test('the higher revision wins inside one batch, too', async (t) => {
+  const ids: string[] = Array.from({ length: 50 }, () => randomUUID())
+  const rows = [2, 3, 1].flatMap((revision) => ids.map((document_id) => row({ tenant_id: 'batch', document_id, revision, vendor: `vendor ${revision}` })))
+  await bench.sendRows(rows, 0)
+  await eventually('all rows in PostgreSQL', async () => (await documents.list('batch', { limit: 100 })).documents.filter(({ revision }) => revision === 3).length === ids.length)
+  await eventually('all rows in Cassandra', async () => (await archive.day('batch', '2026-10-01')).filter(({ revision }) => revision === 3).length === ids.length)
+  // everything behind a later row has been written: nothing can come and lower a revision
+  const last = randomUUID()
+  await bench.sendRows([row({ tenant_id: 'batch', document_id: last, revision: 1 })], 0)
+  await eventually('the last row in PostgreSQL', () => documents.get('batch', last))
+  await eventually('the last row in Cassandra', () => archive.get('batch', last))
+  t.same(new Set((await documents.list('batch', { limit: 100 })).documents.filter(({ documentId }) => documentId !== last).map(({ vendor }) => vendor)), new Set(['vendor 3']))
+  t.equal((await archive.day('batch', '2026-10-01')).filter(({ revision }) => revision === 3).length, ids.length)
+})
+
 t.test('lifecycle events arrive in order', async (t) => {
   const documentId = randomUUID()
   const event = { tenant_id: 'acme', document_id: documentId, at: Date.UTC(2026, 9, 1), step: 'receive', reason_code: null, reason: null }

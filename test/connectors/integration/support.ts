@@ -94,9 +94,14 @@ export async function createBench(options: { partitions?: number } = {}) {
       configEntries: topic === topics.raw ? [{ name: 'max.message.bytes', value: String(9 * 1024 * 1024) }] : []
     }))
   })
-  const admin = new pg.Client(stack.postgresql)
-  await admin.connect()
-  await admin.query(`CREATE DATABASE ${database}`)
+  // a connection for each statement: failure tests kill the server in between
+  const administer = async (statement: string): Promise<void> => {
+    const admin = new pg.Client(stack.postgresql)
+    await admin.connect()
+    await admin.query(statement)
+    await admin.end()
+  }
+  await administer(`CREATE DATABASE ${database}`)
   const { user, password } = stack.postgresql
   await migratePostgresql({ host, port, database, admin: { user, password }, passwords })
   await migrateCassandra(config.cassandra)
@@ -122,7 +127,6 @@ export async function createBench(options: { partitions?: number } = {}) {
     kafka,
     registry,
     rest,
-    admin,
     producer,
     serdes,
     documents: new PostgresqlReader({ host, port, database, password: passwords.millrace_api, connections: 2 }),
@@ -159,8 +163,7 @@ export async function createBench(options: { partitions?: number } = {}) {
       await this.archive.close()
       await this.cassandra.execute(`DROP KEYSPACE IF EXISTS ${config.cassandra.keyspace}`)
       await this.cassandra.shutdown()
-      await admin.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
-      await admin.end()
+      await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
       registry.close()
       await kafkaAdmin.deleteTopics({ topics: [...Object.values(topics)] })
       await kafkaAdmin.disconnect()
