@@ -1,0 +1,53 @@
+import t from 'tap'
+import type { StreamsConfig } from '../../runtime/config.ts'
+import { resolveConfig } from '../../runtime/config.ts'
+
+const MINIMUM: StreamsConfig = { applicationId: 'orders', bootstrapServers: 'localhost:9092' }
+
+t.test('defaults', async (t) => {
+  t.match(resolveConfig(MINIMUM), {
+    applicationId: 'orders',
+    client: { bootstrapServers: ['localhost:9092'], clientId: 'orders' },
+    stateDir: './state',
+    threads: 1,
+    inProcess: false,
+    processingGuarantee: 'exactly_once_v2',
+    engine: 'rocksdb',
+    sessionTimeoutMs: 10_000,
+    heartbeatIntervalMs: 500,
+    internalTopics: 'create',
+    uncaughtError: 'fail',
+  })
+  t.same(resolveConfig({ ...MINIMUM, bootstrapServers: 'a:1, b:2' }).client.bootstrapServers, ['a:1', 'b:2'])
+  t.same(resolveConfig({ ...MINIMUM, bootstrapServers: ['[::1]:9092'] }).client.bootstrapServers, ['[::1]:9092'])
+  t.match(resolveConfig({ ...MINIMUM, threads: 'in-process' }), { threads: 1, inProcess: true })
+})
+
+t.test('every wrong value is refused with its field, its limit and what to do', async (t) => {
+  const wrong: [object, RegExp][] = [
+    [{ applicationId: '' }, /applicationId must be 1 to 200/],
+    [{ applicationId: 'a/b' }, /applicationId/],
+    [{ applicationId: '..' }, /applicationId/],
+    [{ bootstrapServers: '' }, /bootstrapServers names no broker: give at least one 'host:port'/],
+    [{ bootstrapServers: 'localhost' }, /bootstrapServers has the entry "localhost": give 'host:port'/],
+    [{ bootstrapServers: 'localhost:70000' }, /port from 1 to 65535/],
+    [{ threads: 0 }, /threads is 0: give a whole number from 1 to 256/],
+    [{ threads: 'many' }, /threads/],
+    [{ processingGuarantee: 'exactly_once' }, /processingGuarantee is "exactly_once": give 'exactly_once_v2' or 'at_least_once'/],
+    [{ engine: 'redis' }, /engine/],
+    [{ commitIntervalMs: -1 }, /commitIntervalMs is -1: give a whole number from 0 to 60000/],
+    [{ commitIntervalMs: 1.5 }, /commitIntervalMs/],
+    [{ uncommittedMaxBytes: 1 }, /uncommittedMaxBytes is 1: give a whole number of at least 65536/],
+    [{ sessionTimeoutMs: '10s' }, /sessionTimeoutMs is a string/],
+    [{ sessionTimeoutMs: 6_000, heartbeatIntervalMs: 3_000 }, /heartbeatIntervalMs is 3000: give at most a third/],
+    [{ internalTopics: 'maybe' }, /internalTopics/],
+    [{ errors: { processing: 'dead-letter' } }, /deadLetterTopic is missing/],
+    [{ errors: { processing: 'ignore' } }, /errors.processing is "ignore"/],
+    [{ deadLetterTopic: 'a b' }, /deadLetterTopic/],
+    [{ stateDir: '' }, /stateDir/],
+    [{ comitIntervalMs: 5 }, /comitIntervalMs is no setting: known are/],
+  ]
+  for (const [part, message] of wrong) {
+    t.throws(() => resolveConfig({ ...MINIMUM, ...part } as StreamsConfig), { code: 'CONFIG_INVALID', message })
+  }
+})
