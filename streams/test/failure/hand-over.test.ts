@@ -72,7 +72,8 @@ t.test('two processes, four partitions: split; one is killed and the other takes
   t.comment(`taken over ${((Date.now() - killedAt) / 1000).toFixed(2)} s after the kill (session 6 s)`)
   const input = await load.stop()
   await consumedAll(applicationId, settings)
-  await a.stop()
+  const { counters } = await a.stop()
+  t.comment(`committers fenced: ${counters![0]!['committersFenced']}`)
   t.same(await outputProblems(cluster, settings, input), [])
 })
 
