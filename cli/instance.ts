@@ -47,10 +47,16 @@ async function main(): Promise<void> {
     console.log(HELP)
     return
   }
+  const orphaned = (): unknown => process.kill(process.pid, 'SIGTERM')
   if (values['until-stdin-ends']) {
-    process.stdin.resume().once('close', () => process.kill(process.pid, 'SIGTERM'))
+    process.stdin.resume().once('close', orphaned)
   }
-  await runInstance(values.config === undefined && existsSync(RUNNING) ? await joining(RUNNING) : loadConfig(values.config))
+  try {
+    await runInstance(values.config === undefined && existsSync(RUNNING) ? await joining(RUNNING) : loadConfig(values.config))
+  } finally {
+    // an input that is still open would keep the process alive after its work
+    process.stdin.off('close', orphaned).destroy()
+  }
 }
 
 main().catch((error: unknown) => {
