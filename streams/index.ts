@@ -40,6 +40,7 @@ export {
 } from './graph/timestamp-extractors.ts'
 export type { StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
 export { type BuildOptions, TopologyBuilder } from './graph/topology-builder.ts'
+export { type Measured, registerMetrics } from './metrics/register.ts'
 export type {
   Cancellable,
   FixedKeyProcessor,

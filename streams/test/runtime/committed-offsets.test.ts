@@ -1,0 +1,87 @@
+import t from 'tap'
+import type { CommittedOffset, GroupClient, KafkaCluster } from '../../kafka/contract.ts'
+import { KafkaError } from '../../kafka/kafka-error.ts'
+import { OffsetReader } from '../../runtime/committed-offsets.ts'
+import { encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
+import { COMMITTER } from '../../runtime/task.ts'
+
+const A = { topic: 'a', partition: 0, reset: 'earliest' as const }
+const B = { topic: 'b', partition: 0, reset: 'latest' as const }
+const at = (topic: string, offset: number, committer?: string): CommittedOffset => ({
+  topic,
+  partition: 0,
+  offset,
+  metadata: committer === undefined ? '' : encodeOffsetMetadata(0, new Map([[COMMITTER, committer]])),
+  leaderEpoch: -1,
+})
+
+/** Answers in order, the last for ever. `unstable`: how often require_stable is refused. */
+function reader(answers: CommittedOffset[][], options: { unstable?: number; ends?: number } = {}) {
+  const fenced: string[] = []
+  let asked = 0
+  let unstable = options.unstable ?? 0
+  const group = {
+    fetchOffsets: async (_id: string, _partitions: unknown, { requireStable }: { requireStable?: boolean } = {}) => {
+      if (requireStable === true && unstable > 0 && fenced.length === 0) {
+        unstable--
+        throw new KafkaError(88, 'OffsetFetch')
+      }
+      return answers[Math.min(asked++, answers.length - 1)]!
+    },
+  } as unknown as GroupClient
+  const cluster = {
+    listOffsets: async (partitions: readonly { topic: string; partition: number }[], position: string) =>
+      new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, position === 'earliest' ? 10 : (options.ends ?? 100)])),
+    fence: async (id: string) => void fenced.push(id),
+  } as unknown as KafkaCluster
+  const offsets = new OffsetReader({ cluster, group, groupId: 'g', isOurs: (id) => id === 'ours' })
+  return { offsets, fenced, asked: () => asked }
+}
+
+const { signal } = new AbortController()
+const never = async () => false
+const always = async () => true
+
+t.test('a first start: every input by its reset policy', async (t) => {
+  const { offsets } = reader([[at('a', -1), at('b', -1)]])
+  t.same((await offsets.starting([A, B], never, signal)).map((c) => c.offset), [10, 100])
+  await t.rejects(offsets.starting([{ ...A, reset: 'none' }], never, signal), { code: 'OFFSETS_MISSING', message: /offsetReset is 'none'/ })
+})
+
+t.test('committed offsets are taken; an input that was added begins by its policy', async (t) => {
+  const { offsets } = reader([[at('a', 50), at('b', -1)]])
+  t.same((await offsets.starting([A, B], always, signal)).map((c) => c.offset), [50, 100])
+})
+
+t.test('a coordinator that is stepping down may answer -1 once; with state that is no new application (A9)', async (t) => {
+  const once = reader([[at('a', -1)], [at('a', 60)]])
+  t.same((await once.offsets.starting([A], always, signal)).map((c) => c.offset), [60])
+  const lost = reader([[at('a', -1)]])
+  await t.rejects(lost.offsets.starting([A], always, signal), { code: 'OFFSETS_MISSING', message: /expired .* or were deleted/ })
+  t.ok(lost.asked() > 3)
+})
+
+t.test('an offset outside the log fails with the range that was lost (A9)', async (t) => {
+  await t.rejects(reader([[at('a', 4)]]).offsets.starting([A], never, signal), { code: 'OFFSET_OUT_OF_RANGE', message: /records 4 to 9 were deleted/ })
+  await t.rejects(reader([[at('a', 101)]]).offsets.starting([A], never, signal), { code: 'OFFSET_OUT_OF_RANGE', message: /ends at 100/ })
+})
+
+t.test('unstable for a moment: nobody is fenced; for longer: the last committer is, never ourselves (C3)', async (t) => {
+  const brief = reader([[at('a', 50, 'dead')]], { unstable: 3 })
+  await brief.offsets.starting([A], never, signal)
+  t.same(brief.fenced, [])
+  const stuck = reader([[at('a', 50, 'dead')]], { unstable: 1_000_000 })
+  t.same((await stuck.offsets.starting([A], never, signal)).map((c) => c.offset), [50])
+  t.same(stuck.fenced, ['dead'])
+  const ours = reader([[at('a', 50, 'ours')]], { unstable: 20 })
+  await ours.offsets.starting([A], never, signal)
+  t.same(ours.fenced, [])
+})
+
+t.test('an activation that is called off stops waiting', async (t) => {
+  const stuck = reader([[at('a', 50)]], { unstable: 1_000_000 })
+  const controller = new AbortController()
+  const waiting = stuck.offsets.starting([A], never, controller.signal)
+  controller.abort(new Error('taken away'))
+  await t.rejects(waiting, { message: 'taken away' })
+})
