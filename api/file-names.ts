@@ -4,9 +4,8 @@ import { MAXIMUM_FILE_NAME_LENGTH } from './limits.ts'
 
 /** What is kept of a sent name: no control characters, no path, at most 255 characters; null when nothing is left. */
 export function keptFileName(sent: string | undefined): string | null {
-  const last = storableText(sent ?? '').split(/[/\\]/).at(-1)!
-  const clean = last.replace(/\p{Cc}/gu, '').trim()
-  const short = [...clean].slice(0, MAXIMUM_FILE_NAME_LENGTH).join('')
+  const clean = storableText((sent ?? '').replace(/\p{Cc}/gu, '')).split(/[/\\]/).at(-1)!.trim()
+  const short = [...clean].slice(0, MAXIMUM_FILE_NAME_LENGTH).join('').trim()
   return short === '' || short === '.' || short === '..' ? null : short
 }
 

@@ -1,6 +1,8 @@
 // The live page: one status a second from /events, written with textContent only: whatever a document says stays text.
 
 const STATES = ['RECEIVED', 'DEDUPLICATED', 'TEXT_READ', 'CLASSIFIED', 'EXTRACTED', 'VALIDATED', 'ENRICHED', 'CORRECTED', 'ARCHIVED', 'DUPLICATE', 'IN_REVIEW', 'REJECTED', 'DEAD_LETTERED', 'ERASED']
+/** Shown only where there are any. */
+const RARE = new Set(['CORRECTED', 'ERASED'])
 const ENDS = new Set(['ARCHIVED', 'DUPLICATE', 'IN_REVIEW', 'REJECTED', 'DEAD_LETTERED', 'ERASED'])
 /** Rates are taken over this long: of one second alone they jump. */
 const WINDOW_MS = 10_000
@@ -28,8 +30,9 @@ const number = (value, className = '') => cell(whole.format(value), `number ${va
 /** Documents by state: a cell that changed since the last second is marked. */
 function showDocuments({ states, complete }) {
   byId('incomplete').hidden = complete
+  const columns = STATES.filter((state) => !RARE.has(state) || Object.values(states).some((counts) => counts[state] > 0))
   const head = document.createElement('tr')
-  for (const name of ['tenant', ...STATES, 'all']) {
+  for (const name of ['tenant', ...columns, 'all']) {
     const th = document.createElement('th')
     th.textContent = name.toLowerCase().replaceAll('_', ' ')
     th.className = name === 'tenant' ? '' : 'number'
@@ -37,7 +40,7 @@ function showDocuments({ states, complete }) {
   }
   const now = new Map()
   const rows = Object.entries(states).sort(([a], [b]) => (a < b ? -1 : 1)).map(([tenant, counts]) => {
-    const cells = STATES.map((state) => {
+    const cells = columns.map((state) => {
       const count = counts[state] ?? 0
       const key = `${tenant} ${state}`
       now.set(key, count)

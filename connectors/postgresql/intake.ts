@@ -70,16 +70,20 @@ export class PostgresqlIntake {
   async take(tenantId: string, key: string | undefined, documents: readonly Omit<TakenDocument, 'produced'>[]): Promise<readonly TakenDocument[] | 'conflict'> {
     const conflict = new Error('idempotency conflict')
     const taking = this.#pool.transaction(tenantId, 'READ WRITE', async (client) => {
+      let inserted = 0
       for (const document of documents) {
-        await client.query(
+        const { rowCount } = await client.query(
           // waits for a request with the same key that is being written at this moment
           `INSERT INTO millrace.intake (tenant_id, document_id, idempotency_key, ordinal, sha256, size, file_name, content_type, received_at)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, to_timestamp($9::double precision / 1000)) ON CONFLICT DO NOTHING`,
           [tenantId, document.documentId, key ?? null, document.ordinal, document.sha256, document.size, document.fileName, document.contentType, document.receivedAt]
         )
+        inserted += rowCount ?? 0
       }
       const taken = await select(client, tenantId, documents, key)
-      const same = taken.length === documents.length && taken.every((row, index) => row.sha256 === documents[index]!.sha256 && row.documentId === documents[index]!.documentId)
+      // a request with more files than the one before would add to it
+      const whole = inserted === 0 || inserted === documents.length
+      const same = whole && taken.length === documents.length && taken.every((row, index) => row.sha256 === documents[index]!.sha256 && row.documentId === documents[index]!.documentId)
       if (!same) {
         throw conflict
       }

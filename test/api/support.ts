@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { FileAuthenticator } from '../../api/authenticator.ts'
+import type { ApiContext } from '../../api/context.ts'
+import { Serialised } from '../../api/idempotency.ts'
+import { RateLimit } from '../../api/rate-limit.ts'
+import type { RawRecord } from '../../api/raw-producer.ts'
+import type { Tenant } from '../../avro/index.ts'
+import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument } from '../../connectors/index.ts'
+import { openFolderContentStore } from '../../content/index.ts'
+
+export const TOKEN = 'token-of-acme'
+
+export function tenant(tenantId: string, part: Partial<Tenant> = {}): Tenant {
+  return {
+    tenantId, name: tenantId, active: true, documentsPerMinute: 1_000, maximumBytes: 1_000_000, maximumPages: 500, duplicatePolicy: 'link', duplicateDays: 365,
+    ruleSet: null, promptSet: null, pinnedType: null, languages: ['en'], dateOrder: 'dmy', currency: 'EUR', reviewThreshold: 0.5, retentionDays: 3650,
+    ...part,
+  }
+}
+
+/** The API's surroundings in memory; the content store is the real one. What each would do wrong is a field. */
+export async function surroundings(folder: string, tenants: readonly Tenant[]) {
+  const tokens = tenants.map(({ tenantId }) => ({ tenantId, sha256: createHash('sha256').update(`token-of-${tenantId}`).digest('hex') }))
+  // a token whose tenant is not in the table
+  tokens.push({ tenantId: 'nobody', sha256: createHash('sha256').update('token-of-nobody').digest('hex') })
+  const tokensFile = join(folder, 'tokens.json')
+  writeFileSync(tokensFile, JSON.stringify(tokens))
+  const rows = new Map<string, TakenDocument & { key: string | undefined }>()
+  const records: RawRecord[] = []
+  const ended = new Map<string, StoredDocument>()
+  const events = new Map<string, StoredLifecycleEvent[]>()
+  const failing: { [part in 'kafka' | 'database']?: Error } = {}
+  const errors: string[] = []
+  const guard = (part: keyof typeof failing): void => {
+    const error = failing[part]
+    if (error !== undefined) {
+      throw error
+    }
+  }
+  const context: ApiContext = {
+    authenticator: new FileAuthenticator(tokensFile),
+    tenants: { get: (id) => tenants.find(({ tenantId }) => tenantId === id) },
+    rate: new RateLimit(),
+    serialised: new Serialised(),
+    content: await openFolderContentStore({ path: join(folder, 'content') }),
+    intake: {
+      async take(tenantId, key, documents) {
+        guard('database')
+        const before = key === undefined ? [] : [...rows.entries()].filter(([id, row]) => id.startsWith(`${tenantId}|`) && row.key === key).map(([, row]) => row)
+        if (before.length > 0) {
+          return before.length === documents.length && before.every((row, index) => row.sha256 === documents[index]!.sha256) ? before : 'conflict'
+        }
+        return documents.map((document) => {
+          const row = { ...document, produced: false, key }
+          rows.set(`${tenantId}|${document.documentId}`, row)
+          return row
+        })
+      },
+      async markProduced(tenantId, ids) {
+        guard('database')
+        for (const id of ids) {
+          rows.set(`${tenantId}|${id}`, { ...rows.get(`${tenantId}|${id}`)!, produced: true })
+        }
+      },
+      async get(tenantId, id) {
+        guard('database')
+        const row = rows.get(`${tenantId}|${id}`)
+        return row?.produced ? row : undefined
+      },
+      async overview(): Promise<{ documents: DocumentSummary[]; cursor: undefined }> {
+        guard('database')
+        return { documents: [], cursor: undefined }
+      },
+    },
+    documents: { get: async (tenantId, id) => ended.get(`${tenantId}|${id}`) },
+    archive: { lifecycle: async (tenantId, id) => events.get(`${tenantId}|${id}`) ?? [] },
+    producer: {
+      async send(sent) {
+        guard('kafka')
+        records.push(...sent)
+      },
+    },
+    received: { serialize: (_topic, value) => Buffer.from(JSON.stringify(value)) },
+    rawTopic: 'documents.raw',
+    maximumBytes: 100_000,
+    onError: (message) => errors.push(message),
+  }
+  return { context, rows, records, ended, events, failing, errors }
+}
