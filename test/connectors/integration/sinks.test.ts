@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { deployConnectors } from '../../../connectors/index.ts'
+import { statements } from '../../../connectors/cassandra/migrate.ts'
+import { connectorName, deployConnectors } from '../../../connectors/index.ts'
 import { createBench, eventually, row } from './support.ts'
 
 const bench = await createBench()
@@ -130,4 +132,22 @@ t.test('a record the Cassandra sink cannot write is set aside from put', async (
   const put = records.filter((record) => record.headers['__connect.errors.stage'] === 'TASK_PUT')
   t.equal(put.length, 1)
   t.match(put[0]!.headers['__connect.errors.exception.message'], /Field revision must hold a positive integer/)
+})
+
+t.test('a table that is gone stops the Cassandra sink instead of filling its dead letters, and costs no row', async (t) => {
+  const name = connectorName(config, 'cassandra')
+  const documentId = randomUUID()
+  const create = readFileSync(new URL('../../../connectors/cassandra/migrations/0001_documents.cql', import.meta.url), 'utf8')
+  await bench.cassandra.execute('DROP TABLE documents_by_tenant_day')
+  await bench.sendRows([row({ tenant_id: 'acme', document_id: documentId, revision: 1 })], 0)
+  const failed = await eventually('the task stopped', async () => (await bench.rest.status(name))?.tasks.find(({ state }) => state === 'FAILED'))
+  t.match(failed.trace, /There is no table archive_\w+\.documents_by_tenant_day: run the migrations/)
+  await bench.rest.restartFailed(name)
+  await eventually('it stops at the start, too', async () => (await bench.rest.status(name))?.tasks.every(({ state }) => state === 'FAILED'))
+  await bench.cassandra.execute(statements(create).find((statement) => statement.includes('documents_by_tenant_day'))!)
+  await eventually('the row, once the table is back', async () => {
+    await bench.rest.restartFailed(name)
+    return (await archive.day('acme', '2026-10-01')).some((found) => found.documentId === documentId)
+  })
+  t.equal((await bench.read(topics.cassandraDeadLetters, 3)).length, 3, 'no dead letter more than before')
 })
