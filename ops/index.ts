@@ -6,7 +6,6 @@ import { createOpsServer, type OpsContext } from './server.ts'
 export { DocumentCounter, type DocumentCounts, type SeenChange } from './document-counter.ts'
 export { createMetrics, type InstanceMetrics } from './metrics.ts'
 export { StatusSource } from './status.ts'
-export type { StreamsView } from './stream-metrics.ts'
 
 export interface Ops {
   /** `http://host:port/`: the live page */

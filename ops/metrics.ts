@@ -1,19 +1,17 @@
+import { type Measured, registerMetrics } from 'millrace'
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { ApiObserver } from '../api/index.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import type { DocumentCounter } from './document-counter.ts'
-import { registerStreamMetrics, type StreamsView } from './stream-metrics.ts'
 
 export interface MetricsOptions {
-  readonly streams: StreamsView
+  readonly streams: Measured
   readonly counter: Pick<DocumentCounter, 'counts'>
   readonly tenants: Pick<TenantDirectory, 'label'>
 }
 
 export interface InstanceMetrics {
-  readonly contentType: string
-  /** In Prometheus' text format. */
-  scrape(): Promise<string>
+  readonly registry: Registry
   /** For the API to report to. */
   readonly api: ApiObserver
 }
@@ -23,7 +21,22 @@ export function createMetrics({ streams, counter, tenants }: MetricsOptions): In
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  const copyStreamCounters = registerStreamMetrics(registry, streams)
+  registerMetrics(registry, streams)
+  new Gauge({
+    name: 'millrace_operator_records',
+    help: 'Records in the asynchronous operators of this instance: admitted and not finished, being called, parked.',
+    labelNames: ['operator', 'condition'],
+    registers,
+    async collect() {
+      const threads = await streams.metrics()
+      this.reset()
+      for (const { operator, pending, running, parked } of threads.flatMap(({ tasks }) => tasks.flatMap(({ operators }) => operators))) {
+        this.inc({ operator, condition: 'pending' }, pending)
+        this.inc({ operator, condition: 'running' }, running)
+        this.inc({ operator, condition: 'parked' }, parked)
+      }
+    },
+  })
   new Gauge({
     name: 'millrace_documents',
     help: 'Documents by the state they are in, of all instances.',
@@ -48,11 +61,7 @@ export function createMetrics({ streams, counter, tenants }: MetricsOptions): In
   const taken = new Counter({ name: 'millrace_api_documents_total', help: 'Documents answered with 202.', labelNames: ['tenant'], registers })
   const bytes = new Counter({ name: 'millrace_api_document_bytes_total', help: 'Their bytes.', labelNames: ['tenant'], registers })
   return {
-    contentType: registry.contentType,
-    async scrape() {
-      await copyStreamCounters()
-      return await registry.metrics()
-    },
+    registry,
     api: {
       requestEnded: ({ route, method, status, seconds }) => requests.observe({ route, method, status }, seconds),
       documentTaken: (tenantId, size) => {

@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { describeMermaid, type Topology, topologyToJSON } from 'millrace'
+import type { Registry } from 'prom-client'
 import type { DocumentCounter } from './document-counter.ts'
-import type { InstanceMetrics } from './metrics.ts'
 import { requireOwnHost } from './own-host.ts'
 import type { StatusSource } from './status.ts'
 
 export interface OpsContext {
   readonly status: StatusSource
   readonly counter: Pick<DocumentCounter, 'changesAfter'>
-  readonly metrics: Pick<InstanceMetrics, 'contentType' | 'scrape'>
+  readonly metrics: Registry
   /** Undefined until the application has been started. */
   topology(): Topology | undefined
   readonly host: string
@@ -51,7 +51,7 @@ export async function createOpsServer(context: OpsContext): Promise<FastifyInsta
     return readiness
   })
   app.get('/metrics', async (_request, reply) => {
-    const text = await metrics.scrape()
+    const text = await metrics.metrics()
     reply.type(metrics.contentType)
     return text
   })

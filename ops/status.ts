@@ -1,6 +1,5 @@
-import type { ThreadSnapshot } from 'millrace'
+import type { Measured, ThreadSnapshot } from 'millrace'
 import type { DocumentCounter, DocumentCounts } from './document-counter.ts'
-import type { StreamsView } from './stream-metrics.ts'
 
 /** Everything the live page shows, as one answer. */
 export interface Status {
@@ -26,7 +25,7 @@ const FRESH_MS = 500
 
 export interface StatusOptions {
   readonly instance: string
-  readonly streams: StreamsView
+  readonly streams: Measured
   readonly counter: Pick<DocumentCounter, 'counts'>
   /** Reasons beside the streams' state. */
   missing(): readonly string[]
