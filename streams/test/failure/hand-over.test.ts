@@ -117,3 +117,23 @@ t.test('a process frozen until it is evicted commits nothing when it wakes (A2)'
   await a.stop()
   t.same(await outputProblems(cluster, settings, input), [])
 })
+
+t.test('a process that dies with offsets pending: the new owner ends its transaction and does not wait for the time-out (C3)', async (t) => {
+  const settings = await topics(cluster, 'pending')
+  const applicationId = cluster.name('pending')
+  const a = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 60_000 })
+  await a.running()
+  const load = new Load(settings)
+  const b = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 60_000 }, { MILLRACE_TEST: '1', MILLRACE_FAILPOINT: 'offsets.sent:40' })
+  t.match(await b.exited, { signal: 'SIGKILL' })
+  const killedAt = Date.now()
+  await untilTasks(a, 8)
+  const seconds = (Date.now() - killedAt) / 1000
+  t.comment(`taken over ${seconds.toFixed(2)} s after the kill (session 6 s, transaction time-out 60 s)`)
+  t.ok(seconds < 50, 'it did not wait for the transaction to time out')
+  const input = await load.stop()
+  await consumedAll(applicationId, settings)
+  const { counters } = await a.stop()
+  t.ok(counters![0]!['committersFenced']! > 0)
+  t.same(await outputProblems(cluster, settings, input), [])
+})
