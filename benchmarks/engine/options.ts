@@ -46,7 +46,9 @@ Exit codes: 0 done, 1 failed or wrong outputs, 2 wrong usage, 3 a bar was missed
 `
 
 /** A command line that cannot be followed; the message says what to write instead. */
-export class UsageError extends Error {}
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
+}
 
 /** Throws UsageError. */
 export function parseOptions(args: readonly string[]): BenchmarkOptions {
