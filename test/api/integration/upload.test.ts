@@ -7,6 +7,7 @@ import { PostgresqlIntake } from '../../../connectors/index.ts'
 import { isDocumentId } from '../../../topology/topics.ts'
 import { type Bench, createBench, form, tenantRecord } from './support.ts'
 
+t.setTimeout(120_000)
 const bench: Bench = await createBench([tenantRecord('acme'), tenantRecord('globex'), tenantRecord('away', { active: false })])
 t.teardown(() => bench.close())
 
