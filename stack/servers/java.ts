@@ -21,7 +21,8 @@ export function javaCommand(context: ServerContext, program: JavaProgram): Comma
     file: join(context.installed.jre, 'bin', 'java'),
     args: ['-Xshare:auto', ...program.flags, ...classes, ...program.main],
     folder: program.folder,
-    env: { JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
+    // file names on a share are bytes: without a UTF-8 locale Java garbles all but ASCII ones
+    env: { LC_ALL: 'C.UTF-8', JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
   }
 }
 
