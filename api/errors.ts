@@ -13,7 +13,6 @@ export const errorCatalogue = {
   TENANT_UNKNOWN: { status: 403, message: 'The tenant of this token does not exist.', fix: 'Have the tenant added to the tenants topic.' },
   TENANT_INACTIVE: { status: 403, message: 'The tenant of this token takes no documents.', fix: 'Have the tenant made active again.' },
   NOT_FOUND: { status: 404, message: 'There is nothing here.', fix: 'See /v1/openapi.json for what there is.' },
-  METHOD_NOT_ALLOWED: { status: 405, message: 'This method is not possible here.', fix: 'See /v1/openapi.json for what there is.' },
   DOCUMENT_NOT_FOUND: { status: 404, message: 'This tenant has no such document.', fix: 'Use a documentId that a 202 or a list gave out.' },
   CONTENT_NOT_FOUND: { status: 404, message: 'The content of this document is not kept.', fix: 'Upload the document again if you need it.' },
   MEDIA_TYPE_UNSUPPORTED: { status: 415, message: 'The body is not multipart/form-data.', fix: 'Send files as parts named "file" of a multipart/form-data body.' },
