@@ -1,0 +1,38 @@
+// Two processes share four partitions. One is killed; the other takes over its tasks, and nothing is lost or doubled.
+import { randomInt } from 'node:crypto'
+import t from 'tap'
+import { Workload } from '../pipeline/workload.ts'
+
+t.setTimeout(600_000)
+const workload = await Workload.open({ seed: randomInt(2 ** 31), count: 180 })
+const { disturbed } = workload
+t.teardown(() => workload.close())
+
+t.test('an undisturbed run', async (t) => {
+  const expected = await workload.undisturbedRun()
+  t.ok(expected.size > workload.documents.length, `${expected.size} entries to compare`)
+})
+
+t.test('one of two processes is killed under load', async (t) => {
+  const survivor = await workload.begin()
+  const all = (await survivor.runningTasks()).length
+  t.equal(all % workload.disturbed.config.partitions, 0, `${all} tasks`)
+  const load = workload.load()
+
+  const second = await disturbed.start({ name: 'second' })
+  const [own, others] = await Promise.all([survivor.runs(all / 2), second.runs(all / 2)])
+  t.equal(new Set([...own, ...others]).size, all, 'each task runs once')
+  const before = disturbed.events
+  await disturbed.progress('both work', () => disturbed.events >= before + 60 || workload.left === 0)
+  t.ok(disturbed.pending > 0, 'documents are under way')
+
+  const killedAt = Date.now()
+  await second.kill()
+  await survivor.runs(all)
+  t.comment(`taken over ${((Date.now() - killedAt) / 1000).toFixed(1)} s after the kill; the session times out after ${disturbed.config.sessionTimeoutMs / 1000} s`)
+  await load.stop()
+  await workload.sendRest()
+  await disturbed.allEnded()
+  await disturbed.send(workload.last)
+  t.same(await workload.finish(survivor), [], 'all stores are the survivor\'s')
+})
