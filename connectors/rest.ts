@@ -146,8 +146,9 @@ export class ConnectRest {
       if (response.status === absent) {
         return undefined
       }
-      // 409: a rebalance, or a stop that has not ended; 503: the worker is starting
-      if ((response.status === 409 || response.status === 503) && Date.now() < until) {
+      // 409: a rebalance, or a stop that has not ended; 503: the worker is starting; some requests answer 500 to a rebalance
+      const rebalances = response.status === 500 && reason(text).includes('rebalance')
+      if ((response.status === 409 || response.status === 503 || rebalances) && Date.now() < until) {
         await delay(PAUSE_MS)
         continue
       }
