@@ -62,7 +62,7 @@ let files = 0
 function load(): { stop(): Promise<void> } {
   let going = true
   const done = (async () => {
-    for (let turn = 0; going; turn++) {
+    while (going) {
       const rows: DocumentRow[] = []
       const ids = [...sent.keys()]
       for (let index = 0; index < 25; index++) {
