@@ -10,7 +10,7 @@ import { BrokerCode } from './broker-code.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, PROTOCOL_NAME } from './protocol.ts'
 import type { Identity, MembershipAction, MembershipEvent, MembershipState } from './state-machine.ts'
 import { identityOf, transition, UNJOINED } from './state-machine.ts'
-import type { Claim, Member, Subscription, TaskVersion } from './types.ts'
+import type { Claim, Member, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { mergeDescriptions } from './versions.ts'
 
@@ -33,8 +33,11 @@ export interface MembershipOptions {
   onLost(code: number | undefined): void
   onFailed(error: Error): void
   onState?(state: MembershipState): void
-  /** Leader only: how many tasks could not be given to anybody in this round. */
-  onAssignedGroup?(members: number, waiting: number): void
+  /**
+   * Leader only, while it assigns: how many tasks could not be given to anybody in this round, and what the members
+   * described, all of them together; undefined when one of them could not be understood.
+   */
+  onAssignedGroup?(members: number, waiting: number, descriptions: readonly SubtopologyDescription[] | undefined): void
   onWarning?(message: string): void
 }
 
@@ -266,8 +269,8 @@ export class Membership {
       }
     }
     const result = assign(members)
-    this.#options.onAssignedGroup?.(members.length, result.waiting.length)
     const descriptions = mergeDescriptions(members)
+    this.#options.onAssignedGroup?.(members.length, result.waiting.length, members.length === described.length ? [...descriptions.values()] : undefined)
     return described.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(result.members.get(memberId) ?? { tasks: [] }, descriptions) }))
   }
 

@@ -39,7 +39,14 @@ export interface StreamsConfig {
   readonly errors?: ErrorPolicy
   /** Needed when a policy says dead-letter. */
   readonly deadLetterTopic?: string
+  /** Pending records of asynchronous operators that a deploy has removed: refuse to run (default), or dead-letter them (rule A5). */
   readonly orphans?: 'fail' | 'dead-letter'
+  /** Bounds of the records of parked keys, per operator and task; beyond them the operator's next policy applies. Default 100 000. */
+  readonly parkedMaxRecords?: number
+  /** The same in bytes. Default 1 GiB. */
+  readonly parkedMaxBytes?: number
+  /** Longest time `close` waits for the last commits before threads are ended; prevents that it hangs without brokers. Default 30 000 ms. */
+  readonly closeTimeoutMs?: number
   readonly bufferedRecordsPerPartition?: number
   readonly maxTaskIdleMs?: number
   /** A thread that dies: fail the application (default) or put another in its place. */
@@ -69,6 +76,9 @@ export interface RuntimeConfig {
   readonly errors: ErrorPolicy
   readonly deadLetterTopic: string | undefined
   readonly orphans: 'fail' | 'dead-letter'
+  readonly parkedMaxRecords: number
+  readonly parkedMaxBytes: number
+  readonly closeTimeoutMs: number
   readonly bufferedRecordsPerPartition: number | undefined
   readonly maxTaskIdleMs: number | undefined
   readonly uncaughtError: 'fail' | 'replace-thread'
@@ -77,7 +87,7 @@ export interface RuntimeConfig {
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
-  'orphans', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'tls', 'sasl',
+  'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'tls', 'sasl',
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
@@ -163,6 +173,10 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
   if (config.deadLetterTopic !== undefined && (typeof config.deadLetterTopic !== 'string' || !/^[A-Za-z0-9._-]{1,249}$/.test(config.deadLetterTopic))) {
     throw invalid('deadLetterTopic', "must be 1 to 249 of the characters A–Z a–z 0–9 '.' '_' '-'.")
   }
+  const orphans = oneOf(config, 'orphans', ['fail', 'dead-letter'])
+  if (orphans === 'dead-letter' && config.deadLetterTopic === undefined) {
+    throw invalid('deadLetterTopic', "is missing, but orphans is 'dead-letter': name the topic that takes them.")
+  }
   return {
     applicationId,
     client: {
@@ -187,7 +201,10 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     internalTopics: oneOf(config, 'internalTopics', ['create', 'verify']),
     errors: errorPolicy(config.errors ?? {}, config.deadLetterTopic),
     deadLetterTopic: config.deadLetterTopic,
-    orphans: oneOf(config, 'orphans', ['fail', 'dead-letter']),
+    orphans,
+    parkedMaxRecords: number(config, 'parkedMaxRecords', 100_000, 1),
+    parkedMaxBytes: number(config, 'parkedMaxBytes', 1024 * MIB, MIB),
+    closeTimeoutMs: number(config, 'closeTimeoutMs', 30_000, 100, 3_600_000),
     bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
     maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
     uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread']),

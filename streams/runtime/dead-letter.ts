@@ -5,7 +5,8 @@
 import type { StreamsErrorCode } from '../errors.ts'
 import { StreamsError } from '../errors.ts'
 import type { Header } from '../record.ts'
-import type { TaskCore } from './core.ts'
+import type { RecordCollector } from './contract.ts'
+import type { Origin, TaskCore } from './core.ts'
 
 export const DEAD_LETTER_HEADERS = {
   exception: '__streams.errors.exception',
@@ -44,7 +45,11 @@ export function sendDeadLetter(core: TaskCore, failure: Failure): void {
     throw new StreamsError('CONFIG_INVALID', `${failure.node}: there is no dead-letter topic. Configure one.`)
   }
   core.beforeEffect()
-  const origin = core.origin
+  writeDeadLetter(core.collector, topic, core.origin, Math.max(core.timestamp, 0), failure)
+}
+
+/** `now`: the timestamp of a dead letter that no record gave rise to. Throws what the collector throws. */
+export function writeDeadLetter(collector: RecordCollector, topic: string, origin: Origin | undefined, now: number, failure: Failure): void {
   const why: Header[] = [
     text(DEAD_LETTER_HEADERS.exception, className(failure.error)),
     text(DEAD_LETTER_HEADERS.node, failure.node),
@@ -56,7 +61,7 @@ export function sendDeadLetter(core: TaskCore, failure: Failure): void {
     why.push(text(DEAD_LETTER_HEADERS.cause, cause))
   }
   if (origin === undefined) {
-    core.collector.send(topic, undefined, null, null, Math.max(core.timestamp, 0), why)
+    collector.send(topic, undefined, null, null, now, why)
     return
   }
   why.push(
@@ -67,17 +72,17 @@ export function sendDeadLetter(core: TaskCore, failure: Failure): void {
   )
   const timestamp = Math.max(origin.timestamp, 0)
   const headers = [...origin.headers(), ...why]
-  if (sent(core, topic, { key: origin.rawKey(), value: origin.rawValue() }, timestamp, headers)) {
+  if (sent(collector, topic, { key: origin.rawKey(), value: origin.rawValue() }, timestamp, headers)) {
     return
   }
-  if (sent(core, topic, { key: null, value: null }, timestamp, [...headers, text(DEAD_LETTER_HEADERS.truncated, 'record')])) {
+  if (sent(collector, topic, { key: null, value: null }, timestamp, [...headers, text(DEAD_LETTER_HEADERS.truncated, 'record')])) {
     return
   }
-  core.collector.send(topic, undefined, null, null, timestamp, [...why, text(DEAD_LETTER_HEADERS.truncated, 'record,headers')])
+  collector.send(topic, undefined, null, null, timestamp, [...why, text(DEAD_LETTER_HEADERS.truncated, 'record,headers')])
 }
 
 /** False when it is too large for the topic. */
-function sent({ collector }: TaskCore, topic: string, raw: RawRecord, timestamp: number, headers: readonly Header[]): boolean {
+function sent(collector: RecordCollector, topic: string, raw: RawRecord, timestamp: number, headers: readonly Header[]): boolean {
   try {
     collector.send(topic, undefined, raw.key, raw.value, timestamp, headers)
     return true

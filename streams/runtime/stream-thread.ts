@@ -8,7 +8,7 @@
  */
 import type { StateFolder } from 'millrace-state-stores'
 import type { Topology } from '../graph/topology.ts'
-import type { Fetcher, KafkaCluster } from '../kafka/contract.ts'
+import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
 import { Membership } from '../membership/membership.ts'
 import type { TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
@@ -19,6 +19,7 @@ import type { RuntimeConfig } from './config.ts'
 import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import { openSerdes } from './open-serdes.ts'
+import { OrphanCheck } from './orphan-check.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { Purger } from './purger.ts'
@@ -59,6 +60,7 @@ interface Parts {
   readonly prepared: PreparedTopics
   readonly fetcher: Fetcher
   readonly restorer: Restorer
+  readonly orphans: OrphanCheck
   readonly tasks: TaskManager
   readonly membership: Membership
   readonly loop: RecordLoop
@@ -147,11 +149,17 @@ export class StreamThread {
       subscription: () => ({ processId, thread, subtopologies: prepared.descriptions, copies: [] }),
       onMemberId: (memberId) => this.#producer.setMemberId(memberId),
       onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
+      onAssignedGroup: (_members, _waiting, descriptions) => {
+        if (descriptions !== undefined && membership.identity !== undefined) {
+          orphans.assigned(membership.identity, descriptions)
+        }
+      },
       onLost: () => this.#onLost(),
       onFailed: (error) => this.fail(error),
       onState: () => this.#updateState(),
       onWarning,
     })
+    const orphans = this.#makeOrphanCheck(restorer, () => membership.identity)
     const commits = new CommitCycle({
       tasks,
       collector: this.#collector,
@@ -181,7 +189,24 @@ export class StreamThread {
       commitIfDue: () => commits.ifDue(),
       onFailed: (error) => this.fail(error),
     })
-    return { prepared, fetcher, restorer, tasks, membership, loop, commits }
+    return { prepared, fetcher, restorer, orphans, tasks, membership, loop, commits }
+  }
+
+  #makeOrphanCheck(restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
+    const { cluster, config, folder, processId, thread, onWarning } = this.#options
+    return new OrphanCheck({
+      cluster,
+      topics: this.#topics,
+      config,
+      restorer,
+      folder,
+      processId,
+      thread,
+      identity,
+      onWarning,
+      onFailed: (error) => this.fail(error),
+      onDone: () => this.#updateState(),
+    })
   }
 
   #makeTasks(prepared: PreparedTopics, fetcher: Fetcher, restorer: Restorer, onWake: () => void): TaskManager {
@@ -283,7 +308,8 @@ export class StreamThread {
     }
     const membership = this.#parts.membership.state
     // A rebalance interrupts nobody who keeps his tasks: only the first one, and a loss, are worth a state.
-    const member = membership.name === 'stable' || (this.#state === 'running' && 'owned' in membership)
+    const looking = this.#state !== 'running' && this.#parts.orphans.underWay
+    const member = (membership.name === 'stable' && !looking) || (this.#state === 'running' && 'owned' in membership)
     this.#move(member && 'owned' in membership && this.#parts.tasks.runs(membership.owned) ? 'running' : 'rebalancing')
   }
 
@@ -325,6 +351,7 @@ export class StreamThread {
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
     await this.#parts?.membership.leave()
+    await this.#parts?.orphans.close()
     await this.#parts?.fetcher.close()
     await this.#parts?.restorer.close()
     await this.#globals.close()

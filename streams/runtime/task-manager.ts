@@ -138,6 +138,8 @@ export class TaskManager {
         ...(config.bufferedRecordsPerPartition === undefined ? {} : { bufferedRecordsPerPartition: config.bufferedRecordsPerPartition }),
         ...(config.maxTaskIdleMs === undefined ? {} : { maxTaskIdleMs: config.maxTaskIdleMs }),
         orphans: config.orphans,
+        parkedMaxRecords: config.parkedMaxRecords,
+        parkedMaxBytes: config.parkedMaxBytes,
       },
     })
     task.onWake = () => this.#options.onWake()

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { orphanedInFlightTopics, PendingRows } from '../../async/orphans.ts'
+import { rowKey } from '../../async/entry.ts'
+import { orphanedInFlightTopics, PendingRows, rowOf } from '../../async/orphans.ts'
 import { Serdes } from '../../serdes.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { asyncTopology, ManualCalls, operator } from './calls.ts'
@@ -7,12 +8,24 @@ import { asyncTopology, ManualCalls, operator } from './calls.ts'
 const bytes = Serdes.bytes()
 const text = Serdes.string()
 
-t.test('in-flight changelogs that no operator owns are found by their names', (t) => {
-  const topology = asyncTopology(operator(async () => undefined), 'new')
+t.test('in-flight changelogs that nobody owns are found by their names', (t) => {
   t.strictSame(
-    orphanedInFlightTopics(topology, ['app-new-in-flight-changelog', 'app-old-in-flight-changelog', 'app-counts-changelog', 'other-x-in-flight-changelog', 'app-out']),
+    orphanedInFlightTopics('app', new Set(['app-new-in-flight-changelog']), [
+      'app-old-in-flight-changelog', 'app-new-in-flight-changelog', 'app-counts-changelog', 'other-x-in-flight-changelog', 'app-out',
+    ]),
     ['app-old-in-flight-changelog']
   )
+  t.end()
+})
+
+t.test('rows of another application, whose id begins with ours, are not ours', (t) => {
+  const key = rowKey(1, Buffer.from('price'), 7)
+  t.strictSame(rowOf('orders', 'orders-price-in-flight-changelog', key), { kind: 1, operator: 'price', admission: 7 })
+  t.equal(rowOf('orders', 'orders-v2-price-in-flight-changelog', key), undefined, 'operator price of application orders-v2')
+  t.strictSame(rowOf('orders', 'orders-v2-price-in-flight-changelog', rowKey(2, Buffer.from('v2-price'), 0))?.operator, 'v2-price')
+  for (const foreign of [null, Buffer.alloc(0), Buffer.from('a'), Buffer.from('a key of some other store'), key.subarray(0, -1)]) {
+    t.equal(rowOf('orders', 'orders-price-in-flight-changelog', foreign), undefined)
+  }
   t.end()
 })
 
@@ -23,9 +36,14 @@ t.test('what is pending in such a changelog is counted by operator', async (t) =
   calls.of('2').resolve('done')
   await driver.tick()
   const rows = new PendingRows()
-  for (const { key, value } of driver.createOutputTopic('app-call-in-flight-changelog', bytes, bytes).readRecordsToList()) {
-    rows.apply(key!, value)
+  const topic = 'app-call-in-flight-changelog'
+  const records = driver.createOutputTopic(topic, bytes, bytes).readRecordsToList()
+  for (const [offset, { key, value }] of records.entries()) {
+    rows.apply(rowOf('app', topic, key)!, value, offset)
   }
   t.strictSame(rows.counts, new Map([['call', 2]]))
+  const pending = records.filter(({ key }, offset) => rows.isPending(rowOf('app', topic, key)!, offset))
+  t.equal(pending.length, 2, 'each pending entry is told from the other records of its key')
+  t.ok(pending.every(({ value }) => value !== null))
   await driver.close()
 })

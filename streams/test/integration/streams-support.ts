@@ -148,6 +148,26 @@ export class TestCluster {
     return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
   }
 
+  /** Headers of the first record of a topic, as text. */
+  async headers(topic: string): Promise<ReadonlyMap<string, string>> {
+    const found = Promise.withResolvers<ReadonlyMap<string, string>>()
+    const fetcher = this.ours.fetcher({
+      isolation: 'read_committed',
+      onError: (_partition, error) => found.reject(error),
+      onRecords: ({ cursor }) => {
+        if (cursor.next()) {
+          found.resolve(new Map(cursor.headers().map(({ key, value }) => [key, value === null ? '' : Buffer.from(value).toString()])))
+        }
+      },
+    })
+    fetcher.seek({ topic, partition: 0 }, 0)
+    try {
+      return await found.promise
+    } finally {
+      await fetcher.close()
+    }
+  }
+
   /** Waits until the group has committed up to the end of every partition of the topic that has records. */
   async consumed(groupId: string, topic: string, timeoutMs = 60_000): Promise<void> {
     const deadline = Date.now() + timeoutMs

@@ -17,6 +17,10 @@ t.test('defaults', async (t) => {
     heartbeatIntervalMs: 500,
     internalTopics: 'create',
     uncaughtError: 'fail',
+    orphans: 'fail',
+    parkedMaxRecords: 100_000,
+    parkedMaxBytes: 1024 * 1024 * 1024,
+    closeTimeoutMs: 30_000,
   })
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: 'a:1, b:2' }).client.bootstrapServers, ['a:1', 'b:2'])
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: ['[::1]:9092'] }).client.bootstrapServers, ['[::1]:9092'])
@@ -44,6 +48,10 @@ t.test('every wrong value is refused with its field, its limit and what to do', 
     [{ errors: { processing: 'dead-letter' } }, /deadLetterTopic is missing/],
     [{ errors: { processing: 'ignore' } }, /errors.processing is "ignore"/],
     [{ deadLetterTopic: 'a b' }, /deadLetterTopic/],
+    [{ orphans: 'dead-letter' }, /deadLetterTopic is missing, but orphans is 'dead-letter'/],
+    [{ parkedMaxRecords: 0 }, /parkedMaxRecords is 0: give a whole number of at least 1/],
+    [{ parkedMaxBytes: 5 }, /parkedMaxBytes is 5: give a whole number of at least 1048576/],
+    [{ closeTimeoutMs: 1 }, /closeTimeoutMs is 1: give a whole number from 100/],
     [{ stateDir: '' }, /stateDir/],
     [{ comitIntervalMs: 5 }, /comitIntervalMs is no setting: known are/],
   ]
