@@ -38,7 +38,7 @@ const TASK_GAUGES: readonly { readonly name: string; readonly help: string; valu
 
 const TASK_COUNTERS: readonly { readonly name: string; readonly help: string; value(task: TaskSnapshot): number }[] = [
   { name: 'stream_task_process_total', help: 'Records processed.', value: (task) => task.processed },
-  { name: 'stream_task_dropped_records_total', help: 'Records skipped by a policy or by an operator.', value: (task) => task.skipped },
+  { name: 'stream_task_dropped_records_total', help: 'Records skipped by a policy, or that ended at an operator because of a null key or value.', value: (task) => task.skipped + task.dropped },
   { name: 'millrace_task_dead_letters_total', help: 'Records sent to the dead-letter topic.', value: (task) => task.deadLettered },
 ]
 

@@ -1,5 +1,6 @@
 /** What a processor sees of its task. Every call checks that it is this incarnation's turn (rules B2, B6). */
 import { StreamsError } from '../errors.ts'
+import type { MeteredContext } from '../graph/dropped.ts'
 import type { AnyRecord } from '../graph/topology.ts'
 import type { PrepareContext } from '../async/operator.ts'
 import type { Cancellable, KeyValueStore, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
@@ -8,9 +9,10 @@ import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
 import { readOnly } from './stores.ts'
 
-export class TaskProcessorContext implements ProcessorContext<unknown, unknown> {
+export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext {
   readonly applicationId: string
   readonly taskId: string
+  readonly metrics: NonNullable<MeteredContext['metrics']>
   private readonly core: TaskCore
   private readonly node: RuntimeNode
   private readonly incarnation: number
@@ -23,6 +25,7 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown> 
     this.stores = stores
     this.applicationId = core.applicationId
     this.taskId = core.taskId
+    this.metrics = core.metrics
   }
 
   forward(record: AnyRecord, child?: string): void {

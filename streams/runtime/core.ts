@@ -7,6 +7,7 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import { FAIL_ALWAYS } from '../error-policy.ts'
 import type { StreamsErrorCode } from '../errors.ts'
 import { StreamsError } from '../errors.ts'
+import type { MeteredContext } from '../graph/dropped.ts'
 import type { Headers, RecordMetadata } from '../record.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
@@ -69,6 +70,8 @@ export class SourceOrigin implements Origin {
 export interface TaskCounters {
   processed: number
   skipped: number
+  /** Records that ended at an operator without a result: null keys and values, null join keys. */
+  dropped: number
   deadLettered: number
   retried: number
   punctuated: number
@@ -83,7 +86,13 @@ export class TaskCore {
   readonly deadLetterTopic: string | undefined
   readonly frames: UndoFrames
   readonly timers: Timers
-  readonly counters: TaskCounters = { processed: 0, skipped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
+  readonly counters: TaskCounters = { processed: 0, skipped: 0, dropped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
+  /** What contexts give to operators (`graph/dropped.ts`). */
+  readonly metrics: NonNullable<MeteredContext['metrics']> = {
+    dropped: () => {
+      this.counters.dropped++
+    },
+  }
   group!: PartitionGroup
   /** Rises with every drop: what an earlier incarnation left behind (contexts, promises) no longer counts (rule B5). */
   incarnation = 1
@@ -181,6 +190,14 @@ export class TaskCore {
     if (this.fatal === undefined) {
       this.fatal = this.failure(code, node, cause)
     }
+    return this.fatal
+  }
+
+  /** As `fail`, for a processor that could not begin: an error of ours (STORE_NOT_CONNECTED) keeps its code. */
+  failInit(node: string, cause: unknown): StreamsError {
+    const own = cause instanceof StreamsError ? cause.code : undefined
+    const message = `${node} failed in init in task ${this.taskId}${cause instanceof StreamsError ? `: ${cause.message}` : '.'}`
+    this.fatal ??= new StreamsError(own ?? 'PROCESSING_FAILED', message, { cause })
     return this.fatal
   }
 

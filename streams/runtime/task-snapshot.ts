@@ -22,6 +22,7 @@ export function snapshotTask(entry: TaskEntry): TaskSnapshot {
     operators,
     processed: task?.counters.processed ?? 0,
     skipped: task?.counters.skipped ?? 0,
+    dropped: task?.counters.dropped ?? 0,
     deadLettered: task?.counters.deadLettered ?? 0,
   }
 }

@@ -46,6 +46,8 @@ export interface TaskSnapshot {
   readonly operators: readonly InFlightCounts[]
   readonly processed: number
   readonly skipped: number
+  /** Ended at an operator without a result (null keys and values). */
+  readonly dropped: number
   readonly deadLettered: number
 }
 

@@ -10,7 +10,7 @@ function thread(number: number, ...tasks: string[]): ThreadSnapshot {
     state: 'running',
     membership: 'stable',
     counters: { ...newCounters(), recordsProcessed: 10 + number, commitMs: 1_500 },
-    tasks: tasks.map((id) => ({ id, status: 'running', lag: 7, restored: 0, inFlight: 2, operators: [], processed: 5, skipped: 1, deadLettered: 0 })),
+    tasks: tasks.map((id) => ({ id, status: 'running', lag: 7, restored: 0, inFlight: 2, operators: [], processed: 5, skipped: 1, dropped: 2, deadLettered: 0 })),
   }
 }
 
@@ -33,7 +33,7 @@ t.test('one scrape asks the threads once and shows every series', async (t) => {
   t.match(text, /stream_thread_process_total\{instance_name="a",thread_id="1"\} 11/)
   t.match(text, /stream_thread_commit_seconds_total\{instance_name="a",thread_id="0"\} 1.5/)
   t.match(text, /stream_task_lag_records\{instance_name="a",thread_id="0",task_id="orders_0"\} 7/)
-  t.match(text, /stream_task_dropped_records_total\{instance_name="a",thread_id="1",task_id="orders_1"\} 1/)
+  t.match(text, /stream_task_dropped_records_total\{instance_name="a",thread_id="1",task_id="orders_1"\} 3/)
   threads = [thread(0, 'orders_0', 'orders_1')]
   const later = await registry.metrics()
   t.equal(asked, 2)
