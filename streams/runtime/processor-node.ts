@@ -108,11 +108,11 @@ export class ProcessorRuntime extends RuntimeNode {
   }
 
   init(): void {
-    this.processor = this.supplier()
     try {
+      this.processor = this.supplier()
       this.processor.init?.(this.context)
     } catch (error) {
-      throw this.core.fail('PROCESSING_FAILED', this.name, error)
+      throw this.core.failInit(this.name, error)
     }
   }
 

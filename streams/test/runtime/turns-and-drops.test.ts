@@ -4,7 +4,7 @@ import { Stores } from '../../graph/store-builder.ts'
 import { TopologyBuilder } from '../../graph/topology-builder.ts'
 import type { KeyValueStore, ProcessorContext, ValueAndTimestamp } from '../../processor.ts'
 import type { Serde } from '../../serdes.ts'
-import { SerdeNotReady } from '../../serdes.ts'
+import { SerdeNotReady, Serdes } from '../../serdes.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { count, numbers, oneStep, processor, text } from './topologies.ts'
 
@@ -53,6 +53,32 @@ t.test('a store that is not connected, and a child that does not exist, are refu
   )
   driver.createInputTopic('in', text, text).pipeInput('k', 'v')
   t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), ['v'])
+  await driver.close()
+})
+
+t.test('an init that fails is reported with the code of its own error, and as what it is', async (t) => {
+  const starting = (init: (context: ProcessorContext<string, string>) => void) => () => new TopologyTestDriver(oneStep(processor(() => {}, init)))
+  t.throws(
+    starting((context) => void context.getStateStore('other')),
+    { code: 'STORE_NOT_CONNECTED', message: /^step failed in init in task .*: step: store 'other' is not connected/ }
+  )
+  t.throws(
+    starting(() => {
+      throw new TypeError('of the user')
+    }),
+    { code: 'PROCESSING_FAILED', message: /^step failed in init in task \S+\.$/, cause: { name: 'TypeError' } }
+  )
+})
+
+t.test('records that end at an operator without a result are counted by their task', async (t) => {
+  const driver = new TopologyTestDriver((b: StreamsBuilder) => {
+    b.stream('in', { key: text, value: text }).groupByKey().count({ name: 'per-key' }).toStream().to('counts', { key: text, value: Serdes.long() })
+  })
+  const input = driver.createInputTopic<string | null, string | null>('in', text as Serde<string | null>, text as Serde<string | null>)
+  input.pipeInput(null, 'a')
+  input.pipeInput('k', 'b')
+  input.pipeInput('k', null)
+  t.strictSame(driver.tasks.map((task) => [task.counters.processed, task.counters.dropped]), [[3, 2]])
   await driver.close()
 })
 
