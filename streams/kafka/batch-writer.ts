@@ -39,10 +39,11 @@ export class PartitionWriter implements BatchWriter {
   #count = 0
   #segments: Segment[] = []
 
-  constructor({ topic, partition }: TopicPartition, maxBatchBytes = MAX_BATCH_BYTES) {
+  /** `maxMessageBytes`: what the topic takes; a single record above it is a batch of its own, which the broker refuses. */
+  constructor({ topic, partition }: TopicPartition, maxMessageBytes = MAX_BATCH_BYTES) {
     this.topic = topic
     this.partition = partition
-    this.#maxBatchBytes = maxBatchBytes
+    this.#maxBatchBytes = Math.min(maxMessageBytes, MAX_BATCH_BYTES)
   }
 
   get count(): number {

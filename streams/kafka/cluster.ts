@@ -92,8 +92,8 @@ class Cluster implements KafkaCluster {
     await this.#fencing.initProducerId(transactionalId, NO_PRODUCER, FENCED_TRANSACTION_TIMEOUT_MS, FENCE_TIMEOUT_MS)
   }
 
-  writer(partition: TopicPartition): BatchWriter {
-    return new PartitionWriter(partition)
+  writer(partition: TopicPartition, maxMessageBytes?: number): BatchWriter {
+    return new PartitionWriter(partition, maxMessageBytes)
   }
 
   async close(): Promise<void> {

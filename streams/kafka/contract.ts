@@ -226,6 +226,7 @@ export interface KafkaCluster {
   admin(): AdminClient
   /** Aborts whatever a transactional id left open, by fencing it (InitProducerId). For ids of dead incarnations. */
   fence(transactionalId: string): Promise<void>
-  writer(partition: TopicPartition): BatchWriter
+  /** `maxMessageBytes`: the topic's `max.message.bytes`, above which no batch is sealed. */
+  writer(partition: TopicPartition, maxMessageBytes?: number): BatchWriter
   close(): Promise<void>
 }

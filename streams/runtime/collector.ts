@@ -210,7 +210,7 @@ export class OutputCollector implements RecordCollector {
     if (!(chosen >= 0 && chosen < target.partitions)) {
       throw new StreamsError('PRODUCTION_FAILED', `The partitioner chose partition ${chosen} of ${topic}, which has ${target.partitions}: return a number from 0 to ${target.partitions - 1}, or undefined.`)
     }
-    return (target.writers[chosen] ??= this.#cluster.writer({ topic, partition: chosen }))
+    return (target.writers[chosen] ??= this.#cluster.writer({ topic, partition: chosen }, target.maxMessageBytes))
   }
 }
 

@@ -19,7 +19,7 @@ async function collector(...known: string[]) {
             { topic, topicId: topic, partitions: Array.from({ length: SIZES[topic]! }, (_, partition) => ({ partition, leader: 1, leaderEpoch: 0 })) },
           ]),
       ),
-    writer: (partition) => new PartitionWriter(partition),
+    writer: (partition, maxMessageBytes) => new PartitionWriter(partition, maxMessageBytes),
   }
   const admin: Pick<AdminClient, 'topicConfig'> = {
     topicConfig: async (topic): Promise<{ [key: string]: string }> => (topic === 'small' ? { 'max.message.bytes': '500' } : {}),
@@ -80,6 +80,20 @@ t.test('what is sent while the generation before is under way belongs to the nex
   t.same(counts(first), { 'out-0': 1 })
   first.recycle()
   t.same(counts(collected.close()), { 'out-0': 2 })
+})
+
+t.test('small records for a topic with a small limit are sealed in batches which that topic takes', async (t) => {
+  const collected = await collector('small')
+  for (let i = 0; i < 200; i++) {
+    collected.send('small', 0, bytes(`key ${i}`), Buffer.alloc(i % 60), 1_000 + i, NO_HEADERS)
+  }
+  const closed = collected.close()
+  const writer = closed.writers()[0] as PartitionWriter
+  const identity = { producerId: 1n, producerEpoch: 0, baseSequence: 0, transactional: true }
+  const sizes = Array.from({ length: writer.batches }, (_, batch) => writer.seal(batch, identity).length)
+  t.equal(writer.count, 200)
+  t.ok(Math.max(...sizes) <= 500, `largest ${Math.max(...sizes)}`)
+  t.ok(sizes.length < 60, 'and in no more batches than needed')
 })
 
 t.test('a drop leaves nothing', async (t) => {
