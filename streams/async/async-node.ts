@@ -80,6 +80,11 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
     return this.pending.records >= this.operator.maxPending || this.pending.bytes >= this.operator.maxPendingBytes
   }
 
+  /** Nothing is pending, parked or behind a parked key. */
+  get empty(): boolean {
+    return this.pending.records === 0 && this.parked.records === 0
+  }
+
   lowestPending(): number {
     return this.pending.lowestTimestamp()
   }

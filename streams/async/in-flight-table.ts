@@ -201,6 +201,11 @@ export class InFlightTable implements Undoable {
     }
   }
 
+  /** Stores of operators that have no entry, parked ones included. */
+  emptyStores(): string[] {
+    return this.operators.filter((operator) => operator.empty).map((operator) => operator.inFlightStore)
+  }
+
   /** Reads the table as the last committed generation left it; entries re-enter their lanes in order of admission. */
   restore(): void {
     this.nextAdmission = 0

@@ -162,7 +162,7 @@ export class CommitCycle {
     for (const { topic, partition, offset } of commit.offsets) {
       entry.committed.set(`${topic}-${partition}`, offset)
     }
-    this.#options.purger.committed(entry, commit.offsets)
+    this.#options.purger.committed(entry, commit)
   }
 
   /**

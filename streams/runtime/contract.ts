@@ -87,6 +87,8 @@ export interface TaskCommit {
   readonly task: TaskId
   /** Never empty when the task wrote anything: unchanged offsets count as the group's fence (rule A2). */
   readonly offsets: readonly OffsetToCommit[]
+  /** In-flight changelogs with nothing pending behind this generation: all their records may be deleted (rule C9). */
+  readonly emptyInFlight: readonly string[]
 }
 
 export interface StreamTask {

@@ -24,6 +24,7 @@ import { changelogs, taskStore } from './stores.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
 
+const NONE: readonly never[] = []
 const DEFAULT_BUFFERED_RECORDS = 1_000
 const DEFAULT_BUFFERED_BYTES = 8 * 1024 * 1024
 /** Key of the committer's transactional id in the metadata of committed offsets. */
@@ -363,7 +364,7 @@ export class Task implements StreamTask {
     }
     core.touched = false
     core.commitRequested = false
-    return { task: this.id, offsets: this.offsets() }
+    return { task: this.id, offsets: this.offsets(), emptyInFlight: this.asynchronous ? this.emptyInFlight() : NONE }
   }
 
   /** What moved; if nothing did, everything at its unchanged offset: the commit's only fence (rule A2). */
@@ -378,6 +379,10 @@ export class Task implements StreamTask {
       const metadata = encodeOffsetMetadata(queue.partitionTime, extras)
       return { topic: queue.topic, partition: queue.partition, offset: queue.position, metadata }
     })
+  }
+
+  private emptyInFlight(): string[] {
+    return this.table.emptyStores().flatMap((store) => this.changelogs.get(store)?.topic ?? [])
   }
 
   generationCommitted(): void {

@@ -1,6 +1,9 @@
 /** The asynchronous operator on a real cluster: closed in the middle of its calls, moved to an empty disk, finished there. */
 import t from 'tap'
 import { type StreamsBuilder, Serdes } from '../../index.ts'
+import { inFlightTopic } from '../../graph/internal-topics.ts'
+import { Purger } from '../../runtime/purger.ts'
+import type { TaskEntry } from '../../runtime/task-entry.ts'
 import { KafkaStreams } from '../../runtime/kafka-streams.ts'
 import { TestCluster } from './streams-support.ts'
 
@@ -78,4 +81,18 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
   }
   t.equal(new Set(records.map(({ value }) => value!.toString())).size, RECORDS)
   t.equal(keys.size, RECORDS, 'one idempotency key per record, over both lives')
+})
+
+t.test('records of an in-flight changelog can be deleted as it is configured', async (t) => {
+  const topic = await cluster.topic('in-flight', 1, inFlightTopic('any', {}).config)
+  await cluster.send(topic, [{ key: 'a', value: '1' }, { key: 'a', value: null }, { key: 'b', value: '2' }])
+  const deleted = Promise.withResolvers<void>()
+  const admin = cluster.ours.admin()
+  let now = 0
+  const purger = new Purger({ deleteRecords: (offsets) => admin.deleteRecords(offsets).then(deleted.resolve, deleted.reject) }, (warning) => t.fail(warning), () => now)
+  const entry = { partition: 0, status: 'running', inputs: [], state: { position: () => ({ offset: 2 }) } } as unknown as TaskEntry
+  now = 30_000
+  purger.committed(entry, { offsets: [], emptyInFlight: [topic] })
+  await deleted.promise
+  t.equal((await cluster.ours.listOffsets([{ topic, partition: 0 }], 'earliest', 'read_uncommitted')).get(`${topic}-0`), 2)
 })
