@@ -1,4 +1,5 @@
 import type { Bytes } from './contract.ts'
+import { copyInto } from './bytes.ts'
 
 const SLAB_BYTES = 64 * 1024
 const LARGEST_SHARED = 2 * 1024
@@ -34,7 +35,7 @@ export class Arena {
     if (length > LARGEST_SHARED) {
       const own = Buffer.allocUnsafeSlow(length)
       if (prefix !== undefined) {
-        own.set(prefix)
+        copyInto(own, prefix, 0)
       }
       own.set(bytes, head)
       return own
@@ -46,9 +47,9 @@ export class Arena {
     }
     const start = this.#used
     if (prefix !== undefined) {
-      slab.set(prefix, start)
+      copyInto(slab, prefix, start)
     }
-    slab.set(bytes, start + head)
+    copyInto(slab, bytes, start + head)
     this.#used = start + length
     return slab.subarray(start, start + length)
   }

@@ -49,6 +49,21 @@ export function keyAfter(key: Bytes): Bytes {
   return next
 }
 
+/** Up to here a loop is faster than the call of the native copy. */
+const LOOPED_BYTES = 32
+
+/** `target.set(source, at)`, quicker for keys and other short strings. */
+export function copyInto(target: Bytes, source: Bytes, at: number): void {
+  const { length } = source
+  if (length > LOOPED_BYTES) {
+    target.set(source, at)
+    return
+  }
+  for (let i = 0; i < length; i++) {
+    target[at + i] = source[i]!
+  }
+}
+
 /** A copy nobody else holds. */
 export function copyOf(bytes: Bytes): Bytes {
   const copy = Buffer.allocUnsafe(bytes.length)

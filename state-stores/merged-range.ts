@@ -86,7 +86,7 @@ export class MergedRange implements IterableIterator<readonly [Bytes, Bytes]> {
         }
       }
       if (entry !== undefined && entry.value !== null) {
-        return { done: false, value: [copyOf(entry.row.subarray(PREFIX_LENGTH)), copyOf(entry.value)] }
+        return { done: false, value: [copyOf(entry.key.subarray(PREFIX_LENGTH)), copyOf(entry.value)] }
       }
     }
     return { done: true, value: undefined }

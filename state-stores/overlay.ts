@@ -1,15 +1,15 @@
-import type { Bytes, StoreChanges } from './contract.ts'
+import type { Bytes, Row, StoreChanges } from './contract.ts'
 import { Arena } from './arena.ts'
 import { type Sorted, SortedEntries, type SortedSnapshot } from './sorted-entries.ts'
 
 /** Bookkeeping of one entry beside its bytes, measured: map slot, entry, two views. */
 export const ENTRY_OVERHEAD = 200
 
-/** The last uncommitted write of one key. Immutable: a later write is another entry, so snapshots need no copies. */
-export interface OverlayEntry extends Sorted {
-  /** Prefix and key, as in the database. */
-  readonly row: Bytes
-  readonly value: Bytes | null
+/**
+ * The last uncommitted write of one key, as the row it becomes (its key with the store's prefix). Immutable: a later write
+ * is another entry, so snapshots need no copies.
+ */
+export interface OverlayEntry extends Sorted, Row {
   readonly timestamp: number
 }
 
@@ -46,7 +46,7 @@ export class Overlay {
     const old = this.#entries.get(id)
     const entry: OverlayEntry = {
       id,
-      row: old === undefined ? this.#arena.concat(prefix, key) : old.row,
+      key: old === undefined ? this.#arena.concat(prefix, key) : old.key,
       value: value === null ? null : this.#arena.copy(value),
       timestamp,
     }
@@ -101,9 +101,37 @@ export class OverlayChanges implements StoreChanges {
     return this.#overlay.size
   }
 
-  *entries(): IterableIterator<{ readonly key: Bytes; readonly value: Bytes | null; readonly timestamp: number }> {
-    for (const { row, value, timestamp } of this.#overlay.entries()) {
-      yield { key: row.subarray(this.#prefixLength), value, timestamp }
+  entries(): IterableIterator<Change> {
+    return new ChangeIterator(this.#overlay.entries(), this.#prefixLength)
+  }
+}
+
+interface Change {
+  readonly key: Bytes
+  readonly value: Bytes | null
+  readonly timestamp: number
+}
+
+/** By hand: a generator costs as much per row as the row. */
+class ChangeIterator implements IterableIterator<Change> {
+  readonly #entries: MapIterator<OverlayEntry>
+  readonly #prefixLength: number
+
+  constructor(entries: MapIterator<OverlayEntry>, prefixLength: number) {
+    this.#entries = entries
+    this.#prefixLength = prefixLength
+  }
+
+  next(): IteratorResult<Change, undefined> {
+    const next = this.#entries.next()
+    if (next.done === true) {
+      return { done: true, value: undefined }
     }
+    const { key, value, timestamp } = next.value
+    return { done: false, value: { key: key.subarray(this.#prefixLength), value, timestamp } }
+  }
+
+  [Symbol.iterator](): this {
+    return this
   }
 }

@@ -46,9 +46,10 @@ export class ReadCache {
     return ROW_OVERHEAD + id.length + (value === null ? 0 : value.length) <= this.#limit / 4
   }
 
-  /** Makes room for one more row of the young generation, and copies its value. */
-  admit(id: string, value: Bytes | null): Bytes | null {
-    this.#youngBytes += ROW_OVERHEAD + id.length + (value === null ? 0 : value.length)
+  /** Makes room for one more row of the young generation, or a row's new value, and copies the value. */
+  admit(id: string, value: Bytes | null, known: boolean): Bytes | null {
+    // The bytes of a value that is replaced stay in the arena; its bookkeeping is used again.
+    this.#youngBytes += (known ? 0 : ROW_OVERHEAD + id.length) + (value === null ? 0 : value.length)
     if (this.#youngBytes > this.#limit) {
       for (const store of this.#stores) {
         store.rotate()
@@ -99,7 +100,7 @@ export class StoreCache {
       this.delete(id)
       return value
     }
-    const copy = this.#cache.admit(id, value)
+    const copy = this.#cache.admit(id, value, known !== undefined)
     this.#young.set(id, copy)
     return copy
   }

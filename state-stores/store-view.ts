@@ -1,5 +1,5 @@
 import type { Bytes, Database, RangeOptions, StoreView } from './contract.ts'
-import { copyOf, idOf } from './bytes.ts'
+import { copyInto, copyOf, idOf } from './bytes.ts'
 import { StateStoreError } from './errors.ts'
 import { PREFIX_LENGTH, prefixOf } from './layout.ts'
 import { MergedRange, type RangeOwner } from './merged-range.ts'
@@ -28,8 +28,11 @@ export class TaskStoreView implements StoreView {
   readonly #owner: ViewOwner
   readonly #cache: StoreCache
   #prefix: Bytes
-  /** Prefix and key of the look-up that is under way; the engine reads it before the call returns. */
+  /** Prefix and key of the last look-up or write; the engine reads it before the call returns. */
   #scratch: Buffer
+  /** The key in `#scratch` as an id: most writes are of the key that was read just before. */
+  #lastId = ''
+  #lastLength = -1
   open = new Overlay()
   frozen: Overlay | undefined
   /** Set while a rebuild restores the store under another prefix. */
@@ -53,7 +56,7 @@ export class TaskStoreView implements StoreView {
     if (owner.closed) {
       throw new StateStoreError('STATE_CLOSED', `store ${this.name} is closed`)
     }
-    const id = idOf(key)
+    const id = this.#idOf(key)
     let entry = this.open.get(id)
     if (entry === undefined && this.frozen !== undefined) {
       entry = this.frozen.get(id)
@@ -87,7 +90,7 @@ export class TaskStoreView implements StoreView {
         `store ${this.name} is being rebuilt from its changelog; writes are possible once the rebuild is finished`,
       )
     }
-    const id = idOf(key)
+    const id = this.#idOf(key)
     const old = this.open.put(id, this.#prefix, key, value, timestamp)
     if (owner.undo.active) {
       owner.undo.record(this.open, id, old)
@@ -193,15 +196,34 @@ export class TaskStoreView implements StoreView {
   #newScratch(): Buffer {
     const scratch = Buffer.alloc(PREFIX_LENGTH + LONGEST_SCRATCH_KEY)
     scratch.set(this.#prefix)
+    this.#lastLength = -1
     return scratch
   }
 
-  #rowKey(key: Bytes): Bytes {
-    if (key.length > LONGEST_SCRATCH_KEY) {
-      return Buffer.concat([this.#prefix, key])
+  /** `idOf(key)`, remembered by content: the caller's bytes may be a buffer that is used again. */
+  #idOf(key: Bytes): string {
+    const { length } = key
+    const scratch = this.#scratch
+    if (length === this.#lastLength) {
+      let same = 0
+      while (same < length && scratch[PREFIX_LENGTH + same] === key[same]) {
+        same++
+      }
+      if (same === length) {
+        return this.#lastId
+      }
     }
-    this.#scratch.set(key, PREFIX_LENGTH)
-    return this.#scratch.subarray(0, PREFIX_LENGTH + key.length)
+    if (length > LONGEST_SCRATCH_KEY) {
+      return idOf(key)
+    }
+    copyInto(scratch, key, PREFIX_LENGTH)
+    this.#lastLength = length
+    return (this.#lastId = idOf(key))
+  }
+
+  /** Of the key whose id was asked for last. */
+  #rowKey(key: Bytes): Bytes {
+    return key.length > LONGEST_SCRATCH_KEY ? Buffer.concat([this.#prefix, key]) : this.#scratch.subarray(0, PREFIX_LENGTH + key.length)
   }
 }
 

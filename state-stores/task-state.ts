@@ -197,7 +197,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     for (const overlay of overlays) {
       if (overlay !== undefined) {
         for (const entry of overlay.entries()) {
-          rows.push({ key: entry.row, value: entry.value })
+          rows.push(entry)
         }
       }
     }

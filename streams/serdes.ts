@@ -30,8 +30,15 @@ export class SerdeNotReady extends Error {
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
+interface Utf8 {
+  utf8Slice(start: number, end: number): string
+}
+
+// Works on any Uint8Array; `Buffer.from(view).toString()` would make a second view of the bytes first, for every field.
+const utf8Slice = (Buffer.prototype as unknown as Utf8).utf8Slice
+
 function text(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')
+  return utf8Slice.call(bytes, 0, bytes.length)
 }
 
 /** A buffer of `length` bytes after checking that the value has exactly so many, as Java's deserializers do. */

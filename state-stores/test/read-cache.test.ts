@@ -67,6 +67,15 @@ t.test('a row too large for the cache is not kept, nor is the one it replaces', 
   t.equal(store.get('a'), undefined)
 })
 
+t.test('a row that grows and shrinks takes its bookkeeping once', async (t) => {
+  const store = new ReadCache(20_000).store()
+  store.set('still', value(10, 1))
+  for (let i = 0; i < 300; i++) {
+    store.set('changing', value(10 + (i % 2), 2))
+  }
+  t.equal(store.get('still')?.[0], 1, '3,000 bytes of values do not fill 10,000 twice')
+})
+
 t.test('off means off', async (t) => {
   const store = new ReadCache(0).store()
   store.set('a', value(10, 1))

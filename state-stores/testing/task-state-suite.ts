@@ -86,6 +86,29 @@ function changed(changes: readonly StoreChanges[]): string[] {
 }
 
 async function writesAndRanges(check: Check): Promise<void> {
+  await check('a caller may use one buffer for every key', async (t, { state }) => {
+    const store = state.store('orders')
+    const key = Buffer.alloc(40)
+    const long = Buffer.alloc(2_000)
+    for (const [i, at] of [0, 7, 39].entries()) {
+      for (const [buffer, last] of [[key, at], [long, at + 1_900]] as const) {
+        buffer.fill(0)
+        buffer[last] = 1
+        t.equal(store.get(buffer), undefined)
+        store.put(buffer, bytes(`value ${i}`), 0)
+        // What is read next has the same length and differs in one byte.
+        buffer[last] = 2
+        t.equal(store.get(buffer), undefined)
+        buffer[last] = 1
+        t.equal(text(store.get(buffer)), `value ${i}`)
+      }
+    }
+    await commit(state)
+    key.fill(0)
+    key[7] = 1
+    t.equal(text(store.get(key)), 'value 1')
+    t.equal(text(store.get(key.subarray(0, 39))), undefined)
+  })
   await check('a store sees its own writes at once, and nobody else’s', async (t, { state }) => {
     put(state, 'orders', 'a', '1')
     put(state, 'totals', 'a', '2')
