@@ -96,8 +96,8 @@ export async function up(options: UpOptions = {}): Promise<StackAddresses> {
       await stopServers(folders, Object.fromEntries(missing.map((server) => [server.name, records[server.name]])), say)
       throw options.signal?.aborted ? options.signal.reason : failed.signal.reason
     }
-    if (missing.length > 0) {
-      say(`${options.only === undefined ? 'all servers are' : options.only.join(', ')} ready after ${seconds(begin)} s`)
+    if (missing.length > 0 && options.only === undefined) {
+      say(`all servers are ready after ${seconds(begin)} s`)
     }
     const addresses = addressesOf(context)
     writeJson(folders.addresses, addresses, 0o600)
