@@ -33,10 +33,15 @@ function statFields(pid: number): string[] | undefined {
   }
 }
 
-/** When a process started, as the kernel says it; undefined if there is no such process or it is a zombie. */
+/** When a process started, as the kernel says it; undefined if there is no such process or it has ended. */
 export function processStart(pid: number): string | undefined {
   const fields = statFields(pid)
-  return fields === undefined || fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19]
+  return fields === undefined || hasEnded(fields) ? undefined : fields[19]
+}
+
+/** A zombie with threads has lost its first one only: a killed JVM holds its ports until the last of hundreds is gone. */
+function hasEnded([state, ...rest]: readonly string[]): boolean {
+  return state === 'X' || (state === 'Z' && Number(rest[16]) <= 1)
 }
 
 /** Whether the process still runs and is the one that was recorded. */
