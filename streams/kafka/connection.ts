@@ -24,6 +24,8 @@ export class BrokerConnection {
   readonly #requestTimeoutMs: number
   #address: BrokerAddress
   #connection: Connection | undefined
+  /** The last one that was begun. */
+  #connecting: Connection | undefined
   #opening: Promise<Connection> | undefined
   #versions: ApiVersionsResponse | undefined
   #failures = 0
@@ -67,6 +69,8 @@ export class BrokerConnection {
   close(): void {
     this.#closed = true
     this.#drop(this.#connection)
+    // A peer that takes connections and says nothing would hold whoever closes until its request times out.
+    this.#drop(this.#connecting)
   }
 
   #ready(): Connection | undefined {
@@ -97,6 +101,7 @@ export class BrokerConnection {
     const connection = new Connection(this.#options.clientId, this.#connectionOptions())
     // Without a listener a lost socket would be an uncaught 'error' event; the requests in flight are rejected anyway.
     connection.on('error', () => {})
+    this.#connecting = connection
     try {
       await connection.connect(host, port)
       const versions = await this.#send(connection, API_VERSIONS, { name: 'millrace', version: '0' }, false)

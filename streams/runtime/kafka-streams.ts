@@ -18,6 +18,7 @@ import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 import type { ConfiguredTopology } from './topology-source.ts'
 import { makeTopology } from './topology-source.ts'
+import { within } from './within.ts'
 
 export interface KafkaStreamsOptions extends StreamsConfig {
   /** A module whose default export describes the topology (workers load it), or that function (then `threads: 'in-process'`). */
@@ -153,7 +154,11 @@ export class KafkaStreams {
     this.#threads.set(thread, { host, state: 'created' })
   }
 
-  /** Commits, leaves the group, closes everything. Idempotent; resolves when nothing is left, whatever the state was. */
+  /**
+   * Commits, leaves the group, closes everything. Idempotent; resolves when nothing is left, whatever the state was.
+   * Threads that have not stopped after `closeTimeoutMs` are ended: what they had not committed is done again by whoever
+   * gets their tasks, and the next start of this process ends their transactions.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -168,14 +173,26 @@ export class KafkaStreams {
     this.#move('PENDING_SHUTDOWN')
     this.#settle(new StreamsError('NOT_RUNNING', 'The application was closed before it was running.'))
     if (begun && this.#threads.size === 0) {
-      await this.#starting?.catch(() => undefined)
+      await within(this.#starting?.catch(() => undefined) ?? Promise.resolve(), this.#config.closeTimeoutMs)
     }
-    await Promise.all([...this.#threads.values()].map(({ host }) => host.close()))
-    await this.#ending
+    await this.#closeThreads()
+    await within(this.#ending, this.#config.closeTimeoutMs)
     await this.#release()
     if (this.#state === 'PENDING_SHUTDOWN') {
       this.#move('NOT_RUNNING')
     }
+  }
+
+  async #closeThreads(): Promise<void> {
+    const { applicationId, closeTimeoutMs } = this.#config
+    await Promise.all(
+      [...this.#threads.values()].map(async ({ host }) => {
+        if (!(await within(host.close(), closeTimeoutMs))) {
+          this.#warn(`${applicationId}: stream thread ${host.thread} has not stopped within ${closeTimeoutMs} ms (closeTimeoutMs) and is ended; what it had not committed is done again.`)
+          await host.end()
+        }
+      }),
+    )
   }
 
   async #release(): Promise<void> {
@@ -237,7 +254,10 @@ export class KafkaStreams {
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
     const replace = this.#config.uncaughtError === 'replace-thread' && (this.#state === 'RUNNING' || this.#state === 'REBALANCING')
     if (!replace) {
-      this.#ending = this.#ending.then(() => cleaned).catch(() => undefined)
+      this.#ending = this.#ending.then(() => within(cleaned, this.#config.closeTimeoutMs)).then(
+        () => undefined,
+        () => undefined,
+      )
       if (this.#state === 'RUNNING' || this.#state === 'REBALANCING' || this.#state === 'PENDING_SHUTDOWN') {
         this.#failed(error)
       }
@@ -263,7 +283,7 @@ export class KafkaStreams {
     this.#error = error
     this.#move('PENDING_ERROR')
     this.#ending = this.#ending
-      .then(() => Promise.all([...this.#threads.values()].map(({ host }) => host.close())))
+      .then(() => this.#closeThreads())
       .then(() => this.#release())
       .catch(() => undefined)
       .then(() => {

@@ -7,6 +7,7 @@
  * under way has ended.
  */
 import type { StateFolder } from 'millrace-state-stores'
+import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
 import { Membership } from '../membership/membership.ts'
@@ -35,6 +36,7 @@ import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import type { PreparedTopics } from './topics.ts'
 import { outputTopics, prepareTopics } from './topics.ts'
+import { within } from './within.ts'
 
 /** A thread that fails waits so long for the commit under way, which is not to blame; prevents that it hangs without brokers. */
 const LAST_COMMIT_MS = 5_000
@@ -345,6 +347,19 @@ export class StreamThread {
       await this.#options.cluster.close()
       this.#move('closed')
     }
+  }
+
+  /**
+   * Gives up what `close` waits for: no broker is asked any more, nothing is committed. Resolves when the databases are
+   * closed, or after some seconds.
+   */
+  async end(): Promise<void> {
+    this.#parts?.loop.stop()
+    this.#parts?.commits.stop()
+    this.#parts?.membership.abandon()
+    this.#parts?.commits.giveUp(new StreamsError('NOT_RUNNING', 'The thread is ended.'))
+    await this.#options.cluster.close()
+    await within(this.close().catch(() => undefined), LAST_COMMIT_MS)
   }
 
   async #shutDown(): Promise<void> {

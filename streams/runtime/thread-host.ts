@@ -23,6 +23,8 @@ export interface ThreadHost {
   readonly thread: number
   readonly progress: Progress
   close(): Promise<void>
+  /** Ends it at once, when `close` takes too long. What it leaves open is ended by the next start of the process. */
+  end(): Promise<void>
   snapshot(): Promise<ThreadSnapshot | undefined>
 }
 
@@ -30,6 +32,7 @@ export interface ThreadHost {
 export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
   const { config, processId, thread, stateDir } = init
   const progress = new Progress()
+  let ended = false
   const streamThread = new StreamThread({
     topology,
     config,
@@ -40,11 +43,24 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     failpoint: failpointsFrom(process.env),
     progress,
     onState: events.onState,
-    onFailed: (error) => events.onFailed(error, false),
+    onFailed: (error) => {
+      if (!ended) {
+        events.onFailed(error, false)
+      }
+    },
     onWarning: events.onWarning,
   })
   streamThread.start().catch((error: Error) => streamThread.fail(error))
-  return { thread, progress, close: () => streamThread.close(), snapshot: async () => streamThread.snapshot() }
+  return {
+    thread,
+    progress,
+    close: () => streamThread.close(),
+    end: () => {
+      ended = true
+      return streamThread.end()
+    },
+    snapshot: async () => streamThread.snapshot(),
+  }
 }
 
 /** Longest wait for a worker's figures; prevents that a wedged thread hangs a metrics scrape. */
@@ -100,6 +116,10 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     close: async () => {
       post({ type: 'close' })
       await exited
+    },
+    end: async () => {
+      ended = true
+      await worker.terminate()
     },
     snapshot: () => {
       if (ended) {
