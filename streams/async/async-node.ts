@@ -169,6 +169,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
     let record: AnyRecord
     let input: unknown
     core.beginTurn(entry, entry.timestamp)
+    core.place.operator = this.index
     try {
       record = admission.recordOf(entry)
       input = operator.prepare === undefined ? record.value : operator.prepare(record, this.prepareContext)
@@ -240,6 +241,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
     core.touched = true
     core.counters.processed++
     core.beginTurn(entry, entry.timestamp)
+    core.place.operator = this.index
     if (guarded) {
       core.frames.open()
     }

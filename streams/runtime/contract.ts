@@ -11,6 +11,7 @@ import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } 
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Headers } from '../record.ts'
 import type { TaskCounters } from './core.ts'
+import type { Progress } from './progress.ts'
 
 /** `<subtopology name>_<partition>` */
 export type TaskId = string
@@ -78,6 +79,8 @@ export interface TaskOptions {
   /** Transactional id under which the offsets are committed: written into their metadata (rule C3). */
   readonly committer?: () => string | undefined
   readonly config?: TaskConfig
+  /** Where the task writes the record and the operator it is in (rule C10). */
+  readonly progress?: Progress
   /** For jitter; in [0, 1). Default Math.random. */
   readonly random?: () => number
 }

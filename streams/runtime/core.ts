@@ -12,6 +12,7 @@ import type { Headers, RecordMetadata } from '../record.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
 import { sendDeadLetter } from './dead-letter.ts'
+import { Progress } from './progress.ts'
 import type { PartitionGroup } from './partition-group.ts'
 import type { RecordQueue } from './record-queue.ts'
 import { Timers } from './timers.ts'
@@ -86,6 +87,8 @@ export class TaskCore {
   readonly deadLetterTopic: string | undefined
   readonly frames: UndoFrames
   readonly timers: Timers
+  /** Where this task is, for who watches the thread (rule C10). */
+  readonly place: Progress
   readonly counters: TaskCounters = { processed: 0, skipped: 0, dropped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
   /** What contexts give to operators (`graph/dropped.ts`). */
   readonly metrics: NonNullable<MeteredContext['metrics']> = {
@@ -116,6 +119,7 @@ export class TaskCore {
     this.state = options.state
     this.collector = options.collector
     this.clock = options.clock
+    this.place = options.progress ?? new Progress()
     this.deadLetterTopic = options.config?.deadLetterTopic
     this.defaults = options.config?.errors ?? {}
     this.frames = new UndoFrames(options.state, options.collector)
@@ -145,6 +149,11 @@ export class TaskCore {
     this.turnSerial++
     this.origin = origin
     this.timestamp = timestamp
+    if (origin === undefined) {
+      this.place.turn('', -1, -1)
+    } else {
+      this.place.turn(origin.topic, origin.partition, origin.offset)
+    }
   }
 
   endTurn(): void {

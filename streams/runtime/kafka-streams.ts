@@ -12,6 +12,7 @@ import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
 import { failpointsFrom } from './failpoints.ts'
+import { placeName } from './progress.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
@@ -311,7 +312,7 @@ export class KafkaStreams {
       const place = host.progress.read()
       if (place !== undefined && now - place.since > STUCK_MS) {
         this.#warn(
-          `${this.#config.applicationId}: thread ${host.thread} has been in one turn of task ${place.task} for ${now - place.since} ms. Synchronous code that long stops heartbeats (session ${this.#config.sessionTimeoutMs} ms): make it an asynchronous operator.`,
+          `${this.#config.applicationId}: thread ${host.thread} has been in one turn of task ${place.task} for ${now - place.since} ms, ${placeName(place, this.#topology)}. Synchronous code that long stops heartbeats (session ${this.#config.sessionTimeoutMs} ms): make it an asynchronous operator.`,
         )
       }
     }

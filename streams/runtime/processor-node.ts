@@ -19,6 +19,8 @@ export interface StreamTimeHold {
 export abstract class RuntimeNode implements TimerOwner {
   readonly name: string
   readonly core: TaskCore
+  /** Position among the nodes of the subtopology. */
+  index = -1
   children: readonly RuntimeNode[] = []
   /** Asynchronous operators upstream, within this task. */
   holds: readonly StreamTimeHold[] = []
@@ -123,7 +125,9 @@ export class ProcessorRuntime extends RuntimeNode {
   process(record: AnyRecord): void {
     const core = this.core
     const timestamp = core.timestamp
+    const above = core.place.operator
     core.timestamp = record.timestamp
+    core.place.operator = this.index
     if (this.guarded) {
       this.runGuarded(record, undefined, 0)
     } else {
@@ -138,11 +142,13 @@ export class ProcessorRuntime extends RuntimeNode {
       }
     }
     core.timestamp = timestamp
+    core.place.operator = above
   }
 
   override firePunctuator(punctuator: Punctuator, timestamp: number): void {
     const core = this.core
     core.beginTurn(undefined, timestamp)
+    core.place.operator = this.index
     core.touched = true
     core.counters.punctuated++
     try {
@@ -164,6 +170,7 @@ export class ProcessorRuntime extends RuntimeNode {
   private runGuarded(record: AnyRecord | undefined, punctuator: Punctuator | undefined, time: number): void {
     const { core, policy } = this
     for (let attempt = 1; ; attempt++) {
+      core.place.operator = this.index
       core.frames.open()
       try {
         if (record === undefined) {

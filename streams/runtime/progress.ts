@@ -1,27 +1,51 @@
 /**
  * Where a stream thread is, in shared memory: the supervisor can see it although the thread's loop stands still (rule
- * C10). A turn begins with the time and ends with 0.
+ * C10). A slice of a task begins with the time and ends with 0; within it the record in hand and the operator it is in
+ * are kept. Plain stores on the record path; texts are written only when they change.
  */
+import type { Topology } from '../graph/topology.ts'
+
+export interface Place {
+  readonly task: string
+  /** Wall clock, ms, since when the task has the thread. */
+  readonly since: number
+  /** Index among the nodes of the task's subtopology, -1: in none. */
+  readonly operator: number
+  /** What the record in hand descends from; undefined in a punctuator. */
+  readonly record: { readonly topic: string; readonly partition: number; readonly offset: number } | undefined
+}
+
+/** Kafka's limit for a topic's name; a task's id is shorter. */
+const TEXT_BYTES = 256
+const TIMES = 16
+const NUMBERS = 16
+
 export class Progress {
   readonly buffer: SharedArrayBuffer
+  /** Since when; offset of the record. */
   readonly #times: Float64Array
-  readonly #place: Int32Array
-  readonly #text: Uint8Array
+  /** Length of the task's id, length of the topic's name, partition, operator. */
+  readonly #numbers: Int32Array
+  readonly #task: Uint8Array
+  readonly #topic: Uint8Array
+  #lastTask = ''
+  #lastTopic = ''
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(8 + 8 + 256)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(TIMES + NUMBERS + 2 * TEXT_BYTES)) {
     this.buffer = buffer
-    this.#times = new Float64Array(buffer, 0, 1)
-    this.#place = new Int32Array(buffer, 8, 2)
-    this.#text = new Uint8Array(buffer, 16)
+    this.#times = new Float64Array(buffer, 0, 2)
+    this.#numbers = new Int32Array(buffer, TIMES, 4)
+    this.#task = new Uint8Array(buffer, TIMES + NUMBERS, TEXT_BYTES)
+    this.#topic = new Uint8Array(buffer, TIMES + NUMBERS + TEXT_BYTES, TEXT_BYTES)
   }
 
-  /** The thread begins a turn with this task. `now` on the wall clock, ms. */
+  /** The thread begins a slice with this task. `now` on the wall clock, ms. */
   enter(task: string, now: number): void {
-    const length = Math.min(task.length, this.#text.length)
-    for (let i = 0; i < length; i++) {
-      this.#text[i] = task.charCodeAt(i)
+    if (task !== this.#lastTask) {
+      this.#lastTask = task
+      this.#numbers[0] = write(this.#task, task)
     }
-    this.#place[0] = length
+    this.turn('', -1, -1)
     this.#times[0] = now
   }
 
@@ -29,12 +53,54 @@ export class Progress {
     this.#times[0] = 0
   }
 
-  /** The task and since when it has the thread, or undefined between turns. */
-  read(): { readonly task: string; readonly since: number } | undefined {
+  /** A turn begins: the record it is for, or offset -1. */
+  turn(topic: string, partition: number, offset: number): void {
+    if (offset >= 0 && topic !== this.#lastTopic) {
+      this.#lastTopic = topic
+      this.#numbers[1] = write(this.#topic, topic)
+    }
+    this.#numbers[2] = partition
+    this.#times[1] = offset
+    this.#numbers[3] = -1
+  }
+
+  get operator(): number {
+    return this.#numbers[3]!
+  }
+
+  set operator(index: number) {
+    this.#numbers[3] = index
+  }
+
+  /** Where the thread is, or undefined between slices. */
+  read(): Place | undefined {
     const since = this.#times[0]!
     if (since === 0) {
       return undefined
     }
-    return { task: String.fromCharCode(...this.#text.subarray(0, this.#place[0])), since }
+    const offset = this.#times[1]!
+    const record = offset < 0 ? undefined : { topic: text(this.#topic, this.#numbers[1]!), partition: this.#numbers[2]!, offset }
+    return { task: text(this.#task, this.#numbers[0]!), since, operator: this.#numbers[3]!, record }
   }
+}
+
+/** The operator and the record, never its content: `in 'price' at orders-3@17`. */
+export function placeName({ task, operator, record }: Place, topology: Topology | undefined): string {
+  const subtopology = topology?.subtopologies.find(({ name }) => name === task.slice(0, task.lastIndexOf('_')))
+  const name = subtopology === undefined ? undefined : [...subtopology.nodes.keys()][operator]
+  const where = record === undefined ? 'without a record (a punctuator, init)' : `at ${record.topic}-${record.partition}@${record.offset}`
+  return name === undefined ? where : `in '${name}' ${where}`
+}
+
+/** Names of topics and tasks are ASCII. */
+function write(bytes: Uint8Array, name: string): number {
+  const length = Math.min(name.length, bytes.length)
+  for (let i = 0; i < length; i++) {
+    bytes[i] = name.charCodeAt(i)
+  }
+  return length
+}
+
+function text(bytes: Uint8Array, length: number): string {
+  return String.fromCharCode(...bytes.subarray(0, length))
 }

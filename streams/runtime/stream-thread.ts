@@ -244,6 +244,7 @@ export class StreamThread {
       partitionsOf: (topic) => prepared.partitions.get(topic) ?? 0,
       committer: () => (config.processingGuarantee === 'exactly_once_v2' ? this.#producer.transactionalId : undefined),
       fetcher,
+      progress: this.#options.progress,
       onWake,
       onFailed: (error) => this.fail(error),
     })

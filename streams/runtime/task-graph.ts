@@ -61,6 +61,9 @@ export function compile(
       return child
     })
   }
+  for (const [index, node] of [...nodes.values()].entries()) {
+    node.index = index
+  }
   for (const operator of operators) {
     const topics = [...sourceOf].filter(([, source]) => reachable(source).has(operator)).map(([topic]) => topic)
     table.add(operator, topics)

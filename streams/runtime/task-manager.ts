@@ -11,6 +11,7 @@ import { restoreTask } from './activation.ts'
 import type { RuntimeConfig } from './config.ts'
 import type { RecordCollector, StreamTask, TaskOptions } from './contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
+import type { Progress } from './progress.ts'
 import { storeSpecs } from './stores.ts'
 import { TaskEntry } from './task-entry.ts'
 
@@ -26,6 +27,7 @@ export interface TaskManagerOptions {
   readonly partitionsOf: (topic: string) => number
   readonly committer: () => string | undefined
   readonly fetcher: Fetcher
+  readonly progress?: Progress | undefined
   /** A task has become active, or wants to be looked at. */
   onWake(): void
   onFailed(error: Error, entry: TaskEntry): void
@@ -121,7 +123,7 @@ export class TaskManager {
   }
 
   #create(entry: TaskEntry, state: TaskState): StreamTask {
-    const { config, collector, globalStores, committer, createTask } = this.#options
+    const { config, collector, globalStores, committer, createTask, progress } = this.#options
     const task = createTask({
       applicationId: config.applicationId,
       subtopology: entry.subtopology,
@@ -132,6 +134,7 @@ export class TaskManager {
       clock: { now: Date.now },
       globalStores,
       committer,
+      ...(progress === undefined ? {} : { progress }),
       config: {
         errors: config.errors,
         ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),

@@ -142,6 +142,7 @@ export class Task implements StreamTask {
     for (const processor of this.graph.processors) {
       processor.context = new TaskProcessorContext(core, processor, this.storesOf(processor.name))
       core.beginTurn(undefined, core.clock.now())
+      core.place.operator = processor.index
       try {
         processor.init()
       } finally {
@@ -266,6 +267,7 @@ export class Task implements StreamTask {
     const { core } = this
     const source = this.graph.sourceOf.get(queue.topic)!
     core.beginTurn(this.origin.point(queue), queue.headTimestamp)
+    core.place.operator = source.index
     try {
       let record: AnyRecord | undefined
       try {

@@ -1,4 +1,4 @@
-/** Counts by key; the record 'die' ends its worker, or throws, the first time (a file remembers). */
+/** Counts by key; the record 'die' ends its worker, throws, or blocks the loop, the first time (a file remembers). */
 import { existsSync, writeFileSync } from 'node:fs'
 import { Serdes, type StreamsBuilder } from '../../index.ts'
 
@@ -6,7 +6,7 @@ export interface DyingSettings {
   readonly source: string
   readonly sink: string
   readonly memory: string
-  readonly how: 'exit' | 'throw'
+  readonly how: 'exit' | 'throw' | 'block'
 }
 
 export default function topology(b: StreamsBuilder, { source, sink, memory, how }: DyingSettings): void {
@@ -16,6 +16,11 @@ export default function topology(b: StreamsBuilder, { source, sink, memory, how 
         writeFileSync(memory, '')
         if (how === 'throw') {
           throw new Error('once')
+        }
+        if (how === 'block') {
+          // Nothing of the thread's loop runs meanwhile.
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500)
+          return value
         }
         // In a worker this ends the thread, not the process.
         process.exit(7)

@@ -8,7 +8,7 @@ const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
-async function application(name: string, how: 'exit' | 'throw', uncaughtError: 'fail' | 'replace-thread') {
+async function application(name: string, how: 'exit' | 'throw' | 'block', uncaughtError: 'fail' | 'replace-thread') {
   const source = await cluster.topic(`${name}-source`, 4)
   const sink = await cluster.topic(`${name}-sink`, 4)
   const warnings: string[] = []
@@ -76,4 +76,15 @@ t.test('by default a worker that dies stops the application, with its error; the
   await cluster.consumed(app.config.applicationId, source)
   await again.close()
   t.same(problems(await cluster.committed(sink), 400), [])
+})
+
+t.test('a thread whose loop stands still is reported with operator and record, never with content', async (t) => {
+  const { app, options, source, warnings } = await application('block', 'block', 'fail')
+  await app.start()
+  await cluster.send(source, [{ key: 'hidden', value: 'live', partition: 1 }, { key: 'hidden', value: 'die', partition: 1 }])
+  await cluster.consumed(options.applicationId, source)
+  await app.close()
+  const [warning] = warnings.filter((each) => each.includes('in one turn'))
+  t.match(warning, new RegExp(`in one turn of task \\S+_1 for \\d+ ms, in '[^']*map-?[vV]alues[^']*' at ${source}-1@1\\.`))
+  t.notMatch(warnings.join(), /hidden/)
 })
