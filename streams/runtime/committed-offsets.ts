@@ -1,4 +1,5 @@
 /** The committed offsets a task starts from: stable ones (rule C3), and a missing one told from a lost one (rule A9). */
+import { setTimeout as delay } from 'node:timers/promises'
 import { StreamsError } from '../errors.ts'
 import type { OffsetReset } from '../graph/topology.ts'
 import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
@@ -10,6 +11,8 @@ import { COMMITTER } from './task.ts'
 /** Older unstable offsets belong to somebody who is not merely in the middle of a commit (rule C3). */
 const UNSTABLE_MS = 200
 const RETRY_MS = 20
+/** No commit takes so long that its transaction is the oldest undecided one of a partition at both ends of this time. */
+const STUCK_MS = 1_000
 
 export class OffsetReader {
   readonly #cluster: KafkaCluster
@@ -59,10 +62,49 @@ export class OffsetReader {
    */
   async fenceCommitters(partitions: readonly TopicPartition[], done: Set<string>): Promise<void> {
     const committed = await this.#group.fetchOffsets(this.#groupId, partitions, { requireStable: false })
+    for (const transactionalId of this.#committers(committed)) {
+      if (!done.has(transactionalId)) {
+        done.add(transactionalId)
+        this.#onFence(transactionalId)
+        await this.#cluster.fence(transactionalId)
+      }
+    }
+  }
+
+  /** Transactional ids of others which these offsets were committed under. */
+  #committers(committed: readonly CommittedOffset[]): ReadonlySet<string> {
+    const ids = new Set<string>()
     for (const { metadata } of committed) {
       const transactionalId = decodeOffsetMetadata(metadata).extras.get(COMMITTER)
-      if (transactionalId !== undefined && transactionalId !== '' && !done.has(transactionalId) && !this.#isOurs(transactionalId)) {
-        done.add(transactionalId)
+      if (transactionalId !== undefined && transactionalId !== '' && !this.#isOurs(transactionalId)) {
+        ids.add(transactionalId)
+      }
+    }
+    return ids
+  }
+
+  /**
+   * Rule C3 where no offset is unstable: a member that died after it had sent records and before it sent their offsets.
+   * Readers of the repartition topics it wrote to stand at its open transaction. To be called by who has taken its task
+   * over, with the offsets the task began from. Committers are fenced when one of these partitions has undecided records
+   * and its last stable offset has stood still for a second; a living member's moves with each of its commits.
+   */
+  async fenceIfStuck(committed: readonly CommittedOffset[], outputs: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
+    const committers = this.#committers(committed)
+    if (committers.size === 0 || outputs.length === 0) {
+      return
+    }
+    const [stable, ends] = await Promise.all([this.#cluster.listOffsets(outputs, 'latest', 'read_committed'), this.#cluster.listOffsets(outputs, 'latest', 'read_uncommitted')])
+    const keyOf = ({ topic, partition }: TopicPartition) => `${topic}-${partition}`
+    const held = outputs.filter((output) => stable.get(keyOf(output))! < ends.get(keyOf(output))!)
+    if (held.length === 0) {
+      return
+    }
+    await delay(STUCK_MS, undefined, { signal })
+    const later = await this.#cluster.listOffsets(held, 'latest', 'read_committed')
+    if (held.some((output) => later.get(keyOf(output)) === stable.get(keyOf(output)))) {
+      for (const transactionalId of committers) {
+        signal.throwIfAborted()
         this.#onFence(transactionalId)
         await this.#cluster.fence(transactionalId)
       }

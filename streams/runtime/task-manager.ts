@@ -3,7 +3,7 @@ import type { TaskState } from 'millrace-state-stores'
 import { openTaskState, storageEngine } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
-import type { Fetcher } from '../kafka/contract.ts'
+import type { Fetcher, TopicPartition } from '../kafka/contract.ts'
 import type { TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import type { ActivationOptions } from './activation.ts'
@@ -108,6 +108,16 @@ export class TaskManager {
       fetcher.seek({ topic, partition }, offset)
     }
     this.#options.onWake()
+    // Beside processing: only who reads what this task's last owner wrote waits for it.
+    activation.offsets.fenceIfStuck(committed, this.#repartitions(entry), signal).catch(() => undefined)
+  }
+
+  /** Every partition of the repartition topics a task writes to. */
+  #repartitions({ subtopology }: TaskEntry): TopicPartition[] {
+    const { topology, partitionsOf } = this.#options
+    const internal = new Set(topology.subtopologies.flatMap((each) => each.sources.filter((source) => source.repartition).flatMap((source) => source.topics)))
+    const written = subtopology.sinks.flatMap(({ topic }) => (typeof topic === 'string' && internal.has(topic) ? [topic] : []))
+    return written.flatMap((topic) => Array.from({ length: partitionsOf(topic) }, (_, partition) => ({ topic, partition })))
   }
 
   async #open(entry: TaskEntry): Promise<TaskState> {

@@ -48,6 +48,25 @@ t.test('a first start: every input by its reset policy', async (t) => {
   await t.rejects(offsets.starting([{ ...A, reset: 'none' }], never, signal), { code: 'OFFSETS_MISSING', message: /offsetReset is 'none'/ })
 })
 
+t.test('who left records undecided in a repartition topic is fenced; whoever still moves, or left nothing, is not', async (t) => {
+  const output = [{ topic: 'r', partition: 0 }]
+  const watch = async (stable: readonly number[], committers: readonly string[], end = 100) => {
+    const fenced: string[] = []
+    let asked = 0
+    const cluster = {
+      listOffsets: async (_partitions: unknown, _at: string, isolation: string) => new Map([['r-0', isolation === 'read_committed' ? stable[asked++]! : end]]),
+      fence: async (id: string) => void fenced.push(id),
+    } as unknown as KafkaCluster
+    const offsets = new OffsetReader({ cluster, group: {} as GroupClient, groupId: 'g', isOurs: (id) => id === 'ours' })
+    await offsets.fenceIfStuck(committers.map((committer) => at('a', 5, committer)), output, signal)
+    return { fenced, asked }
+  }
+  const [stuck, moving, decided, ours] = await Promise.all([watch([80, 80], ['dead', 'dead']), watch([80, 90], ['alive']), watch([100], ['alive']), watch([80, 80], ['ours'])])
+  t.same(stuck.fenced, ['dead'])
+  t.same([moving.fenced, decided.fenced, ours.fenced], [[], [], []])
+  t.equal(ours.asked, 0, 'a task that comes back to its thread asks nobody')
+})
+
 t.test('committed offsets are taken; an input that was added begins by its policy', async (t) => {
   const { offsets } = reader([[at('a', 50), at('b', -1)]])
   t.same((await offsets.starting([A, B], always, signal)).map((c) => c.offset), [50, 100])
