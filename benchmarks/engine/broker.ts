@@ -7,26 +7,36 @@ import { clean, up } from '../../stack/index.ts'
 /** Its own folder, so that the stack of the checkout and its data are left alone. */
 const FOLDER = fileURLToPath(new URL('../../.millrace/benchmark', import.meta.url))
 
-export async function withBroker<T>(say: (line: string) => void, body: (bootstrapServers: string) => Promise<T>): Promise<T> {
-  const given = process.env['MILLRACE_STACK']
-  if (given !== undefined) {
-    const { kafka } = JSON.parse(readFileSync(given, 'utf8')) as { kafka?: unknown }
-    if (typeof kafka !== 'string') {
-      throw new Error(`${given}, named by MILLRACE_STACK, has no field kafka: it must be 'host:port'`)
-    }
-    return body(kafka)
-  }
+/**
+ * Runs `body` with the address of the broker and a signal that is aborted by SIGINT and SIGTERM: whatever runs ends then,
+ * and everything is tidied on the way out.
+ */
+export async function withBroker<T>(say: (line: string) => void, body: (bootstrapServers: string, signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController()
-  const onSignal = (signal: NodeJS.Signals): void => stop.abort(new Error(`${signal}: stopped`))
+  const onSignal = (signal: NodeJS.Signals): void => stop.abort(new Error(`stopped by ${signal}`))
   process.once('SIGINT', onSignal)
   process.once('SIGTERM', onSignal)
   try {
-    const { kafka } = await up({ folder: FOLDER, say, ports: 'any', only: ['kafka'], signal: stop.signal })
-    const aborted = new Promise<never>((_resolve, reject) => stop.signal.addEventListener('abort', () => reject(stop.signal.reason)))
-    return await Promise.race([body(kafka), aborted])
+    const given = process.env['MILLRACE_STACK']
+    if (given !== undefined) {
+      return await body(addressIn(given), stop.signal)
+    }
+    try {
+      const { kafka } = await up({ folder: FOLDER, say, ports: 'any', only: ['kafka'], signal: stop.signal })
+      return await body(kafka, stop.signal)
+    } finally {
+      await clean({ folder: FOLDER, say })
+    }
   } finally {
     process.off('SIGINT', onSignal)
     process.off('SIGTERM', onSignal)
-    await clean({ folder: FOLDER, say })
   }
+}
+
+function addressIn(file: string): string {
+  const { kafka } = JSON.parse(readFileSync(file, 'utf8')) as { kafka?: unknown }
+  if (typeof kafka !== 'string') {
+    throw new Error(`${file}, named by MILLRACE_STACK, has no field kafka: it must be 'host:port'`)
+  }
+  return kafka
 }

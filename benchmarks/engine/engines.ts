@@ -19,6 +19,15 @@ export interface EngineSettings {
   readonly threads: number
 }
 
+/** What all runs share. */
+export interface EngineEnvironment {
+  readonly java: JavaPeer
+  /** For logs. */
+  readonly folder: string
+  /** Ends an engine that runs. */
+  readonly signal: AbortSignal
+}
+
 /** Prevents that an engine which never gets its partitions holds the benchmark. */
 const START_LIMIT_MILLISECONDS = 60_000
 /** Both close a clean application in well under a second; after this it is killed. */
@@ -38,29 +47,23 @@ export class EngineProcess {
     this.pid = child.pid ?? -1
     // Whatever nobody reads must not keep the pipe, and with it the end of the process, open.
     child.stdout?.resume()
-    // A benchmark that is interrupted leaves nothing running.
-    const kill = (): void => {
-      child.kill('SIGKILL')
-    }
-    process.once('exit', kill)
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => resolve(error.message))
       child.once('close', (code, signal) => resolve(String(code ?? signal)))
     })
     this.#ended.then((end) => {
       this.#end = end
-      process.off('exit', kill)
     })
   }
 
   /** Starts an engine. Its errors go to `<folder>/<application id>.log`. */
-  static start(engine: EngineName, settings: EngineSettings, java: JavaPeer, folder: string): EngineProcess {
+  static start(engine: EngineName, settings: EngineSettings, { java, folder, signal }: EngineEnvironment): EngineProcess {
     const { file, args } = engine === 'java' ? java.command(settings) : millraceCommand(settings)
     const log = join(folder, `${settings.applicationId}.log`)
     const errors = openSync(log, 'a')
     const environment = { ...process.env, JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
     try {
-      return new EngineProcess(spawn(file, args, { stdio: ['ignore', 'pipe', errors], env: environment }), log)
+      return new EngineProcess(spawn(file, args, { stdio: ['ignore', 'pipe', errors], env: environment, signal, killSignal: 'SIGKILL' }), log)
     } finally {
       closeSync(errors)
     }

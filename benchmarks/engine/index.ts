@@ -26,6 +26,8 @@ interface Bench {
   readonly java: JavaPeer
   readonly folder: string
   readonly prefix: string
+  /** Ends the processes of a run. */
+  readonly signal: AbortSignal
 }
 
 /** Runs the benchmark; returns the exit code of the command. */
@@ -38,11 +40,11 @@ export async function runEngineBenchmark(args: readonly string[]): Promise<numbe
   const java = await prepareJavaPeer(say)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-benchmark-'))
   try {
-    return await withBroker(say, async (bootstrapServers) => {
+    return await withBroker(say, async (bootstrapServers, signal) => {
       const topics = new BenchmarkTopics(bootstrapServers)
       const prefix = `benchmark-${randomBytes(4).toString('hex')}`
       try {
-        return await runAll({ options, bootstrapServers, topics, java, folder, prefix })
+        return await runAll({ options, bootstrapServers, topics, java, folder, prefix, signal })
       } finally {
         await topics.delete([], [prefix]).catch((error: Error) => say(`topics named ${prefix}… could not be deleted: ${error.message}`))
         await topics.close()
@@ -86,6 +88,7 @@ async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> 
   const runs: RunRow[] = []
   for (let number = 1 - options.warmUpRuns; number <= options.runs; number++) {
     for (const engine of options.engines) {
+      bench.signal.throwIfAborted()
       const row = await run(engine, number)
       const what = number < 1 ? 'not counted' : `run ${number}`
       const state = row.outputs === 'right' ? 'outputs right' : `OUTPUTS WRONG: ${row.outputs.join('; ')}`
@@ -103,7 +106,7 @@ type Runner = (engine: EngineName, number: number) => Promise<RunRow>
 
 /** All runs read the same input. */
 async function throughputRunner(bench: Bench): Promise<Runner> {
-  const { options, topics, java, folder } = bench
+  const { options, topics, java, folder, signal } = bench
   const { records, keys, threads } = options
   const input = `${bench.prefix}-keyed-rmw-input`
   await topics.create(input)
@@ -112,17 +115,17 @@ async function throughputRunner(bench: Bench): Promise<Runner> {
   say(`${records} records of ${expected.final.size} keys are in ${input}`)
   return (engine, number) =>
     withFreshTopics(bench, 'keyed-rmw', engine, number, input, async (settings) =>
-      throughputRow(await measureThroughput(engine, settings, expected, topics, java, folder), number, threads),
+      throughputRow(await measureThroughput(engine, settings, expected, topics, { java, folder, signal }), number, threads),
     )
 }
 
 function latencyRunner(bench: Bench): Runner {
-  const { options, java, folder } = bench
+  const { options, java, folder, signal } = bench
   const { keys, ratePerSecond, latencySeconds, latencyWarmUpSeconds, threads } = options
   const load = { keys, ratePerSecond, seconds: latencySeconds, warmUpSeconds: latencyWarmUpSeconds }
   return (engine, number) =>
     withFreshTopics(bench, 'latency-5k', engine, number, undefined, async (settings) =>
-      latencyRow(await measureLatency(engine, settings, load, java, folder), number, threads),
+      latencyRow(await measureLatency(engine, settings, load, { java, folder, signal }), number, threads),
     )
 }
 

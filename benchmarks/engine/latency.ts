@@ -2,9 +2,8 @@
 import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import type { EngineName, EngineSettings } from './engines.ts'
+import type { EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
 import { EngineProcess } from './engines.ts'
-import type { JavaPeer } from './java-peer.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 
 export interface LatencyLoad {
@@ -41,13 +40,13 @@ export interface LatencyRun extends LatencyLoadResult {
 }
 
 /** Both topics must be there and empty. */
-export async function measureLatency(engine: EngineName, settings: EngineSettings, load: LatencyLoad, java: JavaPeer, folder: string): Promise<LatencyRun> {
-  const child = EngineProcess.start(engine, settings, java, folder)
+export async function measureLatency(engine: EngineName, settings: EngineSettings, load: LatencyLoad, environment: EngineEnvironment): Promise<LatencyRun> {
+  const child = EngineProcess.start(engine, settings, environment)
   try {
     await child.running()
     const { bootstrapServers, input, output } = settings
     const before = { at: performance.now(), cpu: cpuMicroseconds(child.pid), busy: machineBusyMicroseconds() }
-    const result = await runLoad({ ...load, bootstrapServers, input, output })
+    const result = await runLoad({ ...load, bootstrapServers, input, output }, environment.signal)
     if (child.hasEnded) {
       throw child.failure()
     }
@@ -66,10 +65,11 @@ export async function measureLatency(engine: EngineName, settings: EngineSetting
   }
 }
 
-function runLoad(settings: LatencySettings): Promise<LatencyLoadResult> {
+function runLoad(settings: LatencySettings, signal: AbortSignal): Promise<LatencyLoadResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [fileURLToPath(new URL('latency-load.ts', import.meta.url)), JSON.stringify(settings)], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      signal,
     })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => {

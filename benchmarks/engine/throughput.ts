@@ -4,10 +4,9 @@
  * the group's first assignment is in it; what was visible at its beginning does not count.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { EngineName, EngineSettings } from './engines.ts'
+import type { EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
 import { EngineProcess } from './engines.ts'
 import type { Truth } from './events.ts'
-import type { JavaPeer } from './java-peer.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 import type { BenchmarkTopics, EndOffsets } from './topics.ts'
 import { OutputCheck } from './verify.ts'
@@ -48,10 +47,9 @@ export async function measureThroughput(
   settings: EngineSettings,
   truth: Truth,
   topics: BenchmarkTopics,
-  java: JavaPeer,
-  folder: string,
+  environment: EngineEnvironment,
 ): Promise<ThroughputRun> {
-  const child = EngineProcess.start(engine, settings, java, folder)
+  const child = EngineProcess.start(engine, settings, environment)
   try {
     const moments = await watch(child, settings.output, truth.records, topics).catch((error: unknown) => {
       throw child.hasEnded ? child.failure() : error
