@@ -127,8 +127,22 @@ export async function stopProcess(record: ProcessRecord, stopSignal: NodeJS.Sign
       await waitForEnd(child, CHILDREN_PATIENCE_MILLISECONDS)
     }
   }
+  if (!inTime || stopSignal === 'SIGKILL') {
+    await waitForReaping(record)
+  }
   return inTime ? 'stopped' : 'killed'
 }
+
+/** Until its parent has taken note of its end, PostgreSQL takes a killed server for a running one and does not start. */
+async function waitForReaping({ pid, start }: ProcessRecord): Promise<void> {
+  const deadline = Date.now() + REAPING_PATIENCE_MILLISECONDS
+  while (statFields(pid)?.[19] === start && Date.now() < deadline) {
+    await pause(50)
+  }
+}
+
+/** Where nobody reaps orphans at all, waiting longer would help nobody. */
+const REAPING_PATIENCE_MILLISECONDS = 5_000
 
 /** How long processes whose parent was killed may take to notice. */
 const CHILDREN_PATIENCE_MILLISECONDS = 10_000
