@@ -215,8 +215,12 @@ export class Bench {
 
   /** Topics, stores and databases, once both databases hold what the topics do. No process may use the state directory. */
   async outcome(stateDir = this.config.stateDir): Promise<Outcome> {
+    return new Map([...(await storeOutcome(stateDir, this.#owners)), ...(await this.visibleOutcome())])
+  }
+
+  /** Topics and databases: what can be seen while processes run. */
+  async visibleOutcome(): Promise<Outcome> {
     const ofTopics = await topicOutcome(this.#cluster, this.#registry, this.environment)
-    const ofStores = await storeOutcome(stateDir, this.#owners)
     const rows = entriesOf(ofTopics, 'topic/archive')
     const events = [...ofTopics].filter(([at]) => at.startsWith('topic/lifecycle ')).reduce((sum, [, list]) => sum + list.length, 0)
     const deadline = Date.now() + STALLED_MS
@@ -225,7 +229,7 @@ export class Bench {
       const held = await databaseOutcome(this.environment).catch((error: unknown) => (Date.now() > deadline ? Promise.reject(error) : undefined))
       const complete = held !== undefined && held.lifecycleRows >= events && [held.revisions.postgresql, held.revisions.cassandra].every((store) => store.size >= rows)
       if (held !== undefined && (complete || Date.now() > deadline)) {
-        return new Map([...ofTopics, ...ofStores, ...held.outcome, ...agreement(held.revisions)])
+        return new Map([...ofTopics, ...held.outcome, ...agreement(held.revisions)])
       }
       await pause(POLL_MS * 4)
     }
