@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { chmod, chown, cp, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { claimFolder, postgresPlace } from '../folders.ts'
 import { type Command, runToEnd } from '../process.ts'
@@ -39,6 +39,19 @@ async function copyPrograms(context: ServerContext): Promise<void> {
     const temporary = join(home, `.new-${process.pid}`)
     await cp(context.installed.postgresql, temporary, { recursive: true })
     await rename(temporary, wheel)
+  }
+}
+
+/**
+ * A killed server leaves its pid file. PostgreSQL itself overwrites it, unless a process of that number exists: a zombie
+ * that nobody has collected, or somebody else's. We know that ours is gone, or we would not start another.
+ */
+async function removeStalePidFile(data: string): Promise<void> {
+  const file = join(data, 'postmaster.pid')
+  const pid = existsSync(file) ? Number((await readFile(file, 'utf8')).split('\n', 1)[0]) : Number.NaN
+  const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
+  if (!Number.isNaN(pid) && !commandLine.includes(data)) {
+    await rm(file)
   }
 }
 
@@ -87,6 +100,7 @@ export const postgresql: Server = {
     if (!existsSync(join(data, 'PG_VERSION'))) {
       await create(context)
     }
+    await removeStalePidFile(data)
   },
 
   async command(context) {
