@@ -409,7 +409,7 @@ t.test('a processor reads a global table it names, and none that it does not', a
     ['b', 'none'],
   ])
   driver.close()
-  t.throws(() => run(topology([]), [['a', 'x']]), { message: /STORE_NOT_CONNECTED/ })
+  t.throws(() => run(topology([]), [['a', 'x']]), { code: 'STORE_NOT_CONNECTED', message: /failed in init/ })
 })
 
 t.test('mapAsync keeps the order of a key, its timestamps and headers', async (t) => {
