@@ -31,7 +31,8 @@ export function cluster(t: Test, options: Partial<KafkaClientOptions> = {}): Kaf
 
 export async function newTopic(t: Test, kafka: KafkaCluster, partitions = 1, config: { [key: string]: string } = {}): Promise<string> {
   const name = unique('topic')
-  await kafka.admin().createTopics([{ name, partitions, replicationFactor: -1, config }])
+  // tests write timestamps of 1970, which the broker's retention would delete at its next check
+  await kafka.admin().createTopics([{ name, partitions, replicationFactor: -1, config: { 'retention.ms': '-1', ...config } }])
   t.teardown(() => kafka.admin().deleteTopics([name]))
   return name
 }
