@@ -1,4 +1,4 @@
-export { type CassandraAddress, type CassandraMigrationOptions, migrateCassandra } from './cassandra/migrate.ts'
+export { type CassandraAddress, type CassandraMigrationOptions, cassandraClient, migrateCassandra } from './cassandra/migrate.ts'
 export { type ArchivedDocument, CassandraReader, type StoredLifecycleEvent } from './cassandra/reader.ts'
 export { type ConnectorDefinition, type ConnectorsConfig, type ConnectorSettings, CONNECTORS, connectorName } from './config.ts'
 export { connectorDefinitions, deadLetterTopics, type DeployOptions, deployConnectors } from './deploy.ts'

@@ -1,6 +1,7 @@
 /** How many of a run's documents both databases hold, at the revision the pipeline gave them last. */
 import cassandra from 'cassandra-driver'
 import pg from 'pg'
+import { cassandraClient } from '../../connectors/index.ts'
 import type { Environment } from './environment.ts'
 
 export interface Row {
@@ -18,7 +19,7 @@ export class Landed {
     const { postgresql, cassandra: contactPoint } = environment.addresses
     const { datacenter, keyspace } = environment.connectors.cassandra
     this.#postgresql = new pg.Pool({ ...postgresql, database: environment.connectors.postgresql.database, max: 1 })
-    this.#cassandra = new cassandra.Client({ contactPoints: [contactPoint], localDataCenter: datacenter })
+    this.#cassandra = cassandraClient({ contactPoints: [contactPoint], datacenter, keyspace })
     this.#keyspace = keyspace
   }
 

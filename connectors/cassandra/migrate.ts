@@ -96,11 +96,16 @@ async function locked<T>(client: cassandra.Client, keyspace: string, work: () =>
   }
 }
 
+/** The driver's own policy doubles up to ten minutes: a store that was away for half a minute would stay away for two. */
+const RECONNECT_MS = { first: 500, most: 5_000 }
+
+/** A client with this project's settings; it connects at `connect()` or with the first query, and must be shut down. */
 export function cassandraClient(address: CassandraAddress, options: Partial<cassandra.ClientOptions> = {}): cassandra.Client {
   return new cassandra.Client({
     contactPoints: address.contactPoints,
     localDataCenter: address.datacenter,
     ...(address.credentials === undefined ? {} : { credentials: address.credentials }),
+    policies: { reconnection: new cassandra.policies.reconnection.ExponentialReconnectionPolicy(RECONNECT_MS.first, RECONNECT_MS.most) },
     ...options
   })
 }
