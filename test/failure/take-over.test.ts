@@ -17,11 +17,11 @@ t.test('one of two processes is killed under load', async (t) => {
   const survivor = await workload.begin()
   const all = (await survivor.runningTasks()).length
   t.equal(all % workload.disturbed.config.partitions, 0, `${all} tasks`)
-  const load = workload.load()
 
   const second = await disturbed.start({ name: 'second' })
   const [own, others] = await Promise.all([survivor.runs(all / 2), second.runs(all / 2)])
   t.equal(new Set([...own, ...others]).size, all, 'each task runs once')
+  const load = workload.load()
   const before = disturbed.events
   await disturbed.progress('both work', () => disturbed.events >= before + 60 || workload.left === 0)
   t.ok(disturbed.pending > 0, 'documents are under way')
