@@ -1,5 +1,5 @@
 /** The error catalogue of the application (configuration, start-up). Messages name the setting, the limit and the fix. */
-export type ApplicationErrorCode = 'CONFIG_INVALID' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_UNREADABLE' | 'TOPIC_MISMATCH' | 'REFERENCE_DATA_INVALID'
+export type ApplicationErrorCode = 'CONFIG_INVALID' | 'CONFIG_UNKNOWN_KEY' | 'CONFIG_UNREADABLE' | 'TOPIC_MISMATCH'
 
 export class ApplicationError extends Error {
   readonly code: ApplicationErrorCode

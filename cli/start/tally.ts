@@ -89,11 +89,6 @@ export class Tally {
     return [...this.#documents.values()].filter(({ end, revision }) => end !== undefined && end !== 'deadLetter' && revision > 0)
   }
 
-  /** File names of this run are not kept: ends are looked up by document. */
-  endOf(key: string): End | undefined {
-    return this.#documents.get(key)?.end
-  }
-
   async close(): Promise<void> {
     await this.#fetcher?.close()
     await this.#work
