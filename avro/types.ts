@@ -130,6 +130,8 @@ export interface DocumentProcessed {
   lineItems: LineItem[]
   /** VAT breakdown (EN 16931 BG-23). */
   taxLines: LineItem[]
+  /** Allowances and charges on the whole document (EN 16931 BG-20, BG-21). */
+  adjustments: LineItem[]
   /** The rules' verdict. */
   validation: Validation | null
   /** What reference data adds. */
@@ -296,6 +298,8 @@ export interface Extraction {
   lineItems: LineItem[]
   /** VAT breakdown (EN 16931 BG-23): category, rate, basis, amount. */
   taxLines: LineItem[]
+  /** Allowances and charges on the whole document (EN 16931 BG-20, BG-21): kind, amount, basis, percent, reason. */
+  adjustments: LineItem[]
   /** Extractor and version. */
   extractor: string
 }

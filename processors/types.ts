@@ -124,21 +124,63 @@ export interface Field {
   readonly provenance: Provenance
 }
 
+/** The seller (BG-4), the buyer (BG-7) and who else has a part in it. Numbers are the seller's, then the buyer's. */
 export interface Party {
   /** BT-27 and BT-44 */
   readonly name?: Field
+  /** BT-28 and BT-45 */
+  readonly tradingName?: Field
+  /** BT-29 and BT-46, as the parties agreed on it. */
+  readonly identifier?: Field
+  /** BT-29 and BT-46 with a registered scheme, for example a GLN. */
+  readonly globalIdentifier?: Field
+  /** BT-30 and BT-47 */
+  readonly registrationId?: Field
   /** BT-31 and BT-48 */
   readonly vatId?: Field
   /** BT-32 */
   readonly taxNumber?: Field
+  /** BT-34 and BT-49 */
+  readonly electronicAddress?: Field
+  /** The parts of the address in one line, as they would be printed. */
   readonly address?: Field
+  /** BT-35 and BT-50 */
+  readonly street?: Field
+  /** BT-36 and BT-51 */
+  readonly streetAdditional?: Field
+  /** BT-162 and BT-163 */
+  readonly addressLine?: Field
+  /** BT-37 and BT-52 */
+  readonly city?: Field
+  /** BT-38 and BT-53 */
+  readonly postcode?: Field
+  /** BT-39 and BT-54 */
+  readonly region?: Field
   /** ISO 3166-1 alpha-2 (BT-40, BT-55) */
   readonly country?: Field
+  /** BT-41 and BT-56 */
+  readonly contactName?: Field
+  /** BT-42 and BT-57 */
+  readonly contactPhone?: Field
+  /** BT-43 and BT-58 */
+  readonly contactEmail?: Field
 }
 
 export interface DocumentFields {
   readonly seller: Party
   readonly buyer: Party
+  /** BG-10: who is paid, where it is not the seller. */
+  readonly payee?: Party
+  /** BG-11 */
+  readonly taxRepresentative?: Party
+  /** BG-13 */
+  readonly deliverTo?: Party
+  /** BT-24: the rules the sender says the e-invoice follows. */
+  readonly specification?: Field
+  /** BT-23 */
+  readonly businessProcess?: Field
+  /** BT-3, UNTDID 1001 */
+  readonly typeCode?: Field
   /** BT-1 */
   readonly invoiceNumber?: Field
   /** BT-2 */
@@ -147,16 +189,62 @@ export interface DocumentFields {
   readonly dueDate?: Field
   /** BT-72 */
   readonly deliveryDate?: Field
+  /** BT-73 */
+  readonly periodStart?: Field
+  /** BT-74 */
+  readonly periodEnd?: Field
   /** BT-5 */
   readonly currency?: Field
+  /** BT-6: the currency the tax is accounted in. */
+  readonly taxCurrency?: Field
+  /** BT-7 */
+  readonly taxPointDate?: Field
+  /** BT-8, UNTDID 2005 */
+  readonly taxPointDateCode?: Field
+  /** BT-10 */
+  readonly buyerReference?: Field
+  /** BT-11 */
+  readonly projectReference?: Field
+  /** BT-12 */
+  readonly contractNumber?: Field
   /** BT-13 */
   readonly purchaseOrderNumber?: Field
+  /** BT-14 */
+  readonly salesOrderNumber?: Field
+  /** BT-15 */
+  readonly receivingAdviceNumber?: Field
+  /** BT-16 */
+  readonly despatchAdviceNumber?: Field
+  /** BT-19 */
+  readonly buyerAccountingReference?: Field
+  /** BT-20 */
+  readonly paymentTerms?: Field
+  /** BT-22, the first. */
+  readonly note?: Field
   /** BT-25 */
   readonly precedingInvoiceNumber?: Field
-  /** BT-84 */
+  /** BT-26 */
+  readonly precedingInvoiceDate?: Field
+  /** BT-81, UNTDID 4461 */
+  readonly paymentMeansCode?: Field
+  /** BT-83 */
+  readonly remittanceInformation?: Field
+  /** BT-84, where it is an IBAN. */
   readonly iban?: Field
+  /** BT-84, where it is none. */
+  readonly accountNumber?: Field
+  /** BT-85 */
+  readonly accountName?: Field
   /** BT-86 */
   readonly bic?: Field
+  /** BT-87: the last digits. */
+  readonly cardNumber?: Field
+  /** BT-89 */
+  readonly mandateReference?: Field
+  /** BT-90 */
+  readonly creditorIdentifier?: Field
+  /** BT-91 */
+  readonly debitedAccount?: Field
   /** BT-106 */
   readonly lineTotal?: Field
   /** BT-107 */
@@ -167,6 +255,8 @@ export interface DocumentFields {
   readonly taxBasisTotal?: Field
   /** BT-110 */
   readonly taxTotal?: Field
+  /** BT-111: the tax total in the currency of accounting. */
+  readonly accountingTaxTotal?: Field
   /** BT-112 */
   readonly grandTotal?: Field
   /** BT-113 */
@@ -180,18 +270,48 @@ export interface DocumentFields {
 export interface LineItem {
   /** BT-126 */
   readonly lineId?: Field
-  /** BT-153 */
+  /** BT-127 */
+  readonly note?: Field
+  /** BT-153: the item's name. */
   readonly description?: Field
+  /** BT-154: what is said about it besides. */
+  readonly details?: Field
+  /** BT-155 */
+  readonly sellerItemId?: Field
+  /** BT-156 */
+  readonly buyerItemId?: Field
+  /** BT-157, for example a GTIN. */
+  readonly standardItemId?: Field
+  /** BT-132 */
+  readonly orderLine?: Field
   /** BT-129 */
   readonly quantity?: Field
   /** BT-130 */
   readonly unitCode?: Field
   /** BT-146 */
   readonly unitPrice?: Field
+  /** BT-148 */
+  readonly grossPrice?: Field
+  /** BT-147 */
+  readonly priceDiscount?: Field
+  /** BT-149: how many the price is for, one if absent. */
+  readonly priceQuantity?: Field
+  /** BT-134 */
+  readonly periodStart?: Field
+  /** BT-135 */
+  readonly periodEnd?: Field
+  /** BT-136, the sum where there are several. */
+  readonly allowanceAmount?: Field
+  /** BT-141, the sum where there are several. */
+  readonly chargeAmount?: Field
+  /** BT-151, UNTDID 5305 */
+  readonly taxCategory?: Field
   /** BT-152, percent */
   readonly taxRate?: Field
   /** BT-131 */
   readonly lineTotal?: Field
+  /** BT-X-8 of Factur-X EXTENDED: GROUP and INFORMATION lines do not count in the sum. */
+  readonly lineStatus?: Field
 }
 
 export interface TaxLine {
@@ -203,12 +323,49 @@ export interface TaxLine {
   readonly basis?: Field
   /** BT-117 */
   readonly amount?: Field
+  /** BT-120 */
+  readonly exemptionReason?: Field
+  /** BT-121 */
+  readonly exemptionReasonCode?: Field
+}
+
+/** An allowance (BG-20) or a charge (BG-21) on the whole document. */
+export interface Adjustment {
+  /** `allowance` or `charge` */
+  readonly kind?: Field
+  /** BT-92 and BT-99 */
+  readonly amount?: Field
+  /** BT-93 and BT-100 */
+  readonly basis?: Field
+  /** BT-94 and BT-101 */
+  readonly percent?: Field
+  /** BT-95 and BT-102 */
+  readonly taxCategory?: Field
+  /** BT-96 and BT-103 */
+  readonly taxRate?: Field
+  /** BT-97 and BT-104 */
+  readonly reason?: Field
+  /** BT-98 and BT-105 */
+  readonly reasonCode?: Field
+}
+
+/** What the pages of an e-invoice say about a field that its XML states. */
+export interface VisibleValue {
+  readonly field: 'invoiceNumber' | 'issueDate' | 'grandTotal'
+  /** `differs`: the pages show another value and nowhere the XML's. */
+  readonly outcome: 'agrees' | 'differs' | 'not-found'
+  /** What the pages show instead. */
+  readonly visible?: Field
 }
 
 export interface Extraction {
   readonly fields: DocumentFields
   readonly lines: readonly LineItem[]
   readonly taxes: readonly TaxLine[]
+  /** Allowances and charges on the whole document, where the document lists them. */
+  readonly adjustments?: readonly Adjustment[]
+  /** For an e-invoice with pages: whether a reader of the pages sees what the XML says. */
+  readonly visible?: readonly VisibleValue[]
   readonly extractorVersion: string
   /** Something was left out because of a bound (for example more than 10,000 lines): the document goes to review. */
   readonly truncated: boolean

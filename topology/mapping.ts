@@ -14,11 +14,13 @@ type WireFields = { [name: string]: wire.Field }
 const NO_PAGE = 0
 
 export function toWireExtraction(extraction: domain.Extraction): wire.Extraction {
-  const { seller, buyer, ...plain } = extraction.fields
+  const { seller, buyer, payee, taxRepresentative, deliverTo, ...plain } = extraction.fields
+  const parties = Object.entries({ seller, buyer, payee, taxRepresentative, deliverTo })
   return {
-    fields: { ...wireFields(plain as Fields), ...wireFields(seller as Fields, 'seller.'), ...wireFields(buyer as Fields, 'buyer.') },
+    fields: Object.assign(wireFields(plain as Fields), ...parties.map(([name, party]) => wireFields((party ?? {}) as Fields, `${name}.`))) as WireFields,
     lineItems: extraction.lines.map((line) => ({ fields: wireFields(line as Fields) })),
     taxLines: extraction.taxes.map((line) => ({ fields: wireFields(line as Fields) })),
+    adjustments: (extraction.adjustments ?? []).map((one) => ({ fields: wireFields(one as Fields) })),
     extractor: extraction.extractorVersion,
   }
 }

@@ -35,7 +35,7 @@ export function classify(text: DocumentText, options: ClassifyOptions = {}): Cla
   if (text.eInvoice !== undefined) {
     const mapped = mapEInvoice(text.eInvoice)
     if (mapped.ok) {
-      return { type: creditNoteCodes.has(mapped.value.typeCode) ? 'credit-note' : 'invoice', probability: 1, method: 'e-invoice-xml', modelVersion: model.version }
+      return { type: creditNoteCodes.has(mapped.value.fields.typeCode?.normalised ?? '') ? 'credit-note' : 'invoice', probability: 1, method: 'e-invoice-xml', modelVersion: model.version }
     }
   }
   const { body, titles } = wordsOf(text)

@@ -26,7 +26,7 @@ const maxItemBytes = 400 * 1024
 const maxTaxes = 100
 
 /** Raised whenever the same text may give other fields. */
-const rulesVersion = 1
+const rulesVersion = 2
 /** Names what extracts: a cache's key and every record carry it. */
 export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}`
 
@@ -37,7 +37,7 @@ export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}`
 export function extract(text: DocumentText, options: ExtractOptions = {}): Outcome<Extraction> {
   if (text.eInvoice !== undefined) {
     const mapped = mapEInvoice(text.eInvoice)
-    return mapped.ok ? succeed(bounded({ ...mapped.value.extraction, extractorVersion })) : mapped
+    return mapped.ok ? succeed(bounded({ ...mapped.value, extractorVersion })) : mapped
   }
   const layout = layOut(text)
   const amounts = amountCandidates(layout)

@@ -96,6 +96,7 @@ export const outputs = {
       fields: values?.fields ?? {},
       lineItems: values?.lineItems ?? [],
       taxLines: values?.taxLines ?? [],
+      adjustments: values?.adjustments ?? [],
       validation: validation === undefined ? null : toWireValidation(validation),
       enrichment: enrichment === undefined || extraction === undefined ? null : toWireEnrichment(enrichment, extraction),
       duplicateOf: state.duplicateOf ?? null,
