@@ -1,5 +1,6 @@
 import type { ConnectionGroup } from './brokers.ts'
-import type { AdminClient, NewTopic, TopicPartition } from './contract.ts'
+import type { AdminClient, CommittedOffset, GroupDescription, ListedGroup, NewTopic, TopicPartition } from './contract.ts'
+import type { GroupAdmin } from './group-admin.ts'
 import { isDisconnect, KafkaError } from './kafka-error.ts'
 import type { MetadataCache } from './metadata-cache.ts'
 import type { OffsetLookup } from './offset-lookup.ts'
@@ -19,11 +20,13 @@ export class KafkaAdminClient implements AdminClient {
   readonly #connections: ConnectionGroup
   readonly #metadata: MetadataCache
   readonly #offsets: OffsetLookup
+  readonly #groups: GroupAdmin
 
-  constructor(connections: ConnectionGroup, metadata: MetadataCache, offsets: OffsetLookup) {
+  constructor(connections: ConnectionGroup, metadata: MetadataCache, offsets: OffsetLookup, groups: GroupAdmin) {
     this.#connections = connections
     this.#metadata = metadata
     this.#offsets = offsets
+    this.#groups = groups
   }
 
   async createTopics(topics: readonly NewTopic[]): Promise<void> {
@@ -96,6 +99,22 @@ export class KafkaAdminClient implements AdminClient {
 
   listTopics(): Promise<readonly string[]> {
     return this.#metadata.list()
+  }
+
+  listGroups(): Promise<readonly ListedGroup[]> {
+    return this.#groups.list()
+  }
+
+  describeGroup(groupId: string): Promise<GroupDescription> {
+    return this.#groups.describe(groupId)
+  }
+
+  groupOffsets(groupId: string): Promise<readonly CommittedOffset[]> {
+    return this.#groups.offsets(groupId)
+  }
+
+  deleteGroup(groupId: string): Promise<void> {
+    return this.#groups.delete(groupId)
   }
 
   /** Metadata shows a topic before its leaders take requests: ask each for an offset, as whoever comes next would. */

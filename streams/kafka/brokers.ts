@@ -48,6 +48,11 @@ export class Brokers {
     return [...known, ...this.#bootstrap.map((server) => server.nodeId)]
   }
 
+  /** Node ids of the cluster, once some answer has told them. */
+  known(): number[] {
+    return [...this.#known.keys()]
+  }
+
   learn(address: BrokerAddress): void {
     this.#known.set(address.nodeId, address)
     for (const group of this.#groups) {

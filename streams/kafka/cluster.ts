@@ -18,6 +18,7 @@ import type {
 import { Coordinators } from './coordinators.ts'
 import { ContinuousFetcher } from './fetcher.ts'
 import { KafkaGroupClient } from './group.ts'
+import { GroupAdmin } from './group-admin.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import { OffsetLookup } from './offset-lookup.ts'
 import { KafkaProducer } from './producer.ts'
@@ -50,7 +51,9 @@ class Cluster implements KafkaCluster {
     this.#metadata = new MetadataCache(this.#brokers, questions)
     this.#coordinators = new Coordinators(this.#brokers, questions)
     this.#offsets = new OffsetLookup(questions, this.#metadata)
-    this.#admin = new KafkaAdminClient(this.#brokers.connections(), this.#metadata, this.#offsets)
+    const changes = this.#brokers.connections()
+    const groups = new GroupAdmin(this.#brokers, changes, this.#metadata, this.#coordinators)
+    this.#admin = new KafkaAdminClient(changes, this.#metadata, this.#offsets, groups)
     this.#fencing = new CoordinatorClient(questions, this.#coordinators)
   }
 

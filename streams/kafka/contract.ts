@@ -204,6 +204,26 @@ export interface NewTopic {
   readonly config: { readonly [key: string]: string }
 }
 
+export interface ListedGroup {
+  readonly groupId: string
+  /** 'consumer' of classic groups, ours among them; 'connect', '' of a group that only has offsets, … */
+  readonly protocolType: string
+  /** As the broker names it: Stable, PreparingRebalance, CompletingRebalance, Empty, Dead. */
+  readonly state: string
+}
+
+export interface GroupDescription extends ListedGroup {
+  /** Name of the assignor that the members agreed on; '' without members. */
+  readonly protocol: string
+  readonly members: readonly {
+    readonly memberId: string
+    readonly clientId: string
+    readonly clientHost: string
+    readonly metadata: Uint8Array
+    readonly assignment: Uint8Array
+  }[]
+}
+
 export interface AdminClient {
   /** Existing topics are not an error; resolves when every partition has a leader that answers. */
   createTopics(topics: readonly NewTopic[]): Promise<void>
@@ -211,6 +231,14 @@ export interface AdminClient {
   deleteRecords(offsets: readonly (TopicPartition & { readonly offset: number })[]): Promise<void>
   topicConfig(topic: string): Promise<{ readonly [key: string]: string }>
   listTopics(): Promise<readonly string[]>
+  /** Of all brokers, by id. */
+  listGroups(): Promise<readonly ListedGroup[]>
+  /** A group that does not exist is described as Dead. */
+  describeGroup(groupId: string): Promise<GroupDescription>
+  /** Everything the group has committed, stable (88 while a transaction is open on it). */
+  groupOffsets(groupId: string): Promise<readonly CommittedOffset[]>
+  /** Takes its committed offsets with it. 68 NON_EMPTY_GROUP while it has members; one that is not there is no error. */
+  deleteGroup(groupId: string): Promise<void>
 }
 
 export interface KafkaCluster {
