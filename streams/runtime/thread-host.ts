@@ -69,7 +69,9 @@ const SNAPSHOT_MS = 1_000
 /** Runs the thread in a worker, which loads the topology by its module's URL. */
 export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadEvents): ThreadHost {
   const progress = new Progress()
-  const worker = new Worker(new URL('./worker.ts', import.meta.url), { workerData: { ...init, progress: progress.buffer } satisfies ThreadInit, name: `stream-thread-${init.thread}` })
+  // `.ts` in the checkout, `.js` in the published package.
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
+  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: { ...init, progress: progress.buffer } satisfies ThreadInit, name: `stream-thread-${init.thread}` })
   const waiting = new Map<number, (snapshot: ThreadSnapshot | undefined) => void>()
   const exited = once(worker, 'exit')
   let ended = false
