@@ -90,11 +90,11 @@ function readVarint(bytes: Uint8Array, end: number): { value: number; next: numb
  * where they are known; read when processors are made, that is after the topology is complete.
  */
 export class OldValues {
-  readonly #parent: OldValues | undefined
+  readonly #parents: readonly OldValues[]
   #enabled = false
 
-  constructor(parent?: OldValues) {
-    this.#parent = parent
+  constructor(...parents: readonly OldValues[]) {
+    this.#parents = parents
   }
 
   get enabled(): boolean {
@@ -103,7 +103,9 @@ export class OldValues {
 
   enable(): void {
     this.#enabled = true
-    this.#parent?.enable()
+    for (const parent of this.#parents) {
+      parent.enable()
+    }
   }
 }
 

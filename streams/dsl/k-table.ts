@@ -9,7 +9,9 @@ import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView } from './operators/table-view.ts'
 import type { GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
+import type { TableJoiner } from './operators/table-table-join.ts'
 import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
+import { joinTables } from './table-join.ts'
 
 /**
  * The latest value of each key. Between operators flow changes (`Change`); `toStream` turns them into records. A table
@@ -22,13 +24,14 @@ export class KTable<K, V> {
   readonly state: StreamState
   /** @internal */
   readonly view: TableView<K, V>
-  readonly #oldValues: OldValues
+  /** @internal */
+  readonly oldValues: OldValues
 
   /** @internal Made by the builder and by operators. */
   constructor(state: StreamState, view: TableView<K, V>, oldValues: OldValues, store: string | undefined) {
     this.state = state
     this.view = view
-    this.#oldValues = oldValues
+    this.oldValues = oldValues
     this.queryableStoreName = store
   }
 
@@ -70,9 +73,36 @@ export class KTable<K, V> {
     if (options.name !== undefined) {
       checkName('group', options.name)
     }
-    this.#oldValues.enable()
+    this.oldValues.enable()
     const state = this.state.graph.process([this.state], 'groupBy', () => tableGroupBy(mapper, key), {}, { key, value, keyChanged: true })
     return new KGroupedTable(state, options)
+  }
+
+  /** Rows of both tables. The joiner runs anew whenever either changes; a result of `null` means no row. */
+  join<VT, VR>(
+    table: KTable<K, VT>,
+    joiner: (value: V, tableValue: VT, key: K) => VR | null,
+    options?: TableOperatorOptions<K, VR>
+  ): KTable<K, VR> {
+    return joinTables<K, V, VT, VR>('join', this, table, joiner as TableJoiner<K, V, VT, VR>, options)
+  }
+
+  /** Every row of this table, joined with `null` where the other has none. */
+  leftJoin<VT, VR>(
+    table: KTable<K, VT>,
+    joiner: (value: V, tableValue: VT | null, key: K) => VR | null,
+    options?: TableOperatorOptions<K, VR>
+  ): KTable<K, VR> {
+    return joinTables<K, V, VT, VR>('leftJoin', this, table, joiner as TableJoiner<K, V, VT, VR>, options)
+  }
+
+  /** Every row of either table, joined with `null` where the other has none. */
+  outerJoin<VT, VR>(
+    table: KTable<K, VT>,
+    joiner: (value: V | null, tableValue: VT | null, key: K) => VR | null,
+    options?: TableOperatorOptions<K, VR>
+  ): KTable<K, VR> {
+    return joinTables<K, V, VT, VR>('outerJoin', this, table, joiner, options)
   }
 
   #compute<VR>(
@@ -83,22 +113,9 @@ export class KTable<K, V> {
     options: TableOperatorOptions<K, VR>
   ): KTable<K, VR> {
     const { graph } = this.state
-    const store = options.store?.name
     const value: AnySerde | undefined = options.value ?? inherited
-    if (options.store !== undefined) {
-      if (store === undefined) {
-        throw new StreamsError('NAME_REQUIRED', `${operation} behind '${this.state.path}' keeps its result: give store.name.`)
-      }
-      const what = `${operation} '${store}'`
-      materialize(
-        graph,
-        store,
-        serdeFor(what, 'store.key', options.store.key, this.state.key),
-        serdeFor(what, 'value', value),
-        options.store
-      )
-    }
-    const oldValues = new OldValues(this.#oldValues)
+    const store = keptIn(this.state, operation, this.state.key, value, options)
+    const oldValues = new OldValues(this.oldValues)
     const state = graph.process(
       [this.state],
       operation,
@@ -108,6 +125,26 @@ export class KTable<K, V> {
     )
     return new KTable<K, VR>(state, store === undefined ? computedView(this.view, compute) : storeView(store), oldValues, store)
   }
+}
+
+/** Adds the store an operator's result is to be kept in, if it is; returns its name. */
+export function keptIn<K, V>(
+  behind: StreamState,
+  operation: string,
+  key: AnySerde | undefined,
+  value: AnySerde | undefined,
+  options: TableOperatorOptions<K, V>
+): string | undefined {
+  if (options.store === undefined) {
+    return undefined
+  }
+  const { name } = options.store
+  if (name === undefined) {
+    throw new StreamsError('NAME_REQUIRED', `${operation} behind '${behind.path}' keeps its result: give store.name.`)
+  }
+  const what = `${operation} '${name}'`
+  materialize(behind.graph, name, serdeFor(what, 'store.key', options.store.key, key), serdeFor(what, 'value', value), options.store)
+  return name
 }
 
 /** Adds the store of a table or aggregation: key-value, timestamped, logged unless told otherwise. */

@@ -21,7 +21,9 @@ export function storeView<K, V>(store: string): TableView<K, V> {
 /** The view of a table that is not kept: `compute` on the fly, `null` for a value that is not in it. */
 export function computedView<K, V, VR>(parent: TableView<K, V>, compute: (key: K, value: V) => VR | null): TableView<K, VR> {
   return {
-    stores: parent.stores,
+    get stores() {
+      return parent.stores
+    },
     open(context) {
       const read = parent.open(context)
       return (key) => {
@@ -30,5 +32,15 @@ export function computedView<K, V, VR>(parent: TableView<K, V>, compute: (key: K
         return found === undefined || value === null ? undefined : { value, timestamp: found.timestamp }
       }
     },
+  }
+}
+
+/** The view of a table that is kept only once somebody reads it: `materialize` adds its store, the first time, and names it. */
+export function demandedView<K, V>(materialize: () => string): TableView<K, V> {
+  return {
+    get stores() {
+      return [materialize()]
+    },
+    open: (context) => storeView<K, V>(materialize()).open(context),
   }
 }

@@ -1,56 +1,8 @@
 /** Stream–table joins, with the inputs and results of Kafka Streams' StreamTableJoinIntegrationTest and KIP-962. */
 import t from 'tap'
-import { type KStream, type KTable, Serdes, type StreamsBuilder } from '../../index.ts'
+import type { KStream, KTable, StreamsBuilder } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
-
-const strings = { key: Serdes.string(), value: Serdes.string() }
-const string = Serdes.string()
-const joiner = (left: string, right: string | null) => `${left}-${right}`
-
-type Side = 'L' | 'R'
-/** The shared input of the join tests: one key, `L` and `R` topics. */
-const INPUT: readonly (readonly [Side, string | null, number])[] = [
-  ['L', null, 1],
-  ['R', null, 2],
-  ['L', 'A', 3],
-  ['R', 'a', 4],
-  ['L', 'B', 5],
-  ['R', 'b', 6],
-  ['L', null, 7],
-  ['R', null, 8],
-  ['L', 'C', 9],
-  ['R', 'c', 10],
-  ['R', null, 11],
-  ['L', null, 12],
-  ['R', null, 13],
-  ['R', 'd', 7],
-  ['L', 'D', 6],
-  ['L', null, 2],
-  ['R', null, 3],
-  ['R', 'e', 14],
-  ['L', 'E', 15],
-  ['L', null, 10],
-  ['R', null, 9],
-  ['L', 'F', 4],
-  ['R', 'f', 3],
-]
-
-/** Pipes the shared input; returns what came out at each of its records (counted from 1), as `value@timestamp`. */
-function results(topology: (b: StreamsBuilder) => void): { [input: number]: string[] } {
-  const driver = new TopologyTestDriver(topology, { applicationId: 'join' })
-  const topics = { L: driver.createInputTopic('L', string, string), R: driver.createInputTopic('R', string, string) }
-  const out = driver.createOutputTopic('out', string, string)
-  const found: { [input: number]: string[] } = {}
-  INPUT.forEach(([side, value, timestamp], index) => {
-    topics[side].pipeInput('key', value, timestamp)
-    const records = out.readRecordsToList().map((record) => `${record.value}@${record.timestamp}`)
-    if (records.length > 0) {
-      found[index + 1] = records
-    }
-  })
-  driver.close()
-  return found
-}
+import { joiner, results, string, strings } from './join-input.ts'
 
 const tables: { [how: string]: (b: StreamsBuilder) => KTable<string, string> } = {
   'a source table': (b) => b.table('R', strings),
