@@ -1,7 +1,8 @@
 // The launcher: plain JavaScript without dependencies, so that a fresh clone needs nothing but Node 20 and npm.
-//   node launch.js SCRIPT [arguments…]
+//   node launch.js [--node LOCK] SCRIPT [arguments…]
 // It brings the Node.js that the project is written for (stack/lock.json) into the cache, installs the npm dependencies
 // when they differ from package-lock.json, and runs SCRIPT on that Node.js with the same arguments, signals and exit code.
+// LOCK is a JSON file that names another Node.js (`node: { package, version, integrity }`): the packages run on older ones.
 //
 // All downloads of this file are npm's: it honours the machine's own registry, proxy and certificate settings, checks
 // the sha512 of the lock before it unpacks anything, and runs no install scripts.
@@ -216,15 +217,17 @@ function fail(error) {
   process.exit(1)
 }
 
-const [script, ...rest] = process.argv.slice(2)
+const given = process.argv.slice(2)
+const lockFile = given[0] === '--node' ? resolve(given.splice(0, 2)[1] ?? '') : join(checkout, 'stack', 'lock.json')
+const [script, ...rest] = given
 try {
   if (!script) {
-    throw new LaunchError('usage: node launch.js SCRIPT [arguments…], for example: node launch.js cli/stack.ts up')
+    throw new LaunchError('usage: node launch.js [--node LOCK] SCRIPT [arguments…], for example: node launch.js cli/stack.ts up')
   }
   if (Number(process.versions.node.split('.')[0]) < 20) {
     throw new LaunchError(`Node.js 20 or newer is needed to start, this is ${process.version}`)
   }
-  const locked = JSON.parse(readFileSync(join(checkout, 'stack', 'lock.json'), 'utf8')).node
+  const locked = JSON.parse(readFileSync(lockFile, 'utf8')).node
   const cache = cacheFolder(process.env)
   const node = bringNode(locked, cache, process.env)
   const env = scriptEnvironment(node, cache)

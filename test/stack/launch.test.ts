@@ -86,7 +86,7 @@ t.test('without a script it says how it is used', async (t) => {
   const place = checkout(t.testdir({}), '', { version: '24.0.1', integrity: '' })
   const { code, output } = await launch(place, [])
   t.equal(code, 1)
-  t.match(output, 'usage: node launch.js SCRIPT')
+  t.match(output, 'usage: node launch.js [--node LOCK] SCRIPT')
 })
 
 /** A package as npm publishes it, with one file that passes for a Node.js: it starts the one that runs this test. */
