@@ -6,7 +6,7 @@
  *    ever reaches it, in one atomic batch per transaction together with the changelog offsets that made it.
  * 2. `TaskState`: one database per task; every store is a key prefix in it. Uncommitted writes live in an overlay,
  *    the generation that is being committed in a frozen overlay, so that a crash or an abort never touches the disk.
- * 3. typed stores (`KeyValueStore`, later window, session, versioned), which see `StoreView`s of a `TaskState`.
+ * 3. typed stores (`KeyValueStore`, `WindowStore` …), which see `StoreView`s of a `TaskState`.
  *
  * Everything on the record path is synchronous: a processor may not await.
  */
@@ -102,6 +102,11 @@ export interface TaskState {
   readonly dirty: boolean
   mark(): StateMark
   rollback(mark: StateMark): void
+  /**
+   * The open generation makes these rows of a store unreadable (their time has expired, see `Expiring`). Once it has been
+   * applied they are deleted from the database, a few at a time and unlogged: the changelog forgets by its own retention.
+   */
+  expire(store: string, ranges: readonly { readonly from: Bytes; readonly to: Bytes }[]): void
   /** Forgets the undo log of a mark that is no longer needed. */
   release(mark: StateMark): void
   /** Closes the open generation: its overlay is frozen and a new one opened. At most one frozen overlay exists. */
@@ -122,11 +127,20 @@ export interface TaskState {
   close(): Promise<void>
 }
 
+export type StoreKind = 'key-value' | 'window' | 'session' | 'versioned'
+
 export interface StoreSpec {
   readonly name: string
-  readonly kind: 'key-value'
+  readonly kind: StoreKind
   /** false: nothing is written to a changelog and nothing restored. */
   readonly logged: boolean
+  /**
+   * What must be equal for rows on disk to be read by this version. When it is not, the store begins empty, without a
+   * position, and its changelog fills it again. Absent for key-value stores: their rows are as they always were.
+   */
+  readonly layout?: string
+  /** Topic whose positions (`<changelog>-<partition>`) go with the rows of a store whose layout has changed. */
+  readonly changelog?: string
 }
 
 export interface TaskStateOptions {

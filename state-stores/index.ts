@@ -23,6 +23,28 @@ export {
   timestampOf,
   type ValueAndTimestamp,
 } from './kinds/timestamped.ts'
+export { type ChangelogFormat, plainFormat, timestampedFormat } from './kinds/changelog-format.ts'
+export { type Expiring, type ExpiringOptions, type StoreClock, storeClock } from './kinds/store-clock.ts'
+export {
+  createTimestampedWindowStore,
+  createWindowStore,
+  type ReadOnlyWindowStore,
+  windowFormat,
+  windowLayout,
+  type WindowStore,
+  type WindowStoreOptions,
+  type WindowStoreShape,
+} from './kinds/window.ts'
+export {
+  keyOfSession,
+  keyOfWindow,
+  sessionKey,
+  sessionOf,
+  type Window,
+  type Windowed,
+  windowStartOf,
+  windowStoreKey,
+} from './kinds/window-key.ts'
 export { StateDirectory, type StateDirectoryOptions } from './directory.ts'
 export { type Incarnation, StateFolder } from './folder.ts'
 export { leveldbEngine, memoryEngine, rocksdbEngine }

@@ -1,4 +1,4 @@
-import type { Bytes, ChangelogPosition, Database, Row } from './contract.ts'
+import type { Bytes, ChangelogPosition, Database, Row, StoreSpec } from './contract.ts'
 import { StateStoreError } from './errors.ts'
 import { prefixEnd } from './bytes.ts'
 
@@ -8,7 +8,7 @@ import { prefixEnd } from './bytes.ts'
  *
  *   00000000 format                  {"version":1}
  *   00000000 next-prefix             7
- *   00000000 store/<name>            {"prefix":3}           {"prefix":3,"rebuilding":6}
+ *   00000000 store/<name>            {"prefix":3}           {"prefix":3,"layout":"window/60000","rebuilding":6}
  *   00000000 garbage/<prefix>        true                   rows still to be deleted
  *   00000000 position/<changelog>    {"offset":…}           in the same batch as the rows it made (rule A3)
  *   00000000 rebuilt/<prefix>/<changelog>                   position of a rebuild that is not swapped in yet
@@ -45,6 +45,8 @@ function bookKey(name: string): Bytes {
 
 export interface StoreRecord {
   readonly prefix: number
+  /** How its rows are laid out (`StoreSpec.layout`). */
+  readonly layout?: string
   /** The prefix under which the store is being built anew. */
   readonly rebuilding?: number
 }
@@ -105,21 +107,38 @@ export function readBook(database: Database, location: string): Book {
   return book
 }
 
-/** Gives new names a prefix, and throws away rebuilds that were interrupted. */
-export async function recordStores(database: Database, book: Book, names: ReadonlySet<string>): Promise<void> {
+/**
+ * Gives new names a prefix, and throws away rebuilds that were interrupted. Rows in a layout that is no longer asked for
+ * become garbage together with the positions of their changelog: the store is restored from its beginning.
+ */
+export async function recordStores(database: Database, book: Book, specs: readonly StoreSpec[]): Promise<void> {
   const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
-  for (const name of names) {
-    if (!book.stores.has(name)) {
-      const record = { prefix: book.nextPrefix++ }
-      book.stores.set(name, record)
-      rows.push(bookRow(`store/${name}`, record))
-    }
+  const discard = (prefix: number) => {
+    rows.push(bookRow(`garbage/${prefix}`, true))
+    book.garbage.add(prefix)
   }
   for (const [name, record] of book.stores) {
     if (record.rebuilding !== undefined) {
-      rows.push(bookRow(`store/${name}`, { prefix: record.prefix }), bookRow(`garbage/${record.rebuilding}`, true))
-      book.stores.set(name, { prefix: record.prefix })
-      book.garbage.add(record.rebuilding)
+      const { rebuilding, ...settled } = record
+      rows.push(bookRow(`store/${name}`, settled))
+      discard(rebuilding)
+      book.stores.set(name, settled)
+    }
+  }
+  for (const { name, layout, changelog } of specs) {
+    const old = book.stores.get(name)
+    if (old !== undefined && old.layout === layout) {
+      continue
+    }
+    const record = { prefix: book.nextPrefix++, layout }
+    book.stores.set(name, record)
+    rows.push(bookRow(`store/${name}`, record))
+    if (old !== undefined) {
+      discard(old.prefix)
+      for (const position of [...book.positions.keys()].filter((key) => isPositionOf(key, changelog))) {
+        rows.push(bookRow(`position/${position}`, undefined))
+        book.positions.delete(position)
+      }
     }
   }
   for (const name of book.leftovers) {
@@ -127,6 +146,10 @@ export async function recordStores(database: Database, book: Book, names: Readon
   }
   rows.push(bookRow('next-prefix', book.nextPrefix))
   await database.write(rows)
+}
+
+function isPositionOf(position: string, changelog: string | undefined): boolean {
+  return changelog !== undefined && position.startsWith(`${changelog}-`) && /^\d+$/.test(position.slice(changelog.length + 1))
 }
 
 function parse(value: Bytes, name: string, location: string): unknown {

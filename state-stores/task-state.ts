@@ -1,4 +1,5 @@
 import type {
+  Bytes,
   ChangelogPosition,
   Database,
   Row,
@@ -14,6 +15,7 @@ import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixOf, readBook, r
 import type { MergedRange } from './merged-range.ts'
 import { OverlayChanges } from './overlay.ts'
 import { ReadCache } from './read-cache.ts'
+import { ExpirySweeper } from './expiry-sweeper.ts'
 import { TaskStoreView, type ViewOwner } from './store-view.ts'
 import { Sweeper } from './sweeper.ts'
 import { UndoLog } from './undo-log.ts'
@@ -34,7 +36,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<Database
   const database = await options.engine.open(options.location, engineOptions)
   try {
     const book = readBook(database, options.location)
-    await recordStores(database, book, names)
+    await recordStores(database, book, options.stores)
     return new DatabaseTaskState(database, book, options)
   } catch (error) {
     await database.close()
@@ -46,7 +48,7 @@ export async function openTaskState(options: TaskStateOptions): Promise<Database
 export function openMemoryTaskState(stores: TaskStateOptions['stores']): DatabaseTaskState {
   const database = createMemoryDatabase('')
   const book = readBook(database, '(memory)')
-  void recordStores(database, book, new Set(stores.map((store) => store.name)))
+  void recordStores(database, book, stores)
   return new DatabaseTaskState(database, book, { engine: memoryEngine, location: '(memory)', stores })
 }
 
@@ -55,6 +57,11 @@ interface Apply {
   readonly overlays: readonly (TaskStoreView['frozen'])[]
   readonly rows: readonly Row[]
   readonly merged: ReadonlyMap<string, ChangelogPosition>
+}
+
+interface Expired {
+  readonly view: TaskStoreView
+  readonly ranges: readonly { readonly from: Bytes; readonly to: Bytes }[]
 }
 
 /** `TaskState` over a `Database`. */
@@ -75,6 +82,10 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   /** Writes to the database happen one after the other, in the order they were asked for. */
   #tail: Promise<void> | undefined
   readonly #sweeper: Sweeper
+  readonly #expiry: ExpirySweeper
+  /** Asked for by the open generation, and by the frozen one. */
+  #expiring: Expired[] = []
+  #frozenExpiring: Expired[] = []
   #closing: Promise<void> | undefined
 
   constructor(database: Database, book: Book, options: TaskStateOptions) {
@@ -92,6 +103,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     }
     this.#sweeper = new Sweeper(database, book.garbage, (rows) => this.#write(rows))
     this.#sweeper.start()
+    this.#expiry = new ExpirySweeper(database, (rows) => this.#write(rows))
   }
 
   get closed(): boolean {
@@ -139,6 +151,11 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.undo.release(mark)
   }
 
+  expire(store: string, ranges: Expired['ranges']): void {
+    this.#assertOpen()
+    this.#expiring.push({ view: this.store(store), ranges })
+  }
+
   /** The changes of the logged stores that changed; unlogged ones are frozen and applied with them. */
   freeze(): readonly StoreChanges[] {
     this.#assertOpen()
@@ -151,6 +168,8 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.undo.clear()
     this.#expireRanges()
     this.#frozen = true
+    this.#frozenExpiring.push(...this.#expiring)
+    this.#expiring = []
     const changes: StoreChanges[] = []
     for (const view of this.#list) {
       const overlay = view.freeze()
@@ -230,6 +249,10 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       }
     }
     this.#frozen = this.#list.some((view) => view.frozen !== undefined)
+    for (const { view, ranges } of this.#frozenExpiring) {
+      this.#expiry.sweep(view, ranges)
+    }
+    this.#frozenExpiring = []
   }
 
   drop(): void {
@@ -239,6 +262,8 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     for (const view of this.#list) {
       view.drop()
     }
+    this.#expiring = []
+    this.#frozenExpiring = []
     this.#frozen = false
     this.#cache.clear()
   }
@@ -291,7 +316,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     try {
       await this.#write([
         bookRow('next-prefix', this.#book.nextPrefix),
-        bookRow(`store/${store}`, { prefix: view.prefixNumber, rebuilding: prefix }),
+        bookRow(`store/${store}`, { prefix: view.prefixNumber, layout: this.#layout(store), rebuilding: prefix }),
       ])
     } catch (error) {
       view.rebuilding = undefined
@@ -309,7 +334,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       throw new StateStoreError('STORE_REBUILDING', `store ${store} is not being rebuilt; call beginRebuild first`)
     }
     const old = view.prefixNumber
-    const rows = [bookRow(`store/${store}`, { prefix }), bookRow(`garbage/${old}`, true)]
+    const rows = [bookRow(`store/${store}`, { prefix, layout: this.#layout(store) }), bookRow(`garbage/${old}`, true)]
     for (const [changelog, position] of positions) {
       rows.push(bookRow(`position/${changelog}`, position), bookRow(`rebuilt/${prefix}/${changelog}`, undefined))
     }
@@ -324,9 +349,14 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#sweeper.start()
   }
 
-  /** Resolves when rows of replaced prefixes are gone; rejects never: what is left goes at the next open. */
-  swept(): Promise<void> {
-    return this.#sweeper.done()
+  /** Resolves when replaced prefixes and expired rows are gone; rejects never: what is left goes the next time. */
+  async swept(): Promise<void> {
+    await this.#sweeper.done()
+    await this.#expiry.done()
+  }
+
+  #layout(store: string): string | undefined {
+    return this.#book.stores.get(store)?.layout
   }
 
   close(): Promise<void> {
@@ -337,6 +367,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#expireRanges()
     await this.#tail
     await this.#sweeper.stop()
+    await this.#expiry.stop()
     await this.database.close()
   }
 

@@ -1,0 +1,35 @@
+import type { Bytes, Row } from '../contract.ts'
+import { encodeTimestamped, plainValueOf } from './timestamped.ts'
+
+/**
+ * How the rows of a store and the records of its changelog become each other. Pure, so that a store is restored record by
+ * record, in any order of chunks, without reading what is there.
+ */
+export interface ChangelogFormat {
+  /** Key of the record that a row becomes; undefined for a row that exists only here. */
+  recordKey(row: Bytes): Bytes | undefined
+  recordValue(value: Bytes): Bytes | null
+  /**
+   * The rows a record becomes; the last write of a row counts. `timestamp` is the record's. The bytes are the caller's
+   * own: they may be views of the arguments.
+   */
+  rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]
+  /** Records of a generation must be written oldest first, whatever the order of the writes. */
+  readonly byTime: boolean
+}
+
+/** Key-value stores of plain values: rows and records are the same. */
+export const plainFormat: ChangelogFormat = {
+  recordKey: (row) => row,
+  recordValue: (value) => value,
+  rows: (key, value) => [{ key, value }],
+  byTime: false,
+}
+
+/** Key-value stores whose values carry their timestamp, which is that of the record. */
+export const timestampedFormat: ChangelogFormat = {
+  recordKey: (row) => row,
+  recordValue: plainValueOf,
+  rows: (key, value, timestamp) => [{ key, value: value === null ? null : encodeTimestamped(value, timestamp) }],
+  byTime: false,
+}
