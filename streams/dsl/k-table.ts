@@ -116,6 +116,10 @@ export class KTable<K, V> {
     const value: AnySerde | undefined = options.value ?? inherited
     const store = keptIn(this.state, operation, this.state.key, value, options)
     const oldValues = new OldValues(this.oldValues)
+    if (silentWhenAbsent) {
+      // Every table is kept somewhere above, so a filter can always tell whether the key was in its table (KAFKA-10077).
+      oldValues.enable()
+    }
     const state = graph.process(
       [this.state],
       operation,

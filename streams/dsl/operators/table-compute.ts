@@ -6,7 +6,7 @@ export interface TableComputation<K, V, VR> {
   readonly compute: (key: K, value: V) => VR | null
   /** Name of the store the result is kept in, if it is. */
   readonly store: string | undefined
-  /** A filter says nothing about keys that neither were nor are in its table, once it knows what they were. */
+  /** A filter says nothing about keys that neither were nor are in its table. */
   readonly silentWhenAbsent: boolean
 }
 
