@@ -10,6 +10,7 @@ export { KTable } from './dsl/k-table.ts'
 export type {
   AggregateOptions,
   AsyncOptions,
+  ForeignKeyJoinOptions,
   GlobalTableOptions,
   GroupOptions,
   JoinOptions,

@@ -3,15 +3,22 @@ import { checkName } from '../graph/names.ts'
 import type { AnySerde } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
+import { joinByForeignKey } from './foreign-key-join.ts'
 import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
 import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView } from './operators/table-view.ts'
-import type { GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
+import type { ForeignKeyJoinOptions, GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
 import type { TableJoiner } from './operators/table-table-join.ts'
 import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
 import { joinTables } from './table-join.ts'
+
+type ForeignKeyArguments<K, V, VR> = [
+  extractor: (value: V, key: K) => unknown,
+  joiner: (value: V, foreignValue: unknown, key: K) => VR | null,
+  options: ForeignKeyJoinOptions<K, V, unknown, unknown, VR>,
+]
 
 /**
  * The latest value of each key. Between operators flow changes (`Change`); `toStream` turns them into records. A table
@@ -83,8 +90,16 @@ export class KTable<K, V> {
     table: KTable<K, VT>,
     joiner: (value: V, tableValue: VT, key: K) => VR | null,
     options?: TableOperatorOptions<K, VR>
-  ): KTable<K, VR> {
-    return joinTables<K, V, VT, VR>('join', this, table, joiner as TableJoiner<K, V, VT, VR>, options)
+  ): KTable<K, VR>
+  /** Each row with the row of another table whose key `foreignKey` takes from it; a row for which it returns `null` has no result. */
+  join<KT, VT, VR>(
+    table: KTable<KT, VT>,
+    foreignKey: (value: V, key: K) => KT | null,
+    joiner: (value: V, tableValue: VT, key: K) => VR | null,
+    options: ForeignKeyJoinOptions<K, V, KT, VT, VR>
+  ): KTable<K, VR>
+  join<VR>(table: unknown, ...rest: readonly unknown[]): KTable<K, VR> {
+    return this.#join<VR>('join', table as KTable<unknown, unknown>, rest)
   }
 
   /** Every row of this table, joined with `null` where the other has none. */
@@ -92,8 +107,16 @@ export class KTable<K, V> {
     table: KTable<K, VT>,
     joiner: (value: V, tableValue: VT | null, key: K) => VR | null,
     options?: TableOperatorOptions<K, VR>
-  ): KTable<K, VR> {
-    return joinTables<K, V, VT, VR>('leftJoin', this, table, joiner as TableJoiner<K, V, VT, VR>, options)
+  ): KTable<K, VR>
+  /** Every row of this table, joined with `null` where `foreignKey` returns null or there is no such row. */
+  leftJoin<KT, VT, VR>(
+    table: KTable<KT, VT>,
+    foreignKey: (value: V, key: K) => KT | null,
+    joiner: (value: V, tableValue: VT | null, key: K) => VR | null,
+    options: ForeignKeyJoinOptions<K, V, KT, VT, VR>
+  ): KTable<K, VR>
+  leftJoin<VR>(table: unknown, ...rest: readonly unknown[]): KTable<K, VR> {
+    return this.#join<VR>('leftJoin', table as KTable<unknown, unknown>, rest)
   }
 
   /** Every row of either table, joined with `null` where the other has none. */
@@ -103,6 +126,16 @@ export class KTable<K, V> {
     options?: TableOperatorOptions<K, VR>
   ): KTable<K, VR> {
     return joinTables<K, V, VT, VR>('outerJoin', this, table, joiner, options)
+  }
+
+  /** `rest` is what the join was given behind the table: two functions are a foreign-key join. */
+  #join<VR>(operation: 'join' | 'leftJoin', table: KTable<unknown, unknown>, rest: readonly unknown[]): KTable<K, VR> {
+    if (typeof rest[1] === 'function') {
+      const [extractor, joiner, options] = rest as ForeignKeyArguments<K, V, VR>
+      return joinByForeignKey(operation, this, table, extractor, joiner, options)
+    }
+    const [joiner, options] = rest as [TableJoiner<K, V, unknown, VR>, TableOperatorOptions<K, VR>?]
+    return joinTables(operation, this, table as KTable<K, unknown>, joiner, options)
   }
 
   #compute<VR>(

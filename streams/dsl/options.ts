@@ -92,6 +92,19 @@ export interface TableOperatorOptions<K, V> extends OperatorOptions, ValueSerde<
   readonly store?: { readonly name: string } & Omit<Materialized<K, V>, 'value'>
 }
 
+export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends TableOperatorOptions<K, VR> {
+  /** Names its topics `<name>-subscription-registration-topic` and `<name>-subscription-response-topic`, and its store. */
+  readonly name: string
+  /** Serdes of this table's rows: keys travel to the other table, values are hashed. Default: those that came down. */
+  readonly input?: ResultSerdes<K, V>
+  /** Serdes of the other table's rows, which travel here. Default: those that came down. */
+  readonly other?: ResultSerdes<KO, VO>
+  /** If this table's keys are not where Kafka's default partitioner puts them. It is given keys, never values. */
+  readonly partitioner?: StreamPartitioner
+  /** The same for the other table. */
+  readonly otherPartitioner?: StreamPartitioner
+}
+
 export interface ProcessOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {
   /** Stores it uses, by name (also of tables and global tables) or as built by `Stores`; needs a `name`. */
   readonly stores?: readonly (string | StoreBuilder)[]

@@ -57,7 +57,7 @@ function builtNode(applicationId: string, graph: GraphSpec, spec: NodeSpec): Nod
     }
     case 'sink': {
       const repartition = typeof spec.topic === 'object'
-      const topic = typeof spec.topic === 'object' ? repartitionTopicName(applicationId, spec.topic.repartition) : spec.topic
+      const topic = typeof spec.topic === 'object' ? repartitionTopicName(applicationId, spec.topic) : spec.topic
       return {
         kind: 'sink',
         name: spec.name,
@@ -90,7 +90,7 @@ function sourceNode(applicationId: string, spec: SourceSpec, children: readonly 
 }
 
 function sourceTopics(applicationId: string, spec: SourceSpec): readonly string[] {
-  return 'repartition' in spec.topics ? [repartitionTopicName(applicationId, spec.topics.repartition)] : spec.topics
+  return 'repartition' in spec.topics ? [repartitionTopicName(applicationId, spec.topics)] : spec.topics
 }
 
 function storeDefinition(applicationId: string, { builder, changelog }: StoreSpec): StoreDefinition {
@@ -211,8 +211,8 @@ function checkStores(graph: GraphSpec): void {
 /** Internal topics belong to the engine: nobody else's source or sink may name one. */
 function checkTopics(applicationId: string, graph: GraphSpec, stores: ReadonlyMap<string, StoreDefinition>): void {
   const internal = new Map<string, string>()
-  for (const name of graph.repartitions.keys()) {
-    internal.set(checkTopicLength(repartitionTopicName(applicationId, name), name), `the repartition topic of '${name}'`)
+  for (const [name, reference] of graph.repartitions) {
+    internal.set(checkTopicLength(repartitionTopicName(applicationId, reference), name), `the repartition topic of '${name}'`)
   }
   for (const store of stores.values()) {
     if (store.changelog !== undefined && !store.sourceIsChangelog) {

@@ -1,3 +1,4 @@
+import type { RepartitionReference } from './node-spec.ts'
 import type { InternalTopic } from './topology.ts'
 
 const DAY_MS = 86_400_000
@@ -31,8 +32,8 @@ const REPARTITION = { 'cleanup.policy': 'delete', 'segment.bytes': String(50 * 1
 
 type TopicConfig = { readonly [key: string]: string }
 
-export function repartitionTopicName(applicationId: string, name: string): string {
-  return `${applicationId}-${name}-repartition`
+export function repartitionTopicName(applicationId: string, { repartition, suffix }: RepartitionReference): string {
+  return `${applicationId}-${repartition}-${suffix}`
 }
 
 export function changelogTopicName(applicationId: string, store: string): string {

@@ -11,9 +11,11 @@ import type {
   TopicNameExtractor,
 } from './topology.ts'
 
-/** A repartition topic of this application, by the name its operator has. */
+/** A repartition topic of this application: `<applicationId>-<name its operator has>-<suffix>`. */
 export interface RepartitionReference {
   readonly repartition: string
+  /** `topic` for the two topics of a foreign-key join, as in Kafka Streams. */
+  readonly suffix: 'repartition' | 'topic'
 }
 
 export interface SourceSettings {
@@ -84,7 +86,7 @@ export interface GraphSpec {
   /** Stores (global ones too) by the node that uses them. */
   readonly connections: ReadonlyMap<string, ReadonlySet<string>>
   readonly globals: ReadonlyMap<string, GlobalSpec>
-  readonly repartitions: ReadonlyMap<string, { readonly partitions?: number }>
+  readonly repartitions: ReadonlyMap<string, RepartitionReference & { readonly partitions?: number }>
   /** Groups of source nodes whose topics must have equal partition counts. */
   readonly copartitioned: readonly ReadonlySet<string>[]
 }

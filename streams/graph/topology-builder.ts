@@ -44,7 +44,7 @@ export class TopologyBuilder {
   readonly #stores = new Map<string, StoreSpec>()
   readonly #connections = new Map<string, Set<string>>()
   readonly #globals = new Map<string, GlobalSpec>()
-  readonly #repartitions = new Map<string, { readonly partitions?: number }>()
+  readonly #repartitions = new Map<string, RepartitionReference & { readonly partitions?: number }>()
   readonly #copartitioned: ReadonlySet<string>[] = []
   /** Which source reads a topic. */
   readonly #readers = new Map<string, string>()
@@ -187,7 +187,7 @@ export class TopologyBuilder {
   }
 
   /** @internal */
-  addRepartitionTopic(name: string, partitions?: number): RepartitionReference {
+  addRepartitionTopic(name: string, partitions?: number, suffix: RepartitionReference['suffix'] = 'repartition'): RepartitionReference {
     this.#mutable()
     checkName('repartition', name)
     if (this.#repartitions.has(name)) {
@@ -196,8 +196,9 @@ export class TopologyBuilder {
     if (partitions !== undefined) {
       wholeNumber(`partitions of the repartition '${name}'`, partitions)
     }
-    this.#repartitions.set(name, { partitions })
-    return { repartition: name }
+    const reference = { repartition: name, suffix }
+    this.#repartitions.set(name, { ...reference, partitions })
+    return reference
   }
 
   /** @internal */

@@ -25,3 +25,20 @@ export function tableSource<K, V>(node: string, storeName: string): Processor<K,
     },
   }
 }
+
+/** Records as changes of a table that is not kept: nobody knows what they replaced. */
+export function recordsToChanges<K, V>(node: string): Processor<K, V | null, K, Change<V>> {
+  let context: ProcessorContext<K, Change<V>>
+  return {
+    init(given) {
+      context = given
+    },
+    process({ key, value, timestamp, headers }) {
+      if (key === null) {
+        dropped(context, node, 'null-key')
+        return
+      }
+      context.forward({ key, value: { newValue: value, oldValue: null }, timestamp, headers })
+    },
+  }
+}

@@ -4,22 +4,31 @@ import type { KTable, StreamsBuilder } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { joiner, results, string, strings } from './join-input.ts'
 
-type How = (b: StreamsBuilder) => KTable<string, string>
-const tables: { [how: string]: (join: 'join' | 'leftJoin' | 'outerJoin') => How } = {
-  'source tables': (join) => (b) => b.table('L', strings)[join](b.table('R', strings), joiner, { value: string }),
-  'a result that is kept': (join) => (b) =>
-    b.table('L', strings)[join](b.table('R', strings), joiner, { value: string, store: { name: 'joined' } }),
-  'computed tables': (join) => (b) =>
-    b
-      .table('L', strings)
-      .filter(() => true)
-      [join](
-        b.table('R', strings).mapValues((value) => value, { value: string }),
-        joiner,
-        { value: string }
-      ),
-  'tables made of streams': (join) => (b) =>
-    b.stream('L', strings).toTable({ name: 'left' })[join](b.stream('R', strings).toTable({ name: 'right' }), joiner, { value: string }),
+type Rows = KTable<string, string>
+type Join = 'join' | 'leftJoin' | 'outerJoin'
+
+function joined(join: Join, left: Rows, right: Rows, options: { store?: { name: string } } = {}): Rows {
+  const withSerde = { ...options, value: string }
+  switch (join) {
+    case 'join':
+      return left.join(right, joiner, withSerde)
+    case 'leftJoin':
+      return left.leftJoin(right, joiner, withSerde)
+    case 'outerJoin':
+      return left.outerJoin(right, joiner, withSerde)
+  }
+}
+
+const tables: { [how: string]: (b: StreamsBuilder, join: Join) => Rows } = {
+  'source tables': (b, join) => joined(join, b.table('L', strings), b.table('R', strings)),
+  'a result that is kept': (b, join) => joined(join, b.table('L', strings), b.table('R', strings), { store: { name: 'joined' } }),
+  'computed tables': (b, join) => {
+    const left = b.table('L', strings).filter(() => true)
+    const right = b.table('R', strings).mapValues((value) => value, { value: string })
+    return joined(join, left, right)
+  },
+  'tables made of streams': (b, join) =>
+    joined(join, b.stream('L', strings).toTable({ name: 'left' }), b.stream('R', strings).toTable({ name: 'right' })),
 }
 
 const INNER = {
@@ -57,7 +66,7 @@ const OUTER = {
 
 for (const [how, table] of Object.entries(tables)) {
   t.test(`joins of ${how}`, async (t) => {
-    const run = (join: 'join' | 'leftJoin' | 'outerJoin') => results((b) => table(join)(b).toStream().to('out'))
+    const run = (join: Join) => results((b) => table(b, join).toStream().to('out'))
     t.same(run('join'), INNER, 'inner')
     t.same(run('leftJoin'), LEFT, 'left')
     t.same(run('outerJoin'), OUTER, 'outer')
