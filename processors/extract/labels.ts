@@ -74,5 +74,6 @@ export const dateLabels = new LabelSet<'issueDate' | 'dueDate' | 'deliveryDate'>
 export const numberLabels = new LabelSet<'invoiceNumber' | 'purchaseOrder' | 'otherNumber'>([
   ['purchaseOrder', labels.purchaseOrder], ['invoiceNumber', labels.invoiceNumber], ['otherNumber', labels.otherNumber],
 ])
+export const endLabels = new LabelSet<'endOfItems'>([['endOfItems', labels.endOfItems]])
 export const buyerLabels = new LabelSet<'buyer'>([['buyer', labels.buyer]])
 export const columnLabels = new LabelSet<ColumnClass>(Object.entries(labels.columns) as [ColumnClass, string[]][])

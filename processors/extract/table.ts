@@ -1,74 +1,85 @@
+import type { Decimal } from 'decimal.js'
 import type { Field, LineItem } from '../types.ts'
-import { findAmounts, parseAmount } from './amounts.ts'
+import { findAmounts } from './amounts.ts'
+import type { Cells, NumericClass } from './cells.ts'
+import { assignNumbers, cellsOf, continues, numbersOf } from './cells.ts'
+import type { Column } from './columns.ts'
+import { headerAt } from './columns.ts'
+import { amountText } from './decimals.ts'
 import { fieldOf } from './field.ts'
-import type { ColumnClass } from './labels.ts'
-import { columnLabels, totalLabels } from './labels.ts'
+import { endLabels, totalLabels } from './labels.ts'
 import type { Layout, Row, Run } from './layout.ts'
-import { overlapX } from './layout.ts'
 
 /** Lines read from one document's tables. */
 export const maxItems = 1000
-/** Rows without an amount that may continue a description, one after another. */
-const maxContinuation = 3
+/** Rows that one item may take. */
+const maxItemRows = 12
 
-interface Column {
-  readonly class: ColumnClass
-  readonly run: Run
+interface Anchor {
+  readonly row: number
+  readonly cells: Cells
+  readonly columns: readonly Column[]
 }
 
 /**
- * Line items by columns: a row of column titles, then rows whose runs are put under the title they overlap or whose right edge they
- * share, until a row that is a total. Without titles (receipts): rows with words on the left and an amount on the right before the
- * first total.
+ * Line items. A row of column titles begins a table; every row below with a price or a quantity beside a total is an item, and rows
+ * around it that hold no other belong to it: the rest of a long description, a total set a little lower. The table goes on over page
+ * breaks and repeated titles until a sum or another part of the document begins. Which column of numbers is which, the titles say
+ * and the arithmetic confirms. Without titles (receipts): rows with words on the left and an amount on the right before the first total.
  */
 export function findLines(layout: Layout): LineItem[] {
-  const items: LineItem[] = []
+  const anchors: Anchor[] = []
   let columns: readonly Column[] | undefined
-  let silent = 0
-  for (const row of layout.rows) {
-    const titles = columnsOf(row)
-    if (titles !== undefined) {
-      columns = titles
-      silent = 0
+  let table: Anchor[] = []
+  const tables: Anchor[][] = []
+  for (let at = 0; at < layout.rows.length && anchors.length < maxItems; at += 1) {
+    const row = layout.rows[at]!
+    const header = headerAt(layout, at)
+    if (header !== undefined) {
+      if (table.length > 0 && !sameTitles(columns ?? [], header.columns)) {
+        tables.push(table)
+        table = []
+      }
+      columns = header.columns
+      at = Math.max(at, header.last)
       continue
     }
     if (columns === undefined) {
       continue
     }
-    if (isTotal(row)) {
+    if (endsTable(row)) {
       columns = undefined
+      tables.push(table)
+      table = []
       continue
     }
-    const item = readRow(layout, row, columns)
-    if (item === undefined) {
-      silent += 1
-      const description = columns.find((column) => column.class === 'description')
-      const previous = items.at(-1)
-      const more = description === undefined ? undefined : row.runs.find((run) => overlapX(run.box, description.run.box) > 0)
-      if (silent <= maxContinuation && more !== undefined && previous?.description !== undefined && row.runs.length === 1) {
-        items[items.length - 1] = { ...previous, description: longer(previous.description, more.text) }
-      }
-      continue
-    }
-    silent = 0
-    items.push(item)
-    if (items.length >= maxItems) {
-      break
+    const cells = cellsOf(row, columns)
+    if (isItem(cells, columns)) {
+      const anchor = { row: at, cells, columns }
+      anchors.push(anchor)
+      table.push(anchor)
     }
   }
+  tables.push(table)
+  const items = tables.filter((one) => one.length > 0).flatMap((one) => readTable(layout, one))
   return items.length > 0 ? items : findUntitledLines(layout)
 }
 
-function columnsOf(row: Row): readonly Column[] | undefined {
-  const columns: Column[] = []
-  for (const run of row.runs) {
-    const match = run.text.length <= 40 ? columnLabels.match(run.plain) : undefined
-    if (match !== undefined && match.coverage >= 0.5 && !/\d/.test(run.text)) {
-      columns.push({ class: match.class, run })
-    }
+function sameTitles(a: readonly Column[], b: readonly Column[]): boolean {
+  const names = (columns: readonly Column[]): string => columns.map((column) => column.class ?? '').filter((name) => name !== '').sort().join()
+  return names(a) === names(b)
+}
+
+function endsTable(row: Row): boolean {
+  const end = endLabels.match(row.plain)
+  if (end !== undefined && end.coverage >= 0.85) {
+    return true
   }
-  const has = (name: ColumnClass): boolean => columns.some((column) => column.class === name)
-  return columns.length >= 2 && (has('lineTotal') || has('unitPrice')) && (has('description') || has('quantity')) ? columns : undefined
+  const hasAmount = row.runs.some((run) => findAmounts(run.text).some((amount) => amount.monetary))
+  return isTotal(row) || (hasAmount && row.runs.some((run) => {
+    const label = totalLabels.match(run.plain)
+    return label !== undefined && label.class !== 'notTotal' && label.coverage >= 0.9 && !/\d/.test(run.text) && run.text.length >= 5
+  }))
 }
 
 function isTotal(row: Row): boolean {
@@ -76,54 +87,115 @@ function isTotal(row: Row): boolean {
   return label !== undefined && label.class !== 'notTotal' && label.coverage >= 0.6
 }
 
-function readRow(layout: Layout, row: Row, columns: readonly Column[]): LineItem | undefined {
-  const cells = new Map<ColumnClass, Run>()
-  for (const run of row.runs) {
-    const column = columnOf(run, columns)
-    if (column !== undefined && !cells.has(column.class)) {
-      cells.set(column.class, run)
+/** A price or a quantity with a total, or both; a total alone where the titles promise no more. */
+function isItem(cells: Cells, columns: readonly Column[]): boolean {
+  const filled = cells.numbers.filter((cell) => cell.column.class !== 'lineId' && cell.column.class !== 'itemNumber')
+  if (cells.numbers.some((cell) => cell.column.class === 'lineTotal') && cells.description !== undefined && !columns.some((column) => column.class === 'quantity' || column.class === 'unitPrice')) {
+    return true
+  }
+  const named = (name: NumericClass): boolean => filled.some((cell) => cell.column.class === name)
+  const money = named('lineTotal') || named('unitPrice')
+  return money && filled.filter((cell) => cell.column.class !== 'taxRate' && cell.column.class !== 'discount').length >= 2
+}
+
+function readTable(layout: Layout, anchors: readonly Anchor[]): LineItem[] {
+  const roles = assignNumbers(anchors.map((anchor) => anchor.cells))
+  const items = anchors.map((anchor, n) => {
+    const next = anchors[n + 1]?.row ?? layout.rows.length
+    return readItem(layout, anchor, Math.min(next, anchor.row + maxItemRows), roles)
+  })
+  // Numbers inside a description look like an item now and then, but have no total.
+  const totalled = items.some((item) => item.lineTotal !== undefined)
+  return items.filter((item) => (totalled ? item.lineTotal !== undefined : item.quantity !== undefined && item.unitPrice !== undefined))
+}
+
+function readItem(layout: Layout, anchor: Anchor, end: number, roles: ReadonlyMap<Column, NumericClass>): LineItem {
+  const { cells } = anchor
+  const runs = new Map<NumericClass, Run>()
+  for (const cell of cells.numbers) {
+    const role = roles.get(cell.column)
+    if (role !== undefined && !runs.has(role)) {
+      runs.set(role, cell.run)
     }
   }
-  const lineTotal = amountField(layout, cells.get('lineTotal'))
-  const description = cells.get('description')
-  if (lineTotal === undefined || (description === undefined && !cells.has('quantity'))) {
-    return undefined
+  // A total that is set apart: on a row of its own below, or above where all cells are centred.
+  if (!runs.has('lineTotal')) {
+    const total = strayTotal(layout, anchor, end, roles)
+    if (total !== undefined) {
+      runs.set('lineTotal', total)
+    }
   }
+  const numbers = numbersOf(runs)
+  const description = describe(layout, anchor, end)
+  const number = (name: NumericClass, write: (value: Decimal) => string, confidence: number): Field | undefined => {
+    const run = runs.get(name)
+    const value = numbers.get(name)
+    return run === undefined || value === undefined ? undefined : fieldOf(layout, run, run.text, write(value), confidence)
+  }
+  const agrees = numbers.agree
+  const rate = numbers.get('taxRate')
   return compact({
-    lineId: plainField(layout, cells.get('lineId')),
-    description: description === undefined ? undefined : fieldOf(layout, description, description.text, description.text, 0.8),
-    quantity: quantityField(layout, cells.get('quantity')),
-    unitPrice: amountField(layout, cells.get('unitPrice')),
-    taxRate: rateField(layout, cells.get('taxRate')),
-    lineTotal,
+    lineId: shortField(layout, cells.texts.find((cell) => cell.column.class === 'lineId')?.run ?? cells.numbers.find((cell) => cell.column.class === 'lineId')?.run),
+    sellerItemId: shortField(layout, cells.texts.find((cell) => cell.column.class === 'itemNumber')?.run ?? cells.numbers.find((cell) => cell.column.class === 'itemNumber')?.run),
+    description,
+    quantity: number('quantity', (value) => value.toFixed(), agrees ? 0.95 : 0.75),
+    unitPrice: number('unitPrice', amountText, agrees ? 0.95 : 0.75),
+    taxRate: rate !== undefined && rate.gte(0) && rate.lt(100) ? number('taxRate', (value) => value.toFixed(), 0.85) : undefined,
+    lineTotal: number('lineTotal', amountText, agrees ? 0.97 : 0.8),
   })
 }
 
-/** The title a cell stands under: most shared width, else the nearest edge, within a tenth of the page. */
-function columnOf(run: Run, columns: readonly Column[]): Column | undefined {
-  let found: Column | undefined
-  let bestOverlap = 0
-  for (const column of columns) {
-    const overlap = overlapX(run.box, column.run.box)
-    if (overlap > bestOverlap) {
-      bestOverlap = overlap
-      found = column
+function strayTotal(layout: Layout, anchor: Anchor, end: number, roles: ReadonlyMap<Column, NumericClass>): Run | undefined {
+  const main = layout.rows[anchor.row]!
+  for (const at of [anchor.row + 1, anchor.row - 1]) {
+    const row = at < end ? layout.rows[at] : undefined
+    if (row === undefined || row.page !== main.page || Math.abs(row.runs[0]!.box.y - main.runs[0]!.box.y) > 1.6 * main.runs[0]!.box.height) {
+      continue
+    }
+    const found = cellsOf(row, anchor.columns).numbers.find((cell) => (roles.get(cell.column) ?? cell.column.class) === 'lineTotal')
+    if (found !== undefined) {
+      return found.run
     }
   }
-  if (found !== undefined) {
-    return found
+  return undefined
+}
+
+/** The description's first line, and those below that go on with it: in its column, aligned with it, without a wide gap. */
+function describe(layout: Layout, { row: at, cells, columns }: Anchor, end: number): Field | undefined {
+  const column = columns.find((one) => one.class === 'description')
+  const lower = column !== undefined && column.line > 0 ? layout.rows[at + column.line] : undefined
+  const first = lower === undefined ? cells.description ?? beside(layout, at, columns) : cellsOf(lower, columns.filter((one) => one.line === column!.line).map((one) => ({ ...one, line: 0 }))).description
+  if (first === undefined) {
+    return undefined
   }
-  let nearest = Number.POSITIVE_INFINITY
-  for (const column of columns) {
-    const right = Math.abs(run.box.x + run.box.width - (column.run.box.x + column.run.box.width))
-    const left = Math.abs(run.box.x - column.run.box.x)
-    const distance = Math.min(left, right)
-    if (distance < nearest) {
-      nearest = distance
-      found = column
+  const parts = [first]
+  for (let n = at + (lower === undefined ? 0 : column!.line) + 1; n < end; n += 1) {
+    const row = layout.rows[n]!
+    const more = continues(row, first, parts.at(-1)!, columns)
+    if (more === 'ends' || endsTable(row)) {
+      break
+    }
+    if (more !== 'elsewhere') {
+      parts.push(more)
     }
   }
-  return nearest <= 3 * run.box.height ? found : undefined
+  const text = parts.map((run) => run.text).join(' ').replace(/([\p{L}\d])- (?=\p{L})/gu, '$1-').replace(/\s+/g, ' ').slice(0, 500).toWellFormed()
+  return fieldOf(layout, first, text, text, 0.8)
+}
+
+/** A description set a little above or below its numbers. */
+function beside(layout: Layout, at: number, columns: readonly Column[]): Run | undefined {
+  const main = layout.rows[at]!
+  for (const row of [layout.rows[at + 1], layout.rows[at - 1]]) {
+    if (row !== undefined && row.page === main.page && Math.abs(row.runs[0]!.box.y - main.runs[0]!.box.y) <= 1.2 * main.runs[0]!.box.height) {
+      const cells = cellsOf(row, columns)
+      const own = cells.texts.find((cell) => cell.column.class === 'description')
+      if (own !== undefined && cells.numbers.length === 0) {
+        return own.run
+      }
+    }
+  }
+  return undefined
 }
 
 function findUntitledLines(layout: Layout): LineItem[] {
@@ -146,32 +218,8 @@ function findUntitledLines(layout: Layout): LineItem[] {
   return items
 }
 
-function amountField(layout: Layout, run: Run | undefined): Field | undefined {
-  const found = run === undefined ? undefined : findAmounts(run.text).at(-1)
-  return run === undefined || found === undefined ? undefined : fieldOf(layout, run, found.text, found.value, found.monetary ? 0.85 : 0.5)
-}
-
-function quantityField(layout: Layout, run: Run | undefined): Field | undefined {
-  const text = run === undefined ? undefined : /^[\d.,]{1,12}/.exec(run.text.trim())?.[0]
-  if (run === undefined || text === undefined) {
-    return undefined
-  }
-  const whole = /^\d{1,9}$/.test(text) ? text : /^(\d{1,9})[.,](\d{1,4})$/.exec(text)?.slice(1, 3).join('.') ?? parseAmount(text)
-  return whole === undefined ? undefined : fieldOf(layout, run, text, whole.replace(/\.0+$/, ''), 0.8)
-}
-
-function rateField(layout: Layout, run: Run | undefined): Field | undefined {
-  const match = run === undefined ? null : /(\d{1,2})(?:[.,](\d{1,2}))?\s?%?/.exec(run.text)
-  return run === undefined || match === null ? undefined : fieldOf(layout, run, match[0], match[2] === undefined ? match[1]! : `${match[1]}.${match[2]}`, 0.7)
-}
-
-function plainField(layout: Layout, run: Run | undefined): Field | undefined {
+function shortField(layout: Layout, run: Run | undefined): Field | undefined {
   return run === undefined || run.text.length > 20 ? undefined : fieldOf(layout, run, run.text, run.text, 0.7)
-}
-
-function longer(field: Field, more: string): Field {
-  const value = `${field.value} ${more}`.slice(0, 500).toWellFormed()
-  return { ...field, value, normalised: value }
 }
 
 function compact(item: { [Key in keyof LineItem]: LineItem[Key] | undefined }): LineItem {

@@ -1,0 +1,192 @@
+import type { Decimal } from 'decimal.js'
+import type { Column } from './columns.ts'
+import { columnsUnder } from './columns.ts'
+import { readDecimals } from './decimals.ts'
+import type { Row, Run } from './layout.ts'
+
+/** The columns of a table of items that hold numbers, and what a column of numbers may be. */
+export type NumericClass = 'quantity' | 'unitPrice' | 'lineTotal' | 'taxRate' | 'discount'
+
+export interface Cell {
+  readonly column: Column
+  readonly run: Run
+}
+
+export interface Cells {
+  readonly numbers: readonly Cell[]
+  readonly texts: readonly Cell[]
+  readonly description?: Run
+}
+
+/** A number with a currency, a unit or a percent sign, and nothing else of weight. */
+const numeric = /^(?:[€$£¥₹]|[A-Z]{3}\s|Rs\.?\s)?\s?[-−(]?\s?\d[\d.,'’ ]{0,20}\s?(?:-\s?)?(?:%|[€$£¥₹]|\p{L}[\p{L}²³.()]{0,11}){0,3}(?:\s?\(?\p{L}{1,9}[).]{0,2}){0,2}$/u
+const notNumeric = /\d[/:]\d|\d-\d{2,}|\d\.\d{1,2}\.\d/
+
+/** Puts a row's runs under the columns' titles; a run under two titles is cut where its second number begins. */
+export function cellsOf(row: Row, columns: readonly Column[]): Cells {
+  const numbers: Cell[] = []
+  const texts: Cell[] = []
+  const unplaced: Run[] = []
+  const upper = columns.filter((column) => column.line === 0)
+  for (const run of row.runs) {
+    const under = columnsUnder(run, upper)
+    if (under.length === 0) {
+      unplaced.push(run)
+      continue
+    }
+    for (const { column, run: part } of under.length === 1 ? [{ column: under[0]!, run }] : spread(run, under)) {
+      if (column.class !== 'description' && isNumeric(part.text)) {
+        numbers.push({ column, run: part })
+      } else {
+        texts.push({ column, run: part })
+      }
+    }
+  }
+  const description = descriptionOf(columns, texts, unplaced, numbers)
+  return { numbers, texts, ...(description === undefined ? {} : { description }) }
+}
+
+function isNumeric(text: string): boolean {
+  return text.length <= 40 && numeric.test(text.trim()) && !notNumeric.test(text)
+}
+
+/** The text under the title for it; else the first text that stands under no other, left of the numbers: titles are often centred. */
+function descriptionOf(columns: readonly Column[], texts: readonly Cell[], unplaced: readonly Run[], numbers: readonly Cell[]): Run | undefined {
+  const own = texts.filter((cell) => cell.column.class === 'description')
+  if (own.length > 0) {
+    return own.map((cell) => cell.run).reduce(joinRuns)
+  }
+  const firstNumber = Math.min(...numbers.filter((cell) => cell.column.class !== 'lineId' && cell.column.class !== 'itemNumber').map((cell) => cell.run.box.x))
+  const words = (run: Run): boolean => /\p{L}{2}/u.test(run.text) && run.box.x < firstNumber
+  const free = unplaced.find(words) ?? texts.find((cell) => cell.column.class === undefined && words(cell.run))?.run
+  if (free !== undefined) {
+    return free
+  }
+  // Titles without one for it: a text under the leftmost column is one.
+  return columns.some((column) => column.class === 'description') ? texts.find((cell) => words(cell.run) && / /.test(cell.run.text))?.run : texts.find((cell) => words(cell.run))?.run
+}
+
+function joinRuns(a: Run, b: Run): Run {
+  const x = Math.min(a.box.x, b.box.x)
+  return { ...a, text: `${a.text} ${b.text}`, plain: `${a.plain.trimEnd()}${b.plain}`, box: { ...a.box, x, width: Math.max(a.box.x + a.box.width, b.box.x + b.box.width) - x } }
+}
+
+/** Parts of a run under several titles, in their order: one word for each title, or cut before each number. */
+function spread(run: Run, columns: readonly Column[]): Cell[] {
+  const ordered = [...columns].sort((a, b) => a.box.x - b.box.x)
+  const words = run.text.split(' ').filter((word) => word !== '')
+  const parts = words.length === ordered.length ? words : run.text.split(/ (?=[-−]?\d)/)
+  if (parts.length !== ordered.length) {
+    // More of one kind than titles: the title it shares most with has it whole.
+    const shared = (column: Column): number => Math.min(run.box.x + run.box.width, column.box.x + column.box.width) - Math.max(run.box.x, column.box.x)
+    return [{ column: ordered.reduce((best, column) => (shared(column) > shared(best) ? column : best)), run }]
+  }
+  const perCharacter = run.box.width / Math.max(1, run.text.length)
+  let from = 0
+  return parts.map((text, n) => {
+    const start = run.text.indexOf(text, from)
+    from = start + text.length
+    return { column: ordered[n]!, run: { ...run, text, box: { ...run.box, x: run.box.x + start * perCharacter, width: text.length * perCharacter } } }
+  })
+}
+
+/** Does this row go on with a description that began above? Its run, or that it is about something else, or that the item's text ends. */
+export function continues(row: Row, first: Run, last: Run, columns: readonly Column[]): Run | 'elsewhere' | 'ends' {
+  const inColumn = row.runs.filter((run) => run.box.x < first.box.x + Math.max(first.box.width, 60) && run.box.x + run.box.width > first.box.x + 1)
+  const [candidate] = inColumn
+  if (candidate === undefined) {
+    return 'elsewhere'
+  }
+  const numbered = row.runs.some((run) => run !== candidate && run.box.x < first.box.x && /^\d{1,4}[.)]?$/.test(run.text))
+  const priced = cellsOf(row, columns).numbers.some((cell) => cell.run !== candidate && ['quantity', 'unitPrice', 'lineTotal'].includes(cell.column.class ?? ''))
+  const aligned = Math.abs(candidate.box.x - first.box.x) <= 1.6 || Math.abs(middle(candidate) - middle(first)) <= 1.6
+  const near = candidate.page === last.page ? candidate.box.y - last.box.y <= 1.9 * last.box.height : row.runs.length === 1
+  // A key with its value is something said about the item, not its name.
+  const keyed = /:\s*=?\s*[-−]?\d[\d.,]*\s*(?:[€%]|EUR)?$/.test(candidate.text) || /^\p{L}[\p{L}./ -]{2,30}:\s?\S/u.test(candidate.text)
+  return inColumn.length > 1 || numbered || priced || !aligned || !near || keyed ? 'ends' : candidate
+}
+
+function middle(run: Run): number {
+  return run.box.x + run.box.width / 2
+}
+
+/** Values of a row's numbers, where several readings are possible those for which quantity × price is the total. */
+export interface RowNumbers {
+  get(name: NumericClass): Decimal | undefined
+  readonly agree: boolean
+}
+
+export function numbersOf(runs: ReadonlyMap<NumericClass, Pick<Run, 'text'>>): RowNumbers {
+  const readings = new Map([...runs].map(([name, run]) => [name, readDecimals(run.text)] as const))
+  const options = (name: NumericClass): readonly (Decimal | undefined)[] => (readings.get(name)?.length ? readings.get(name)! : [undefined])
+  const chosen = new Map<NumericClass, Decimal | undefined>([...readings].map(([name, values]) => [name, values[0]]))
+  for (const quantity of options('quantity')) {
+    for (const price of options('unitPrice')) {
+      for (const total of options('lineTotal')) {
+        if (quantity !== undefined && price !== undefined && total !== undefined && multiplies(quantity, price, total)) {
+          chosen.set('quantity', quantity).set('unitPrice', price).set('lineTotal', total)
+          return { get: (name) => chosen.get(name), agree: true }
+        }
+      }
+    }
+  }
+  return { get: (name) => chosen.get(name), agree: false }
+}
+
+/** Within what rounding of price and total explains. */
+export function multiplies(quantity: Decimal, price: Decimal, total: Decimal): boolean {
+  const slack = Math.max(0.011, 0.0051 * Math.abs(quantity.toNumber()) * (price.decimalPlaces() > 2 ? 0.1 : 0.01))
+  return !total.isZero() && quantity.times(price).minus(total).abs().lte(slack)
+}
+
+/** What a title is worth against a row whose arithmetic works out. */
+const titleWeight = 0.6
+/** Columns of numbers that are tried: 7 × 6 × 5 assignments. */
+const maxColumns = 7
+
+/**
+ * Which column of numbers is the quantity, which the price, which the total: what the titles say, unless another assignment makes
+ * quantity × price = total in more rows. "Amount" is a quantity on some invoices and a total on others.
+ */
+export function assignNumbers(rows: readonly Cells[]): Map<Column, NumericClass> {
+  const columns = [...new Set(rows.flatMap((row) => row.numbers.map((cell) => cell.column)))].slice(0, maxColumns)
+  const free = columns.filter((column) => column.class !== 'taxRate' && column.class !== 'discount')
+  const sample = rows.slice(0, 40).map((row) => new Map(row.numbers.map((cell) => [cell.column, readDecimals(cell.run.text)] as const)))
+  const prior = (column: Column | undefined, name: NumericClass): number =>
+    column === undefined ? 0 : column.class === name ? titleWeight : column.class === 'lineId' || column.class === 'itemNumber' || column.class === 'unit' ? -0.3 : column.class === undefined ? -0.1 : -0.2
+  let best: { readonly score: number; readonly roles: readonly (readonly [Column | undefined, NumericClass])[] } = { score: Number.NEGATIVE_INFINITY, roles: [] }
+  const options = [undefined, ...free]
+  for (const quantity of options) {
+    for (const price of options) {
+      for (const total of options) {
+        if ((quantity !== undefined && (quantity === price || quantity === total)) || (price !== undefined && price === total)) {
+          continue
+        }
+        const fits = quantity === undefined || price === undefined || total === undefined ? 0 : sample.filter((row) => fitsRow(row, quantity, price, total)).length / Math.max(1, sample.length)
+        // Of two columns with the same title the total stands further right.
+        const place = total === undefined ? 0 : 0.05 * (columns.filter((other) => other.box.x < total.box.x).length / columns.length)
+        const score = 1.5 * fits + prior(quantity, 'quantity') + prior(price, 'unitPrice') + prior(total, 'lineTotal') + place
+        if (score > best.score + 1e-9) {
+          best = { score, roles: [[quantity, 'quantity'], [price, 'unitPrice'], [total, 'lineTotal']] }
+        }
+      }
+    }
+  }
+  const roles = new Map<Column, NumericClass>()
+  for (const [column, name] of best.roles) {
+    if (column !== undefined) {
+      roles.set(column, name)
+    }
+  }
+  for (const column of columns) {
+    if (!roles.has(column) && (column.class === 'taxRate' || column.class === 'discount')) {
+      roles.set(column, column.class)
+    }
+  }
+  return roles
+}
+
+function fitsRow(row: ReadonlyMap<Column, readonly Decimal[]>, quantity: Column, price: Column, total: Column): boolean {
+  const values = (column: Column): readonly Decimal[] => row.get(column) ?? []
+  return values(quantity).some((q) => values(price).some((p) => values(total).some((t) => multiplies(q, p, t) && !(q.eq(1) && quantity.class !== 'quantity'))))
+}
