@@ -1,4 +1,5 @@
 import type { Bytes, Row } from '../contract.ts'
+import { copyOf } from '../bytes.ts'
 import { encodeTimestamped, plainValueOf } from './timestamped.ts'
 
 /**
@@ -9,10 +10,7 @@ export interface ChangelogFormat {
   /** Key of the record that a row becomes; undefined for a row that exists only here. */
   recordKey(row: Bytes): Bytes | undefined
   recordValue(value: Bytes): Bytes | null
-  /**
-   * The rows a record becomes; the last write of a row counts. `timestamp` is the record's. The bytes are the caller's
-   * own: they may be views of the arguments.
-   */
+  /** The rows a record becomes, in bytes of their own; the last write of a row counts. `timestamp` is the record's. */
   rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]
   /** Records of a generation must be written oldest first, whatever the order of the writes. */
   readonly byTime: boolean
@@ -22,7 +20,7 @@ export interface ChangelogFormat {
 export const plainFormat: ChangelogFormat = {
   recordKey: (row) => row,
   recordValue: (value) => value,
-  rows: (key, value) => [{ key, value }],
+  rows: (key, value) => [{ key: copyOf(key), value: value === null ? null : copyOf(value) }],
   byTime: false,
 }
 
@@ -30,6 +28,6 @@ export const plainFormat: ChangelogFormat = {
 export const timestampedFormat: ChangelogFormat = {
   recordKey: (row) => row,
   recordValue: plainValueOf,
-  rows: (key, value, timestamp) => [{ key, value: value === null ? null : encodeTimestamped(value, timestamp) }],
+  rows: (key, value, timestamp) => [{ key: copyOf(key), value: value === null ? null : encodeTimestamped(value, timestamp) }],
   byTime: false,
 }

@@ -1,5 +1,5 @@
 import type { Bytes, Row, StoreView } from '../contract.ts'
-import { compareBytes, keyAfter } from '../bytes.ts'
+import { compareBytes, copyOf, keyAfter } from '../bytes.ts'
 import { StateStoreError } from '../errors.ts'
 import type { ChangelogFormat } from './changelog-format.ts'
 import type { KeyValueFormat } from './key-value.ts'
@@ -80,7 +80,8 @@ export function windowFormat({ retentionMs, indexed }: WindowStoreShape, timesta
     recordValue: timestamped ? plainValueOf : (value) => value,
     rows(key, value, timestamp) {
       const start = windowStartOf(key)
-      const row: Row = { key: bucketRow(bucketMs, start, key), value: value === null || !timestamped ? value : encodeTimestamped(value, timestamp) }
+      const own = value === null ? null : timestamped ? encodeTimestamped(value, timestamp) : copyOf(value)
+      const row: Row = { key: bucketRow(bucketMs, start, key), value: own }
       return indexed ? [row, { key: indexRow(start, key), value: value === null ? null : EMPTY }] : [row]
     },
     byTime: false,

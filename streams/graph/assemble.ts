@@ -94,16 +94,8 @@ function sourceTopics(applicationId: string, spec: SourceSpec): readonly string[
 }
 
 function storeDefinition(applicationId: string, { builder, changelog }: StoreSpec): StoreDefinition {
-  const definition = {
-    name: builder.name,
-    kind: builder.kind,
-    engine: builder.engine,
-    key: builder.key,
-    value: builder.value,
-    timestamped: builder.timestamped,
-    sourceIsChangelog: changelog.kind === 'source',
-    topicConfig: builder.topicConfig,
-  }
+  const { logged: _, ...described } = builder
+  const definition = { ...described, sourceIsChangelog: changelog.kind === 'source' }
   switch (changelog.kind) {
     case 'none':
       return definition
@@ -137,7 +129,7 @@ function subtopology(
   }
   for (const store of stores) {
     if (store.changelog !== undefined && !store.sourceIsChangelog) {
-      internalTopics.push(changelogTopic(store.changelog, store.topicConfig))
+      internalTopics.push(changelogTopic(store.changelog, store.topicConfig, store))
     }
   }
   const names = new Set(sources.map((source) => source.name))

@@ -1,4 +1,5 @@
 import type { RepartitionReference } from './node-spec.ts'
+import type { StoreShape } from './store-builder.ts'
 import type { InternalTopic } from './topology.ts'
 
 const DAY_MS = 86_400_000
@@ -30,6 +31,9 @@ const IN_FLIGHT = {
 /** Kafka Streams' settings: committed records are deleted by the engine, never by time. */
 const REPARTITION = { 'cleanup.policy': 'delete', 'segment.bytes': String(50 * 1024 * 1024), 'retention.ms': '-1', ...CREATE_TIME }
 
+/** Kafka Streams' `windowstore.changelog.additional.retention.ms`: records and brokers differ in their clocks. */
+const ADDITIONAL_RETENTION_MS = DAY_MS
+
 type TopicConfig = { readonly [key: string]: string }
 
 export function repartitionTopicName(applicationId: string, { repartition, suffix }: RepartitionReference): string {
@@ -49,8 +53,18 @@ export function repartitionTopic(name: string, partitions: number | undefined): 
   return { name, kind: 'repartition', partitions, config: REPARTITION }
 }
 
-export function changelogTopic(name: string, overrides: TopicConfig): InternalTopic {
-  return { name, kind: 'changelog', config: { ...CHANGELOG, ...overrides } }
+export function changelogTopic(name: string, overrides: TopicConfig, shape: StoreShape): InternalTopic {
+  return { name, kind: 'changelog', config: { ...CHANGELOG, ...forgetting(shape), ...overrides } }
+}
+
+/** A store that forgets by time needs no tombstones for it: its changelog forgets the same, a day later. */
+function forgetting(shape: StoreShape): TopicConfig {
+  switch (shape.kind) {
+    case 'key-value':
+      return {}
+    case 'window':
+      return { 'cleanup.policy': 'compact,delete', 'retention.ms': String(shape.retentionMs + ADDITIONAL_RETENTION_MS) }
+  }
 }
 
 export function inFlightTopic(name: string, overrides: TopicConfig): InternalTopic {

@@ -1,11 +1,17 @@
+import type { WindowStoreShape } from 'millrace-state-stores'
+import { type Duration, milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serdes.ts'
 import { checkName } from './names.ts'
 import type { AnySerde } from './topology.ts'
 
+/** What kind of store it is, and what only that kind has. */
+export type StoreShape =
+  | { readonly kind: 'key-value' }
+  | ({ readonly kind: 'window' } & WindowStoreShape)
+
 /** A store as its user describes it; which topic backs it is decided when the application id is known. */
-export interface StoreBuilder<K = unknown, V = unknown> {
-  readonly kind: 'key-value'
+export type StoreBuilder<K = unknown, V = unknown> = StoreShape & {
   readonly name: string
   readonly key: Serde<K>
   readonly value: Serde<V>
@@ -26,13 +32,24 @@ export interface StoreSettings<K, V> {
   readonly topicConfig?: { readonly [key: string]: string }
 }
 
-function storeBuilder<K, V>(name: string, settings: StoreSettings<K, V>, timestamped: boolean): StoreBuilder<K, V> {
+export interface WindowStoreSettings<K, V> extends StoreSettings<K, V> {
+  /** Windows whose start lies so far before the newest are gone; at least the window's size. */
+  readonly retention: Duration
+  /** What `window.end - window.start` is in what the store returns. */
+  readonly windowSize: Duration
+  /** Every put adds a row, also for the same key and start. Default false. */
+  readonly retainDuplicates?: boolean
+  /** Keeps an index, so that `fetchAll` is in the order of time and reads only what it returns. Default false. */
+  readonly orderedByTime?: boolean
+}
+
+function storeBuilder<K, V>(name: string, settings: StoreSettings<K, V>, timestamped: boolean, shape: StoreShape): StoreBuilder<K, V> {
   checkName('store', name)
   for (const side of ['key', 'value'] as const) {
     checkSerde(settings?.[side], `store '${name}'`, side)
   }
   return Object.freeze({
-    kind: 'key-value',
+    ...shape,
     name,
     key: settings.key,
     value: settings.value,
@@ -43,10 +60,30 @@ function storeBuilder<K, V>(name: string, settings: StoreSettings<K, V>, timesta
   })
 }
 
-/** The stores a processor may be given. Windowed, session and versioned stores will stand beside these. */
+const KEY_VALUE: StoreShape = Object.freeze({ kind: 'key-value' })
+
+function windowShape<K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreShape {
+  const retentionMs = milliseconds(`retention of the store '${name}'`, settings?.retention)
+  const windowSizeMs = milliseconds(`windowSize of the store '${name}'`, settings.windowSize, true)
+  if (retentionMs < windowSizeMs) {
+    throw new StreamsError(
+      'CONFIG_INVALID',
+      `The store '${name}' keeps windows of ${windowSizeMs} ms for ${retentionMs} ms: its retention must be at least its windowSize.`
+    )
+  }
+  return { kind: 'window', retentionMs, windowSizeMs, retainDuplicates: settings.retainDuplicates ?? false, indexed: settings.orderedByTime ?? false }
+}
+
+/** The stores a processor may be given. */
 export const Stores = Object.freeze({
-  keyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> => storeBuilder(name, settings, false),
-  timestampedKeyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> => storeBuilder(name, settings, true),
+  keyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> => storeBuilder(name, settings, false, KEY_VALUE),
+  timestampedKeyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, true, KEY_VALUE),
+  /** Values by key and time, which expire with the time of the records. A processor gets a `WindowStore`. */
+  windowStore: <K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, false, windowShape(name, settings)),
+  timestampedWindowStore: <K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, true, windowShape(name, settings)),
 })
 
 /** Throws `SERDE_MISSING`, naming the operator and its option, unless `serde` is one. */

@@ -7,6 +7,7 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import type { Processor } from '../processor.ts'
 import type { Headers, Record, RecordMetadata } from '../record.ts'
 import type { Serde } from '../serdes.ts'
+import type { StoreShape } from './store-builder.ts'
 
 // biome-ignore-start lint/suspicious/noExplicitAny: nodes of unlike record types live in one graph; the DSL checks the types where they are written
 export type AnySerde = Serde<any>
@@ -74,9 +75,8 @@ export interface SinkNode {
 
 export type Node = SourceNode | ProcessorNode | AsyncNode | SinkNode
 
-export interface StoreDefinition {
+export type StoreDefinition = StoreShape & {
   readonly name: string
-  readonly kind: 'key-value'
   readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
   readonly key: AnySerde
   readonly value: AnySerde

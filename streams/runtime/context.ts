@@ -1,15 +1,17 @@
 /** What a processor sees of its task. Every call checks that it is this incarnation's turn (rules B2, B6). */
 import { StreamsError } from '../errors.ts'
 import type { MeteredContext } from '../graph/dropped.ts'
+import type { OperatorTime, TimedContext } from '../graph/operator-time.ts'
 import type { AnyRecord } from '../graph/topology.ts'
 import type { PrepareContext } from '../async/operator.ts'
-import type { Cancellable, KeyValueStore, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
+import type { Cancellable, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
 import type { RecordMetadata } from '../record.ts'
 import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
-import { readOnly } from './stores.ts'
+import { HeldTime } from './task-times.ts'
+import type { AnyStore } from './typed-stores.ts'
 
-export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext {
+export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext, TimedContext {
   readonly applicationId: string
   readonly taskId: string
   readonly metrics: NonNullable<MeteredContext['metrics']>
@@ -72,6 +74,11 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
     return this.node.streamTime()
   }
 
+  operatorTime(name: string): OperatorTime {
+    this.check()
+    return new HeldTime(this.core.times.number(`time ${name}`), this.node.holds)
+  }
+
   currentSystemTimeMs(): number {
     return this.core.clock.now()
   }
@@ -81,16 +88,15 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
   }
 }
 
-/** What `prepare` of an asynchronous operator sees: its stores, to read (rule B2). */
-export function prepareContext(core: TaskCore, node: string, connected: ReadonlyMap<string, unknown>): PrepareContext {
+/** What `prepare` of an asynchronous operator sees: its stores (`readOnly`), to read (rule B2). */
+export function prepareContext(core: TaskCore, node: string, stores: ReadonlyMap<string, AnyStore>): PrepareContext {
   const { incarnation } = core
-  const stores = new Map([...connected].map(([name, store]) => [name, readOnly(store as KeyValueStore<unknown, unknown>)]))
   return {
     getStateStore: <K, V>(name: string) => {
       core.checkTurn(incarnation, `The context of ${node}`)
       const store = stores.get(name)
       if (store === undefined) {
-        throw notConnected(node, name, connected)
+        throw notConnected(node, name, stores)
       }
       return store as unknown as ReadOnlyKeyValueStore<K, V>
     },

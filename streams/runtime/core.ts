@@ -15,6 +15,7 @@ import { sendDeadLetter } from './dead-letter.ts'
 import { Progress } from './progress.ts'
 import type { PartitionGroup } from './partition-group.ts'
 import type { RecordQueue } from './record-queue.ts'
+import { TaskTimes } from './task-times.ts'
 import { Timers } from './timers.ts'
 import { UndoFrames } from './undo.ts'
 
@@ -87,6 +88,7 @@ export class TaskCore {
   readonly deadLetterTopic: string | undefined
   readonly frames: UndoFrames
   readonly timers: Timers
+  readonly times: TaskTimes
   /** Where this task is, for who watches the thread (rule C10). */
   readonly place: Progress
   readonly counters: TaskCounters = { processed: 0, skipped: 0, dropped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
@@ -125,6 +127,8 @@ export class TaskCore {
     this.frames = new UndoFrames(options.state, options.collector)
     this.timers = new Timers(() => this.beforeEffect())
     this.frames.register(this.timers)
+    this.times = new TaskTimes(taskId, () => this.beforeEffect())
+    this.frames.register(this.times)
   }
 
   policy(name: string, own: ErrorPolicy | undefined): ResolvedPolicy {

@@ -13,6 +13,7 @@ import type { RuntimeConfig } from './config.ts'
 import { judgeCopy } from './local-copy.ts'
 import { restoreChunk } from './store-restore.ts'
 import type { StoreChangelog } from './task-entry.ts'
+import { changelogFormat } from './typed-stores.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 interface Followed {
@@ -92,7 +93,7 @@ export class GlobalTables {
     ])
     const state = this.#state!
     const source = { node: table.source, definition: table.store }
-    const changelog = (partition: number): StoreChangelog => ({ store: table.storeName, topic, key: `${topic}-${partition}`, timestamped: table.store.timestamped, source })
+    const changelog = (partition: number): StoreChangelog => ({ store: table.storeName, topic, key: `${topic}-${partition}`, format: changelogFormat(table.store), source })
     const verdicts = partitions.map(({ partition }) => {
       const key = `${topic}-${partition}`
       const facts = { topicId: known.topicId, logStart: starts.get(key) ?? 0, highWatermark: ends.get(key) ?? 0, epochEnd: undefined, tombstonesMs: Number(config['delete.retention.ms'] ?? 86_400_000), now: now() }

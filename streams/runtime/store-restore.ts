@@ -1,6 +1,6 @@
 /** Turns changelog records into rows of a store. */
 import type { ChangelogPosition, Row, TaskState } from 'millrace-state-stores'
-import { encodeTimestamped } from 'millrace-state-stores'
+import { idOf } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { ErrorAction } from '../error-policy.ts'
 import type { AnySerde } from '../graph/topology.ts'
@@ -30,11 +30,12 @@ export async function restoreChunk(
     if (key === null || (changelog.source !== undefined && !readable(changelog.source.definition, changelog.topic, records, deserialization))) {
       continue
     }
-    const value = cursor.value()
-    const id = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
-    // Deleted first: the order of a map is that of first insertion, and the last write of a key is the one that counts.
-    rows.delete(id)
-    rows.set(id, { key: Buffer.from(key), value: value === null ? null : changelog.timestamped ? encodeTimestamped(value, cursor.timestamp) : Buffer.from(value) })
+    for (const row of changelog.format.rows(key, cursor.value(), cursor.timestamp)) {
+      const id = idOf(row.key)
+      // Deleted first: the order of a map is that of first insertion, and the last write of a key is the one that counts.
+      rows.delete(id)
+      rows.set(id, row)
+    }
   }
   const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
   await state.restore(changelog.store, [...rows.values()], changelog.key, position)

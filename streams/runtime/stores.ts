@@ -3,20 +3,27 @@
  * write makes the marks that are due (rule B1) and is held against the limit of its changelog topic (rule C5).
  */
 import type { RangeOptions, StoreSpec, StoreView } from 'millrace-state-stores'
-export { encodeTimestamped } from 'millrace-state-stores'
-import { createKeyValueStore, createTimestampedKeyValueStore } from 'millrace-state-stores'
+import { type ChangelogFormat, plainFormat, type StoreClock, storeClock } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { StoreDefinition, Subtopology } from '../graph/topology.ts'
-import type { KeyValueStore, ReadOnlyKeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { TaskCore } from './core.ts'
+import type { StreamTimeHold } from './processor-node.ts'
 import { recordSizeBound, recordTooLarge } from './sizes.ts'
+import { HeldTime } from './task-times.ts'
+import { type AnyStore, changelogFormat, storeLayout, typedStore } from './typed-stores.ts'
 
 /** What the state of a task must be opened with: its stores and the in-flight tables of its asynchronous operators. */
 export function storeSpecs(subtopology: Subtopology): StoreSpec[] {
   const specs = new Map<string, StoreSpec>()
   for (const store of subtopology.stores) {
-    specs.set(store.name, { name: store.name, kind: 'key-value', logged: store.changelog !== undefined })
+    specs.set(store.name, {
+      name: store.name,
+      kind: store.kind,
+      logged: store.changelog !== undefined,
+      layout: storeLayout(store),
+      changelog: store.changelog,
+    })
   }
   for (const node of subtopology.nodes.values()) {
     if (node.kind === 'async') {
@@ -28,7 +35,7 @@ export function storeSpecs(subtopology: Subtopology): StoreSpec[] {
 
 export interface ChangelogOfStore {
   readonly topic: string
-  readonly timestamped: boolean
+  readonly format: ChangelogFormat
 }
 
 /** The changelog topic of each logged store; a source topic that serves as changelog is none of ours to write. */
@@ -36,12 +43,12 @@ export function changelogs(applicationId: string, subtopology: Subtopology): Rea
   const topics = new Map<string, ChangelogOfStore>()
   for (const store of subtopology.stores) {
     if (store.changelog !== undefined && !store.sourceIsChangelog) {
-      topics.set(store.name, { topic: store.changelog, timestamped: store.timestamped })
+      topics.set(store.name, { topic: store.changelog, format: changelogFormat(store) })
     }
   }
   for (const node of subtopology.nodes.values()) {
     if (node.kind === 'async' && !topics.has(node.inFlightStore)) {
-      topics.set(node.inFlightStore, { topic: `${applicationId}-${node.inFlightStore}-changelog`, timestamped: false })
+      topics.set(node.inFlightStore, { topic: `${applicationId}-${node.inFlightStore}-changelog`, format: plainFormat })
     }
   }
   return topics
@@ -114,18 +121,40 @@ class GuardedStoreView implements StoreView {
   }
 }
 
-/** The store a processor gets; its plain writes carry the timestamp of the record in hand. */
-export function taskStore(core: TaskCore, definition: StoreDefinition): KeyValueStore<unknown, unknown> {
+/**
+ * The store a processor gets; its plain writes carry the timestamp of the record in hand. `holds`: asynchronous operators
+ * upstream of those that use it, whose pending records must not find their windows expired.
+ */
+export function taskStore(core: TaskCore, definition: StoreDefinition, holds: readonly StreamTimeHold[]): AnyStore {
   const topic = definition.changelog ?? definition.name
   const view = new GuardedStoreView(core, core.state.store(definition.name), definition.changelog)
-  const now = () => Math.max(core.timestamp, 0)
   const format = {
     serializeKey: (key: unknown) => serialized(definition, 'key', topic, key),
     serializeValue: (value: unknown) => serialized(definition, 'value', topic, value),
     deserializeKey: (bytes: Uint8Array) => definition.key.deserialize(topic, bytes, NO_HEADERS) as unknown,
     deserializeValue: (bytes: Uint8Array) => definition.value.deserialize(topic, bytes, NO_HEADERS) as unknown,
   }
-  return definition.timestamped ? createTimestampedKeyValueStore(view, format, now) : createKeyValueStore(view, format, now)
+  return typedStore(definition, view, format, {
+    now: () => Math.max(core.timestamp, 0),
+    clock: storeTime(core, definition, holds),
+    sequence: sequenceOf(core, definition),
+    onExpired: () => core.metrics.dropped(definition.name, 'expired'),
+  })
+}
+
+/** What expiry of a store goes by; for readers of its state, too. Key-value stores have none, and cost nothing. */
+export function storeTime(core: TaskCore, definition: StoreDefinition, holds: readonly StreamTimeHold[]): StoreClock {
+  return definition.kind === 'key-value' ? NO_CLOCK : new HeldTime(core.times.number(`store ${definition.name}`), holds)
+}
+
+const NO_CLOCK: StoreClock = storeClock()
+
+function sequenceOf(core: TaskCore, definition: StoreDefinition): (() => number) | undefined {
+  if (definition.kind !== 'window' || !definition.retainDuplicates) {
+    return undefined
+  }
+  const number = core.times.number(`rows of ${definition.name}`)
+  return () => number.next()
 }
 
 function serialized(definition: StoreDefinition, part: 'key' | 'value', topic: string, value: unknown): Uint8Array {
@@ -133,18 +162,5 @@ function serialized(definition: StoreDefinition, part: 'key' | 'value', topic: s
     return definition[part].serialize(topic, value, NO_HEADERS)
   } catch (cause) {
     throw new StreamsError('SERIALIZATION_FAILED', `Store ${definition.name}: a ${part} could not be serialized.`, { cause })
-  }
-}
-
-/** What `prepare` of an asynchronous operator sees: reading only (rule B2). */
-export function readOnly<K, V>(store: KeyValueStore<K, V>): ReadOnlyKeyValueStore<K, V> {
-  return {
-    name: store.name,
-    get: (key) => store.get(key),
-    range: (from, to) => store.range(from, to),
-    reverseRange: (from, to) => store.reverseRange(from, to),
-    all: () => store.all(),
-    prefixScan: (prefix) => store.prefixScan(prefix),
-    approximateNumEntries: () => store.approximateNumEntries(),
   }
 }

@@ -1,10 +1,11 @@
 /** A task as its thread sees it: what it is, where it stands, what rebuilds it. */
-import type { TaskState } from 'millrace-state-stores'
+import type { ChangelogFormat, TaskState } from 'millrace-state-stores'
 import type { OffsetReset, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
 import type { TopicPartition } from '../kafka/contract.ts'
 import type { TaskVersion } from '../membership/types.ts'
 import type { StreamTask, TaskId } from './contract.ts'
 import { changelogs } from './stores.ts'
+import { changelogFormat } from './typed-stores.ts'
 
 /**
  *   created → restoring → running → suspended → closed
@@ -33,8 +34,7 @@ export interface StoreChangelog {
   readonly topic: string
   /** `<topic>-<partition>` */
   readonly key: string
-  /** Values in the store carry the record's timestamp before them. */
-  readonly timestamped: boolean
+  readonly format: ChangelogFormat
   /** A source topic read as a table: restored up to the committed offset, through the source's deserialization policy (rule D5). */
   readonly source: { readonly node: SourceNode; readonly definition: StoreDefinition } | undefined
 }
@@ -106,15 +106,15 @@ export class TaskEntry {
 
 function changelogsOf(applicationId: string, subtopology: Subtopology, partition: number): StoreChangelog[] {
   const list: StoreChangelog[] = []
-  for (const [store, { topic, timestamped }] of changelogs(applicationId, subtopology)) {
-    list.push({ store, topic, key: `${topic}-${partition}`, timestamped, source: undefined })
+  for (const [store, { topic, format }] of changelogs(applicationId, subtopology)) {
+    list.push({ store, topic, key: `${topic}-${partition}`, format, source: undefined })
   }
   for (const definition of subtopology.stores) {
     if (definition.sourceIsChangelog && definition.changelog !== undefined) {
       const topic = definition.changelog
       const node = subtopology.sources.find((source) => source.topics.includes(topic))
       if (node !== undefined) {
-        list.push({ store: definition.name, topic, key: `${topic}-${partition}`, timestamped: definition.timestamped, source: { node, definition } })
+        list.push({ store: definition.name, topic, key: `${topic}-${partition}`, format: changelogFormat(definition), source: { node, definition } })
       }
     }
   }

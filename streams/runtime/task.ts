@@ -6,11 +6,10 @@ import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import { InFlightTable } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'
-import { plainValueOf } from 'millrace-state-stores'
+import type { ChangelogFormat, StoreChanges, StoreClock } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { AnyRecord, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
-import type { KeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
 import { SerdeNotReady } from '../serdes.ts'
 import { prepareContext, TaskProcessorContext } from './context.ts'
@@ -20,15 +19,20 @@ import { SourceOrigin, TaskCore } from './core.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { RecordQueue } from './record-queue.ts'
-import { changelogs, taskStore } from './stores.ts'
+import type { StreamTimeHold } from './processor-node.ts'
+import { changelogs, storeTime, taskStore } from './stores.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
+import { type AnyStore, readOnly } from './typed-stores.ts'
 
 const NONE: readonly never[] = []
 const DEFAULT_BUFFERED_RECORDS = 1_000
 const DEFAULT_BUFFERED_BYTES = 8 * 1024 * 1024
 /** Key of the committer's transactional id in the metadata of committed offsets. */
 export const COMMITTER = 'transactional.id'
+
+/** Key of the times of operators and stores there. */
+const TIMES = 'times'
 
 type TaskState = 'created' | 'running' | 'dropped' | 'closed'
 
@@ -62,7 +66,7 @@ export class Task implements StreamTask {
   private readonly origin = new SourceOrigin()
   private readonly maxRecords: number
   private readonly maxBytes: number
-  private stores = new Map<string, KeyValueStore<unknown, unknown>>()
+  private stores = new Map<string, AnyStore>()
 
   constructor(options: TaskOptions) {
     const { subtopology, partition } = options
@@ -114,6 +118,7 @@ export class Task implements StreamTask {
     core.fatal = undefined
     core.touched = false
     core.commitRequested = false
+    core.times.reset()
     for (const queue of group.queues) {
       const known = committed.find((offset) => offset.topic === queue.topic && offset.partition === queue.partition)
       if (known === undefined || known.offset < 0) {
@@ -123,18 +128,19 @@ export class Task implements StreamTask {
             'resolve a missing committed offset by the reset policy first.',
         )
       }
-      const { partitionTime } = decodeOffsetMetadata(known.metadata)
+      const { partitionTime, extras } = decodeOffsetMetadata(known.metadata)
+      core.times.restore(extras.get(TIMES) ?? '')
       queue.start(known.offset, partitionTime)
       group.streamTime = Math.max(group.streamTime, partitionTime)
     }
     const definitions = [...this.definitions.values()].filter(({ name }) => !this.isInFlight(name))
-    this.stores = new Map(definitions.map((definition) => [definition.name, taskStore(core, definition)]))
+    this.stores = new Map(definitions.map((definition) => [definition.name, taskStore(core, definition, this.holdsOf(definition.name))]))
     for (const node of this.graph.nodes.values()) {
       node.resetStreamTime()
     }
     for (const operator of this.graph.operators) {
       operator.context = new TaskProcessorContext(core, operator, this.storesOf(operator.name))
-      operator.prepareContext = prepareContext(core, operator.name, this.storesOf(operator.name))
+      operator.prepareContext = prepareContext(core, operator.name, this.readOnlyStoresOf(operator.name))
     }
     if (this.asynchronous) {
       this.table.restore()
@@ -353,15 +359,16 @@ export class Task implements StreamTask {
     if (this.asynchronous) {
       this.table.flush()
     }
+    for (const store of this.stores.values()) {
+      const expired = store.expiredRows?.()
+      if (expired !== undefined) {
+        this.state.expire(store.name, expired)
+      }
+    }
     for (const changes of this.state.freeze()) {
       const changelog = this.changelogs.get(changes.store)
-      if (changelog === undefined) {
-        continue
-      }
-      const { topic, timestamped } = changelog
-      for (const { key, value, timestamp } of changes.entries()) {
-        const logged = timestamped && value !== null ? plainValueOf(value) : value
-        core.collector.send(topic, this.partition, key, logged, timestamp, NO_HEADERS)
+      if (changelog !== undefined) {
+        this.log(changes, changelog.topic, changelog.format)
       }
     }
     core.touched = false
@@ -369,12 +376,30 @@ export class Task implements StreamTask {
     return { task: this.id, offsets: this.offsets(), emptyInFlight: this.asynchronous ? this.emptyInFlight() : NONE }
   }
 
+  private log(changes: StoreChanges, topic: string, format: ChangelogFormat): void {
+    const { collector } = this.core
+    const entries = format.byTime ? [...changes.entries()].sort((a, b) => a.timestamp - b.timestamp) : changes.entries()
+    for (const { key, value, timestamp } of entries) {
+      const recordKey = format.recordKey(key)
+      if (recordKey !== undefined) {
+        collector.send(topic, this.partition, recordKey, value === null ? null : format.recordValue(value), timestamp, NO_HEADERS)
+      }
+    }
+  }
+
   /** What moved; if nothing did, everything at its unchanged offset: the commit's only fence (rule A2). */
   private offsets(): OffsetToCommit[] {
     const { queues } = this.group
     const moved = queues.filter((queue) => queue.position !== queue.committedOffset || queue.partitionTime !== queue.committedTime)
     const committer = this.options.committer?.()
-    const extras = committer === undefined ? undefined : new Map([[COMMITTER, committer]])
+    const times = this.core.times.encode()
+    const extras = new Map<string, string>()
+    if (committer !== undefined) {
+      extras.set(COMMITTER, committer)
+    }
+    if (times !== undefined) {
+      extras.set(TIMES, times)
+    }
     return (moved.length > 0 ? moved : queues).map((queue) => {
       queue.committedOffset = queue.position
       queue.committedTime = queue.partitionTime
@@ -437,10 +462,32 @@ export class Task implements StreamTask {
     return this.graph.operators.some((operator) => operator.inFlightStore === name)
   }
 
+  /** Time of a store, for who looks at the task's state: what has expired is not there any more. */
+  timeOf(store: string): StoreClock {
+    return storeTime(this.core, this.definitions.get(store)!, this.holdsOf(store))
+  }
+
+  private holdsOf(store: string): StreamTimeHold[] {
+    const holds = new Set<StreamTimeHold>()
+    for (const node of this.options.subtopology.nodes.values()) {
+      if ((node.kind === 'processor' || node.kind === 'async') && node.stores.includes(store)) {
+        for (const hold of this.graph.nodes.get(node.name)!.holds) {
+          holds.add(hold)
+        }
+      }
+    }
+    return [...holds]
+  }
+
+  private readOnlyStoresOf(name: string): ReadonlyMap<string, AnyStore> {
+    const kind = (store: string) => this.definitions.get(store)?.kind ?? 'key-value'
+    return new Map([...this.storesOf(name)].map(([store, typed]) => [store, readOnly(kind(store), typed)]))
+  }
+
   /** Stores connected to a node, its own and global ones. */
-  private storesOf(name: string): ReadonlyMap<string, unknown> {
+  private storesOf(name: string): ReadonlyMap<string, AnyStore> {
     const node = this.options.subtopology.nodes.get(name)!
-    const connected = new Map<string, unknown>()
+    const connected = new Map<string, AnyStore>()
     for (const store of node.kind === 'processor' || node.kind === 'async' ? node.stores : []) {
       const found = this.stores.get(store) ?? this.options.globalStores?.get(store)
       if (found === undefined) {

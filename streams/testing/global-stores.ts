@@ -1,10 +1,11 @@
 /** Global tables of the test driver: one copy, fed by their topics, readable by every task. */
-import type { DatabaseTaskState } from 'millrace-state-stores'
-import { createKeyValueStore, createTimestampedKeyValueStore, openMemoryTaskState } from 'millrace-state-stores'
+import type { DatabaseTaskState, StoreClock } from 'millrace-state-stores'
+import { openMemoryTaskState, storeClock } from 'millrace-state-stores'
 import type { GlobalTable, StoreDefinition } from '../graph/topology.ts'
-import type { KeyValueStore, ReadOnlyKeyValueStore } from '../processor.ts'
+import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
-import { encodeTimestamped } from '../runtime/stores.ts'
+import type { AnyStore } from '../runtime/typed-stores.ts'
+import { changelogFormat, typedStore } from '../runtime/typed-stores.ts'
 import type { StoredRecord } from './simulated-topics.ts'
 
 export class SimulatedGlobalStores {
@@ -17,7 +18,7 @@ export class SimulatedGlobalStores {
       for (const topic of table.source.topics) {
         this.#byTopic.set(topic, { table, state })
       }
-      this.stores.set(table.storeName, typedStore(table.store, state))
+      this.stores.set(table.storeName, storeToLookAt(table.store, state, storeClock()) as ReadOnlyKeyValueStore<unknown, unknown>)
     }
   }
 
@@ -29,16 +30,17 @@ export class SimulatedGlobalStores {
     const { table, state } = this.#byTopic.get(topic)!
     // A record without a key can't be in a table.
     if (key !== null) {
-      const row = value !== null && table.store.timestamped ? encodeTimestamped(value, timestamp) : value
-      state.store(table.storeName).put(key, row, timestamp)
+      for (const row of changelogFormat(table.store).rows(key, value, timestamp)) {
+        state.store(table.storeName).put(row.key, row.value, timestamp)
+      }
       state.freeze()
       state.applyFrozenNow(new Map())
     }
   }
 }
 
-/** A store for tests to look at: no turn, no marks. */
-export function typedStore(definition: StoreDefinition, state: DatabaseTaskState): KeyValueStore<unknown, unknown> {
+/** A store for tests to look at: no turn, no marks. `clock`: what its owner's expiry goes by. */
+export function storeToLookAt(definition: StoreDefinition, state: DatabaseTaskState, clock: StoreClock): AnyStore {
   const topic = definition.changelog ?? definition.name
   const format = {
     serializeKey: (key: unknown) => definition.key.serialize(topic, key, NO_HEADERS),
@@ -46,6 +48,5 @@ export function typedStore(definition: StoreDefinition, state: DatabaseTaskState
     deserializeKey: (bytes: Uint8Array) => definition.key.deserialize(topic, bytes, NO_HEADERS) as unknown,
     deserializeValue: (bytes: Uint8Array) => definition.value.deserialize(topic, bytes, NO_HEADERS) as unknown,
   }
-  const view = state.store(definition.name)
-  return definition.timestamped ? createTimestampedKeyValueStore(view, format, () => 0) : createKeyValueStore(view, format, () => 0)
+  return typedStore(definition, state.store(definition.name), format, { clock, now: () => 0 })
 }

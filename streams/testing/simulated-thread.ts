@@ -2,16 +2,17 @@
  * Drives the production tasks of a topology as a stream thread does, one transaction for all of them, but synchronously,
  * in virtual time and without a broker.
  */
-import type { DatabaseTaskState } from 'millrace-state-stores'
+import type { ChangelogFormat, DatabaseTaskState } from 'millrace-state-stores'
 import { openMemoryTaskState } from 'millrace-state-stores'
 import type { Entry } from '../async/entry.ts'
 import type { Subtopology, Topology } from '../graph/topology.ts'
 import type { CommittedOffset, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { TaskConfig } from '../runtime/contract.ts'
-import { changelogs, encodeTimestamped, storeSpecs } from '../runtime/stores.ts'
+import { changelogs, storeSpecs } from '../runtime/stores.ts'
 import type { Task } from '../runtime/task.ts'
 import { createTask } from '../runtime/task.ts'
+import { changelogFormat } from '../runtime/typed-stores.ts'
 import type { SimulatedTopics, Unstored } from './simulated-topics.ts'
 import { SimulatedCollector } from './simulated-topics.ts'
 
@@ -67,9 +68,9 @@ export class SimulatedThread {
     return this.#tasks.map(({ task }) => task)
   }
 
-  /** State of the tasks that have this store, by partition. */
-  statesWith(store: string): readonly DatabaseTaskState[] {
-    return this.#tasks.filter(({ subtopology }) => storeSpecs(subtopology).some(({ name }) => name === store)).map(({ state }) => state)
+  /** The tasks that have this store, by partition. */
+  ownersOf(store: string): readonly { readonly task: Task; readonly state: DatabaseTaskState }[] {
+    return this.#tasks.filter(({ subtopology }) => storeSpecs(subtopology).some(({ name }) => name === store))
   }
 
   /** Processes everything that is there and commits as it goes. */
@@ -281,19 +282,21 @@ export class SimulatedThread {
   #restored({ subtopology, partition }: RunningTask): DatabaseTaskState {
     const { topics, topology } = this.#options
     const state = openMemoryTaskState(storeSpecs(subtopology))
-    const apply = (store: string, topic: string, timestamped: boolean, end: number) => {
+    const apply = (store: string, topic: string, format: ChangelogFormat, end: number) => {
       const view = state.store(store)
       for (const { key, value, timestamp } of topics.partition(topic, partition).slice(0, end)) {
-        view.put(key!, value !== null && timestamped ? encodeTimestamped(value, timestamp) : value, timestamp)
+        for (const row of format.rows(key!, value, timestamp)) {
+          view.put(row.key, row.value, timestamp)
+        }
       }
     }
-    for (const [store, { topic, timestamped }] of changelogs(topology.applicationId, subtopology)) {
-      apply(store, topic, timestamped, Number.POSITIVE_INFINITY)
+    for (const [store, { topic, format }] of changelogs(topology.applicationId, subtopology)) {
+      apply(store, topic, format, Number.POSITIVE_INFINITY)
     }
     for (const store of subtopology.stores) {
       if (store.sourceIsChangelog && store.changelog !== undefined) {
         const end = this.#committed.get(`${store.changelog}-${partition}`)?.offset ?? 0
-        apply(store.name, store.changelog, store.timestamped, end)
+        apply(store.name, store.changelog, changelogFormat(store), end)
       }
     }
     state.freeze()

@@ -1,3 +1,4 @@
+import type { ReadOnlyWindowStore } from 'millrace-state-stores'
 import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import type { ParkedKey } from '../async/parked.ts'
@@ -12,7 +13,9 @@ import type { Headers } from '../record.ts'
 import type { TaskConfig } from '../runtime/contract.ts'
 import type { Task } from '../runtime/task.ts'
 import type { Serde } from '../serdes.ts'
-import { SimulatedGlobalStores, typedStore } from './global-stores.ts'
+import type { AnyStore } from '../runtime/typed-stores.ts'
+import { SimulatedGlobalStores, storeToLookAt } from './global-stores.ts'
+import { plain, plainWindows } from './plain-values.ts'
 import { SimulatedThread } from './simulated-thread.ts'
 import { SimulatedTopics } from './simulated-topics.ts'
 import type { InputTarget } from './test-topics.ts'
@@ -109,17 +112,34 @@ export class TopologyTestDriver {
 
   /** Values without their timestamps. Of a task's store: what its partition holds, uncommitted writes included. */
   getKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyKeyValueStore<K, V> {
-    const { definition, store } = this.#store(name, partition)
-    const values = definition.timestamped ? plain(store as ReadOnlyKeyValueStore<unknown, ValueAndTimestamp<unknown>>) : store
+    const { definition, store } = this.#store('key-value', name, partition)
+    const found = store as ReadOnlyKeyValueStore<unknown, unknown>
+    const values = definition.timestamped ? plain(found as ReadOnlyKeyValueStore<unknown, ValueAndTimestamp<unknown>>) : found
     return values as ReadOnlyKeyValueStore<K, V>
   }
 
   getTimestampedKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyKeyValueStore<K, ValueAndTimestamp<V>> {
-    const { definition, store } = this.#store(name, partition)
+    const { definition, store } = this.#store('key-value', name, partition)
     if (!definition.timestamped) {
       throw new StreamsError('CONFIG_INVALID', `Store '${name}' keeps no timestamps; use getKeyValueStore.`)
     }
     return store as ReadOnlyKeyValueStore<K, ValueAndTimestamp<V>>
+  }
+
+  /** Values without their timestamps, of windows that have not expired by the time of the records so far. */
+  getWindowStore<K, V>(name: string, partition = 0): ReadOnlyWindowStore<K, V> {
+    const { definition, store } = this.#store('window', name, partition)
+    const found = store as ReadOnlyWindowStore<unknown, unknown>
+    const values = definition.timestamped ? plainWindows(found as ReadOnlyWindowStore<unknown, ValueAndTimestamp<unknown>>) : found
+    return values as ReadOnlyWindowStore<K, V>
+  }
+
+  getTimestampedWindowStore<K, V>(name: string, partition = 0): ReadOnlyWindowStore<K, ValueAndTimestamp<V>> {
+    const { definition, store } = this.#store('window', name, partition)
+    if (!definition.timestamped) {
+      throw new StreamsError('CONFIG_INVALID', `Store '${name}' keeps no timestamps; use getWindowStore.`)
+    }
+    return store as ReadOnlyWindowStore<K, ValueAndTimestamp<V>>
   }
 
   /** Moves the virtual wall clock: fires punctuators, ends calls that have timed out, makes retries due. */
@@ -274,20 +294,27 @@ export class TopologyTestDriver {
     return this.#thread.tasks.find((task) => task.parkedKeys().some((key) => key.operator === operator && key.id === id))
   }
 
-  #store(name: string, partition: number): { readonly definition: StoreDefinition; readonly store: ReadOnlyKeyValueStore<unknown, unknown> } {
+  #store(kind: StoreDefinition['kind'], name: string, partition: number): { readonly definition: StoreDefinition; readonly store: AnyStore } {
     for (const { stores } of this.topology.subtopologies) {
       const definition = stores.find((store) => store.name === name)
-      const state = definition === undefined ? undefined : this.#thread.statesWith(name)[partition]
-      if (definition !== undefined && state !== undefined) {
-        return { definition, store: typedStore(definition, state) }
+      const owner = definition === undefined ? undefined : this.#thread.ownersOf(name)[partition]
+      if (definition !== undefined && owner !== undefined) {
+        return { definition: ofKind(kind, definition), store: storeToLookAt(definition, owner.state, owner.task.timeOf(name)) }
       }
     }
     const global = this.topology.globalTables.find(({ storeName }) => storeName === name)
     if (global === undefined) {
       throw new StreamsError('CONFIG_INVALID', `The topology has no store '${name}' with partition ${partition}.`)
     }
-    return { definition: global.store, store: this.#globals.stores.get(name)! }
+    return { definition: ofKind(kind, global.store), store: this.#globals.stores.get(name)! }
   }
+}
+
+function ofKind(kind: StoreDefinition['kind'], definition: StoreDefinition): StoreDefinition {
+  if (definition.kind !== kind) {
+    throw new StreamsError('CONFIG_INVALID', `Store '${definition.name}' is a ${definition.kind} store, not a ${kind} store.`)
+  }
+  return definition
 }
 
 function partitionCounts(topology: Topology, partitions: number): ReadonlyMap<string, number> {
@@ -326,21 +353,4 @@ function serdesOf(topology: Topology): ReadonlySet<Serde<unknown>> {
     add(source)
   }
   return serdes
-}
-
-function plain(store: ReadOnlyKeyValueStore<unknown, ValueAndTimestamp<unknown>>): ReadOnlyKeyValueStore<unknown, unknown> {
-  function* values(rows: Iterable<readonly [unknown, ValueAndTimestamp<unknown>]>): IterableIterator<readonly [unknown, unknown]> {
-    for (const [key, { value }] of rows) {
-      yield [key, value]
-    }
-  }
-  return {
-    name: store.name,
-    get: (key) => store.get(key)?.value,
-    range: (from, to) => values(store.range(from, to)),
-    reverseRange: (from, to) => values(store.reverseRange(from, to)),
-    all: () => values(store.all()),
-    prefixScan: (prefix) => values(store.prefixScan(prefix)),
-    approximateNumEntries: () => store.approximateNumEntries(),
-  }
 }

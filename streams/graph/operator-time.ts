@@ -1,0 +1,45 @@
+import type { ProcessingContext } from '../processor.ts'
+
+/**
+ * How far time has come for one operator: the highest timestamp it was handed, which is what Kafka Streams' windows,
+ * joins and suppressed tables go by. Unlike there it survives: it is committed with the input offsets, so that a record
+ * which was late stays late after a crash, and it is taken back with a record whose operator failed (rule B1).
+ */
+export interface OperatorTime {
+  /**
+   * -1 before anything was seen; never goes back. Held at the lowest timestamp that an asynchronous operator upstream may
+   * still emit: nothing is late because a call was slow (rule A6).
+   */
+  readonly time: number
+  /** The highest timestamp handed over so far, whatever is pending upstream. */
+  readonly highest: number
+  advance(timestamp: number): void
+}
+
+/** What the engine's own contexts have beyond the public one. Absent in contexts of tests. */
+export interface TimedContext extends ProcessingContext {
+  operatorTime?(name: string): OperatorTime
+}
+
+/**
+ * The time called `name`, unique in the subtopology; by custom that of the operator or of the store that goes by it. Two
+ * operators that ask for the same name share it, as the two sides of a join must.
+ */
+export function operatorTime(context: ProcessingContext, name: string): OperatorTime {
+  const known = (context as TimedContext).operatorTime?.(name)
+  if (known !== undefined) {
+    return known
+  }
+  let highest = -1
+  return {
+    get time() {
+      return highest
+    },
+    get highest() {
+      return highest
+    },
+    advance(timestamp) {
+      highest = Math.max(highest, timestamp)
+    },
+  }
+}
