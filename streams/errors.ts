@@ -38,7 +38,11 @@ export type StreamsErrorCode =
   | 'TRANSACTION_ABORTED'
   | 'PRODUCER_STATE_INVALID'
   | 'THREAD_DIED'
+  | 'PEER_REFUSED'
   | 'TIMEOUT'
+  // operators' commands
+  | 'GROUP_ACTIVE'
+  | 'REPLAY_REFUSED'
   // the wire
   | 'CONNECTION_FAILED'
   | 'PROTOCOL_ERROR'

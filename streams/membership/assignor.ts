@@ -11,6 +11,7 @@
  * (`balance.ts`) → what of that may be handed out now.
  */
 import { balance } from './balance.ts'
+import { watchedBy } from './ring.ts'
 import type { GroupAssignment, Member, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { chooseVersions, mergeDescriptions, resourcesOf } from './versions.ts'
@@ -77,7 +78,9 @@ export function assign(unordered: readonly Member[]): GroupAssignment {
       waiting.push(task)
     }
   }
-  return { members: new Map([...tasks].map(([id, list]) => [id, { tasks: list }])), waiting }
+  const watched = watchedBy(members)
+  const assigned = members.map(({ memberId, processId }) => [memberId, { tasks: tasks.get(memberId)!, watch: watched.get(processId) ?? [] }] as const)
+  return { members: new Map(assigned), waiting }
 }
 
 function mayRunNow(

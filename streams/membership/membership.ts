@@ -10,7 +10,7 @@ import { BrokerCode } from './broker-code.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, PROTOCOL_NAME } from './protocol.ts'
 import type { Identity, MembershipAction, MembershipEvent, MembershipState } from './state-machine.ts'
 import { identityOf, transition, UNJOINED } from './state-machine.ts'
-import type { Claim, Member, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
+import type { Claim, Member, PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { mergeDescriptions } from './versions.ts'
 
@@ -29,6 +29,8 @@ export interface MembershipOptions {
   onMemberId(memberId: string): Promise<void>
   /** `revoked` tasks must be released, then `released()` called. `owned` is all this member has from now on. */
   onAssigned(added: readonly TaskVersion[], revoked: readonly TaskVersion[], owned: readonly TaskVersion[]): void
+  /** With every assignment, before `onAssigned`: the processes this one watches. */
+  onWatch?(processes: readonly PeerProcess[]): void
   /** The membership is void; everything uncommitted must be dropped, then `dropped()` called. */
   onLost(code: number | undefined): void
   onFailed(error: Error): void
@@ -85,6 +87,11 @@ export class Membership {
   /** Everything uncommitted is dropped after `onLost`. */
   dropped(): void {
     this.#dispatch({ type: 'dropped' })
+  }
+
+  /** Asks the group now, not at the next interval: somebody was just taken out of it. */
+  hurry(): void {
+    this.#heartbeat()
   }
 
   /** Asks for a new round, because what this member described has changed. */
@@ -253,7 +260,9 @@ export class Membership {
       const assignments = joined.leader === joined.memberId ? this.#assign(joined.members) : []
       const bytes = await this.#retry(now, () => group.sync({ groupId, memberId: now.memberId, generationId: now.generation }, joined.protocolName, assignments))
       if (this.#current(now)) {
-        this.#dispatch({ type: 'synced', tasks: decodeAssignment(bytes).tasks })
+        const { tasks, watch } = decodeAssignment(bytes)
+        this.#options.onWatch?.(watch ?? [])
+        this.#dispatch({ type: 'synced', tasks })
       }
     })
   }

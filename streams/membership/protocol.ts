@@ -4,7 +4,8 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { StreamsError } from '../errors.ts'
-import type { Claim, LocalCopy, MemberAssignment, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Claim, LocalCopy, MemberAssignment, PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
 
 /** Raised when a member could misread what an older one writes; readers refuse versions above theirs. */
 export const USER_DATA_VERSION = 1
@@ -20,10 +21,17 @@ interface SubscriptionJson {
   /** [index into s, partition] */
   readonly r: readonly [subtopology: number | readonly [string, string], partition: number][]
   readonly c: readonly [name: string, partition: number, log2Lag: number][]
+  readonly e?: EndpointJson
+  /** Transactional id. */
+  readonly x?: string
 }
+
+type EndpointJson = readonly [host: string, port: number, machine?: string]
 
 interface AssignmentJson {
   readonly a: readonly [name: string, fingerprint: string, partitions: readonly number[]][]
+  /** Processes to watch. */
+  readonly w?: readonly (readonly [processId: string, endpoint: EndpointJson, members: readonly (readonly [memberId: string, transactionalId: string])[]])[]
 }
 
 class ByteWriter {
@@ -135,6 +143,8 @@ export function encodeSubscription(subscription: Subscription, topics: readonly 
     o: subscription.owned.map((c) => [which(c), c.partition, c.generation]),
     r: subscription.released.map((c) => [which(c), c.partition]),
     c: subscription.copies.map((c) => [c.subtopology, c.partition, c.lag <= 0 ? -1 : Math.ceil(Math.log2(c.lag))]),
+    ...(subscription.endpoint === undefined ? {} : { e: endpointJson(subscription.endpoint) }),
+    ...(subscription.transactionalId === undefined ? {} : { x: subscription.transactionalId }),
   }
   const writer = new ByteWriter().int16(1).int32(topics.length)
   for (const topic of topics) {
@@ -166,7 +176,24 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
   const owned: Claim[] = json.o.map(([which, partition, generation]) => ({ ...task(which, partition), generation }))
   const released = json.r.map(([which, partition]) => task(which, partition))
   const copies: LocalCopy[] = json.c.map(([subtopology, partition, log2]) => ({ subtopology, partition, lag: log2 < 0 ? 0 : 2 ** log2 }))
-  return { processId: json.p, thread: json.t, subtopologies, owned, released, copies }
+  return {
+    processId: json.p,
+    thread: json.t,
+    subtopologies,
+    owned,
+    released,
+    copies,
+    ...(json.e === undefined ? {} : { endpoint: endpointOf(json.e) }),
+    ...(json.x === undefined ? {} : { transactionalId: json.x }),
+  }
+}
+
+function endpointJson({ host, port, machine }: Endpoint): EndpointJson {
+  return machine === undefined ? [host, port] : [host, port, machine]
+}
+
+function endpointOf([host, port, machine]: EndpointJson): Endpoint {
+  return machine === undefined ? { host, port } : { host, port, machine }
 }
 
 /** Assignment v1 of the consumer protocol; the partitions are for other tools' eyes, the user data decides. */
@@ -193,7 +220,8 @@ export function encodeAssignment(assignment: MemberAssignment, descriptions: Rea
       writer.int32(partition)
     }
   }
-  return writer.bytes(pack({ a: [...tasks.values()] })).done()
+  const watch = (assignment.watch ?? []).map(({ processId, endpoint, members }) => [processId, endpointJson(endpoint), members.map((m) => [m.memberId, m.transactionalId] as const)] as const)
+  return writer.bytes(pack({ a: [...tasks.values()], ...(watch.length === 0 ? {} : { w: watch }) })).done()
 }
 
 /** Reads what `encodeAssignment` wrote; no bytes at all are an empty assignment. Throws `RESPONSE_INVALID`. */
@@ -211,5 +239,10 @@ export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
   }
   const json = unpack(reader.bytes(), 'The assignment') as AssignmentJson
   const tasks: TaskVersion[] = json.a.flatMap(([subtopology, fingerprint, partitions]) => partitions.map((partition) => ({ subtopology, fingerprint, partition })))
-  return { tasks }
+  const watch = (json.w ?? []).map(([processId, endpoint, members]): PeerProcess => ({
+    processId,
+    endpoint: endpointOf(endpoint),
+    members: members.map(([memberId, transactionalId]) => ({ memberId, transactionalId })),
+  }))
+  return watch.length === 0 ? { tasks } : { tasks, watch }
 }

@@ -3,6 +3,8 @@
  * name and fingerprint, never by a position, so that unequal versions of a topology can live in one group (rule A10).
  */
 
+import type { Endpoint } from './endpoint.ts'
+
 /** One version of a subtopology, with all the assignor has to know of it. */
 export interface SubtopologyDescription {
   readonly name: string
@@ -43,6 +45,13 @@ export interface LocalCopy {
   readonly lag: number
 }
 
+/** A process another one watches, with what is to be ended when it dies. */
+export interface PeerProcess {
+  readonly processId: string
+  readonly endpoint: Endpoint
+  readonly members: readonly { readonly memberId: string; readonly transactionalId: string }[]
+}
+
 /** The user data of one member's subscription. */
 export interface Subscription {
   readonly processId: string
@@ -52,6 +61,10 @@ export interface Subscription {
   /** Given up since the last round for somebody else: in the next one they stay in this version of the topology. */
   readonly released: readonly TaskVersion[]
   readonly copies: readonly LocalCopy[]
+  /** Where its process listens for the others; absent: nobody watches it. */
+  readonly endpoint?: Endpoint
+  /** Of the producer it had when it joined. */
+  readonly transactionalId?: string
 }
 
 export interface Member extends Subscription {
@@ -60,6 +73,8 @@ export interface Member extends Subscription {
 
 export interface MemberAssignment {
   readonly tasks: readonly TaskVersion[]
+  /** Processes its process watches. Absent: none. */
+  readonly watch?: readonly PeerProcess[]
 }
 
 /** Outcome of one round. */

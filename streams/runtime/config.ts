@@ -2,6 +2,9 @@
 import { StreamsError } from '../errors.ts'
 import type { ErrorAction, ErrorPolicy } from '../error-policy.ts'
 import type { KafkaClientOptions } from '../kafka/contract.ts'
+import type { PeersConfig } from '../membership/peers.ts'
+import type { PeersSettings } from './peers-config.ts'
+import { resolvePeers } from './peers-config.ts'
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 
@@ -51,6 +54,8 @@ export interface StreamsConfig {
   readonly maxTaskIdleMs?: number
   /** A thread that dies: fail the application (default) or put another in its place. */
   readonly uncaughtError?: 'fail' | 'replace-thread'
+  /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
+  readonly peers?: PeersSettings
   readonly tls?: KafkaClientOptions['tls']
   readonly sasl?: KafkaClientOptions['sasl']
 }
@@ -82,12 +87,14 @@ export interface RuntimeConfig {
   readonly bufferedRecordsPerPartition: number | undefined
   readonly maxTaskIdleMs: number | undefined
   readonly uncaughtError: 'fail' | 'replace-thread'
+  /** Undefined: none. */
+  readonly peers: PeersConfig | undefined
 }
 
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
-  'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'tls', 'sasl',
+  'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
@@ -208,5 +215,6 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
     maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
     uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread']),
+    peers: resolvePeers(config.peers),
   }
 }

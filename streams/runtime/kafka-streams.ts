@@ -7,6 +7,8 @@ import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import { createCluster } from '../kafka/cluster.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
+import { Peers } from '../membership/peers.ts'
+import type { PeerProcess } from '../membership/types.ts'
 import type { AppState } from './app-state.ts'
 import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
@@ -19,7 +21,7 @@ import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 import type { ConfiguredTopology } from './topology-source.ts'
 import { makeTopology } from './topology-source.ts'
-import { within } from './within.ts'
+import { within } from '../within.ts'
 
 export interface KafkaStreamsOptions extends StreamsConfig {
   /** A module whose default export describes the topology (workers load it), or that function (then `threads: 'in-process'`). */
@@ -48,6 +50,7 @@ export class KafkaStreams {
   #topology: Topology | undefined
   #directory: StateDirectory | undefined
   #cluster: KafkaCluster | undefined
+  #peers: Peers | undefined
   #watchdog: NodeJS.Timeout | undefined
   #closing: Promise<void> | undefined
   #starting: Promise<void> | undefined
@@ -119,6 +122,7 @@ export class KafkaStreams {
       this.#directory = await StateDirectory.open(this.#config.stateDir)
       this.#cluster = createCluster({ ...this.#config.client, clientId: `${this.#config.applicationId}-supervisor` })
       await this.#endIncarnations(() => true)
+      this.#peers = await this.#openPeers()
       if (this.#state !== 'REBALANCING') {
         throw new StreamsError('NOT_RUNNING', 'The application was closed while it started.')
       }
@@ -145,14 +149,53 @@ export class KafkaStreams {
 
   #startThread(thread: number): void {
     const { topology, settings } = this.#options
-    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path }
+    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint }
     const events = {
       onState: (state: ThreadState) => this.#onThreadState(thread, state),
       onFailed: (error: Error, died: boolean) => this.#onThreadFailed(thread, error, died),
       onWarning: (message: string) => this.#warn(`${this.#config.applicationId}, thread ${thread}: ${message}`),
+      onWatch: (processes: readonly PeerProcess[]) => this.#peers!.watch(processes),
+      onProduces: (transactionalId: string) => this.#peers!.produces(thread, transactionalId),
+      onEvicted: () => this.#evicted(),
     }
     const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
     this.#threads.set(thread, { host, state: 'created' })
+  }
+
+  #openPeers(): Promise<Peers> {
+    const { applicationId, peers } = this.#config
+    return Peers.open({
+      application: applicationId,
+      processId: this.#directory!.processId,
+      config: peers,
+      evict: (memberIds, transactionalIds) => this.#evict(memberIds, transactionalIds),
+      onWarning: (message) => this.#warn(`${applicationId}: ${message}`),
+    })
+  }
+
+  /**
+   * Ends what a dead process has left: the others hear of it with their next heartbeat, our threads now, and nobody waits
+   * for its transactions. A mistake is safe: the evicted member is fenced, drops what is uncommitted and joins again.
+   */
+  async #evict(memberIds: readonly string[], transactionalIds: readonly string[]): Promise<void> {
+    const leaving = this.#cluster!.group()
+      .leave(this.#config.applicationId, memberIds, 'its process has died')
+      .finally(() => this.#forEachHost((host) => host.hurry()))
+    await Promise.all([leaving, ...transactionalIds.map((id) => this.#cluster!.fence(id))])
+  }
+
+  #evicted(): void {
+    const watched = this.#peers!.endpoint !== undefined
+    this.#peers!.evicted(Date.now())
+    if (watched && this.#peers!.endpoint === undefined) {
+      this.#forEachHost((host) => host.unwatched())
+    }
+  }
+
+  #forEachHost(run: (host: ThreadHost) => void): void {
+    for (const { host } of this.#threads.values()) {
+      run(host)
+    }
   }
 
   /**
@@ -198,6 +241,7 @@ export class KafkaStreams {
 
   async #release(): Promise<void> {
     clearInterval(this.#watchdog)
+    await this.#peers?.close()
     await this.#cluster?.close()
     await this.#directory?.close()
   }

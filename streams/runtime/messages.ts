@@ -1,5 +1,7 @@
 /** What supervisor and stream thread say to each other; plain data, the same in a worker and in-process. */
 import type { RuntimeConfig } from './config.ts'
+import type { Endpoint } from '../membership/endpoint.ts'
+import type { PeerProcess } from '../membership/types.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -19,17 +21,28 @@ export interface ThreadInit {
   readonly processId: string
   readonly thread: number
   readonly stateDir: string
+  /** Where the process listens for the others of its group. */
+  readonly endpoint: Endpoint | undefined
   /** The operator and offset the thread is in, see `progress.ts`. */
   readonly progress: SharedArrayBuffer
 }
 
-export type ToThread = { readonly type: 'close' } | { readonly type: 'snapshot'; readonly id: number }
+export type ToThread =
+  | { readonly type: 'close' }
+  | { readonly type: 'snapshot'; readonly id: number }
+  /** Somebody was just taken out of the group: ask it now. */
+  | { readonly type: 'hurry' }
+  /** Nobody is to watch this process any more. */
+  | { readonly type: 'unwatched' }
 
 export type FromThread =
   | { readonly type: 'state'; readonly state: ThreadState }
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'failed'; readonly error: PlainError }
   | { readonly type: 'closed' }
+  | { readonly type: 'watch'; readonly processes: readonly PeerProcess[] }
+  | { readonly type: 'produces'; readonly transactionalId: string }
+  | { readonly type: 'evicted' }
   | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: ThreadSnapshot }
 
 export function plainError(error: Error): PlainError {

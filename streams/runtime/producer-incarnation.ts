@@ -13,6 +13,8 @@ export interface ProducerIncarnationOptions {
   readonly folder: StateFolder
   readonly processId: string
   readonly thread: number
+  /** It produces under this id from now on. */
+  onRenewed?(transactionalId: string): void
 }
 
 export class ProducerIncarnation {
@@ -36,7 +38,7 @@ export class ProducerIncarnation {
 
   /** A new producer under a new id. The old one, if any, is fenced first: its open transaction would hold readers up. */
   async renew(): Promise<void> {
-    const { cluster, config, folder, processId, thread } = this.#options
+    const { cluster, config, folder, processId, thread, onRenewed } = this.#options
     const exactlyOnce = config.processingGuarantee === 'exactly_once_v2'
     const old = this.#transactionalId
     if (this.#producer !== undefined) {
@@ -47,6 +49,7 @@ export class ProducerIncarnation {
     }
     this.#transactionalId = `${config.applicationId}-${processId}-${thread}-${randomBytes(6).toString('hex')}`
     await this.#record()
+    onRenewed?.(this.#transactionalId)
     if (old !== '') {
       await folder.forget(old)
     }

@@ -10,8 +10,10 @@ import type { StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
+import { BrokerCode } from '../membership/broker-code.ts'
+import type { Endpoint } from '../membership/endpoint.ts'
 import { Membership } from '../membership/membership.ts'
-import type { TaskVersion } from '../membership/types.ts'
+import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import { OutputCollector } from './collector.ts'
 import { CommitCycle } from './commit-cycle.ts'
@@ -36,7 +38,7 @@ import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
 import type { PreparedTopics } from './topics.ts'
 import { outputTopics, prepareTopics } from './topics.ts'
-import { within } from './within.ts'
+import { within } from '../within.ts'
 
 /** A thread that fails waits so long for the commit under way, which is not to blame; prevents that it hangs without brokers. */
 const LAST_COMMIT_MS = 5_000
@@ -51,6 +53,14 @@ export interface StreamThreadOptions {
   readonly folder: StateFolder
   readonly failpoint: HitFailpoint
   readonly progress?: Progress
+  /** Where the process listens for the others of its group. */
+  readonly endpoint?: Endpoint | undefined
+  /** Processes the newest assignment has this one watch. */
+  onWatch?(processes: readonly PeerProcess[]): void
+  /** Its transactions are this id's from now on. */
+  onProduces?(transactionalId: string): void
+  /** The group does not know this member any more. */
+  onEvicted?(): void
   onState(state: ThreadState): void
   /** The thread has stopped because of this error and released what it could. */
   onFailed(error: Error): void
@@ -77,6 +87,7 @@ export class StreamThread {
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
   #parts: Parts | undefined
+  #endpoint: Endpoint | undefined
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
@@ -87,7 +98,9 @@ export class StreamThread {
     this.#options = options
     this.#topics = new TopicCatalog(cluster, cluster.admin())
     this.#collector = new OutputCollector(cluster, this.#topics)
-    this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread })
+    this.#endpoint = options.endpoint
+    const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
+    this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
     this.#globals = new GlobalTables({
       topology,
       cluster,
@@ -125,7 +138,7 @@ export class StreamThread {
   }
 
   #assemble(prepared: PreparedTopics): Parts {
-    const { topology, config, cluster, processId, thread, failpoint, progress, onWarning } = this.#options
+    const { topology, config, cluster, failpoint, progress, onWarning } = this.#options
     const counters = this.#counters
     const group = cluster.group()
     const fetcher = cluster.fetcher({
@@ -148,7 +161,7 @@ export class StreamThread {
       sessionTimeoutMs: config.sessionTimeoutMs,
       heartbeatIntervalMs: config.heartbeatIntervalMs,
       topics: prepared.subscribed,
-      subscription: () => ({ processId, thread, subtopologies: prepared.descriptions, copies: [] }),
+      subscription: () => this.#subscription(prepared),
       onMemberId: (memberId) => this.#producer.setMemberId(memberId),
       onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
       onAssignedGroup: (_members, _waiting, descriptions) => {
@@ -156,7 +169,8 @@ export class StreamThread {
           orphans.assigned(membership.identity, descriptions)
         }
       },
-      onLost: () => this.#onLost(),
+      onWatch: (processes) => this.#options.onWatch?.(processes),
+      onLost: (code) => this.#onLost(code),
       onFailed: (error) => this.fail(error),
       onState: () => this.#updateState(),
       onWarning,
@@ -192,6 +206,30 @@ export class StreamThread {
       onFailed: (error) => this.fail(error),
     })
     return { prepared, fetcher, restorer, orphans, tasks, membership, loop, commits }
+  }
+
+  /** What this member tells the group, beside what it owns. */
+  #subscription({ descriptions }: PreparedTopics): Omit<Subscription, 'owned' | 'released'> {
+    const { config, processId, thread } = this.#options
+    return {
+      processId,
+      thread,
+      subtopologies: descriptions,
+      copies: [],
+      ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint }),
+      ...(config.processingGuarantee === 'exactly_once_v2' ? { transactionalId: this.#producer.transactionalId } : {}),
+    }
+  }
+
+  /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
+  hurry(): void {
+    this.#parts?.membership.hurry()
+  }
+
+  /** From the next round on nobody is asked to watch this process. */
+  unwatched(): void {
+    this.#endpoint = undefined
+    this.#parts?.membership.rejoin()
   }
 
   #makeOrphanCheck(restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
@@ -290,8 +328,11 @@ export class StreamThread {
   }
 
   /** Everything uncommitted is dropped before the thread joins anew: it has no right to any of it (rule A12). */
-  #onLost(): void {
+  #onLost(code: number | undefined): void {
     this.#counters.membershipsLost++
+    if (code === BrokerCode.UNKNOWN_MEMBER_ID) {
+      this.#options.onEvicted?.()
+    }
     const { tasks } = this.#parts!
     tasks.suspend([...tasks.all].map((entry) => entry.version))
     this.#updateState()

@@ -74,8 +74,8 @@ export class TaskEntry {
         .map((topic) => ({
           topic,
           partition: version.partition,
-          // What an earlier subtopology has written there is never skipped.
-          reset: source.repartition ? ('earliest' as const) : source.offsetReset,
+          // What an earlier subtopology or a replay has written there is never skipped.
+          reset: source.repartition || [...source.retries.values()].includes(topic) ? ('earliest' as const) : source.offsetReset,
           repartition: source.repartition,
         })),
     )

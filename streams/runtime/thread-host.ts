@@ -6,6 +6,7 @@ import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import { createCluster } from '../kafka/cluster.ts'
 import { failpointsFrom } from './failpoints.ts'
+import type { PeerProcess } from '../membership/types.ts'
 import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts'
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
@@ -17,12 +18,19 @@ export interface ThreadEvents {
   /** It has stopped; `died`: without having released anything. */
   onFailed(error: Error, died: boolean): void
   onWarning(message: string): void
+  onWatch(processes: readonly PeerProcess[]): void
+  onProduces(transactionalId: string): void
+  onEvicted(): void
 }
 
 export interface ThreadHost {
   readonly thread: number
   readonly progress: Progress
   close(): Promise<void>
+  /** Somebody was just taken out of the group: it asks at once. */
+  hurry(): void
+  /** Nobody is to watch this process any more. */
+  unwatched(): void
   /** Ends it at once, when `close` takes too long. What it leaves open is ended by the next start of the process. */
   end(): Promise<void>
   snapshot(): Promise<ThreadSnapshot | undefined>
@@ -30,7 +38,7 @@ export interface ThreadHost {
 
 /** Runs the thread on this one: for tests and debugging. */
 export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
-  const { config, processId, thread, stateDir } = init
+  const { config, processId, thread, stateDir, endpoint } = init
   const progress = new Progress()
   let ended = false
   const streamThread = new StreamThread({
@@ -42,6 +50,10 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     folder: new StateFolder(stateDir),
     failpoint: failpointsFrom(process.env),
     progress,
+    endpoint,
+    onWatch: events.onWatch,
+    onProduces: events.onProduces,
+    onEvicted: events.onEvicted,
     onState: events.onState,
     onFailed: (error) => {
       if (!ended) {
@@ -55,6 +67,8 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     thread,
     progress,
     close: () => streamThread.close(),
+    hurry: () => streamThread.hurry(),
+    unwatched: () => streamThread.unwatched(),
     end: () => {
       ended = true
       return streamThread.end()
@@ -91,6 +105,15 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
       case 'closed':
         ended = true
         return
+      case 'watch':
+        events.onWatch(message.processes)
+        return
+      case 'produces':
+        events.onProduces(message.transactionalId)
+        return
+      case 'evicted':
+        events.onEvicted()
+        return
       case 'snapshot':
         waiting.get(message.id)?.(message.snapshot)
         waiting.delete(message.id)
@@ -119,6 +142,8 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
       post({ type: 'close' })
       await exited
     },
+    hurry: () => post({ type: 'hurry' }),
+    unwatched: () => post({ type: 'unwatched' }),
     end: async () => {
       ended = true
       await worker.terminate()

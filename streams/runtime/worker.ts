@@ -14,7 +14,7 @@ const init = workerData as ThreadInit
 const post = (message: FromThread) => port.postMessage(message)
 
 async function run(): Promise<void> {
-  const { config, processId, thread, stateDir } = init
+  const { config, processId, thread, stateDir, endpoint } = init
   const streamThread = new StreamThread({
     topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
     config,
@@ -24,6 +24,10 @@ async function run(): Promise<void> {
     folder: new StateFolder(stateDir),
     failpoint: failpointsFrom(process.env),
     progress: new Progress(init.progress),
+    endpoint,
+    onWatch: (processes) => post({ type: 'watch', processes }),
+    onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
+    onEvicted: () => post({ type: 'evicted' }),
     onState: (state) => post({ type: 'state', state }),
     onWarning: (message) => post({ type: 'warning', message }),
     onFailed: (error) => {
@@ -32,14 +36,22 @@ async function run(): Promise<void> {
     },
   })
   port.on('message', (message: ToThread) => {
-    if (message.type === 'snapshot') {
-      post({ type: 'snapshot', id: message.id, snapshot: streamThread.snapshot() })
-      return
+    switch (message.type) {
+      case 'snapshot':
+        post({ type: 'snapshot', id: message.id, snapshot: streamThread.snapshot() })
+        return
+      case 'hurry':
+        streamThread.hurry()
+        return
+      case 'unwatched':
+        streamThread.unwatched()
+        return
+      case 'close':
+        streamThread.close().then(() => {
+          post({ type: 'closed' })
+          port.close()
+        })
     }
-    streamThread.close().then(() => {
-      post({ type: 'closed' })
-      port.close()
-    })
   })
   await streamThread.start().catch((error: Error) => streamThread.fail(error))
 }

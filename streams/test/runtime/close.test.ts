@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
 import { KafkaStreams } from '../../index.ts'
-import { within } from '../../runtime/within.ts'
+import { within } from '../../within.ts'
 import topology from './close-topology.ts'
 
 /** A server that takes connections and never answers, as a broker behind a dead network path. */

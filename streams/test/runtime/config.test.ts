@@ -25,6 +25,9 @@ t.test('defaults', async (t) => {
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: 'a:1, b:2' }).client.bootstrapServers, ['a:1', 'b:2'])
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: ['[::1]:9092'] }).client.bootstrapServers, ['[::1]:9092'])
   t.match(resolveConfig({ ...MINIMUM, threads: 'in-process' }), { threads: 1, inProcess: true })
+  t.match(resolveConfig(MINIMUM).peers, { host: '127.0.0.1', port: 0 }, 'nothing but the loopback is listened on')
+  t.equal(resolveConfig({ ...MINIMUM, peers: { listen: false } }).peers, undefined)
+  t.match(resolveConfig({ ...MINIMUM, peers: { listen: '0.0.0.0:7000', advertised: 'host-1:7000', secret: 'sixteen characters' } }).peers, { host: '0.0.0.0', advertised: { host: 'host-1', port: 7000 } })
 })
 
 t.test('every wrong value is refused with its field, its limit and what to do', async (t) => {
@@ -53,6 +56,13 @@ t.test('every wrong value is refused with its field, its limit and what to do', 
     [{ parkedMaxBytes: 5 }, /parkedMaxBytes is 5: give a whole number of at least 1048576/],
     [{ closeTimeoutMs: 1 }, /closeTimeoutMs is 1: give a whole number from 100/],
     [{ stateDir: '' }, /stateDir/],
+    [{ peers: { listen: 'nowhere' } }, /peers.listen is "nowhere": give 'host:port'/],
+    [{ peers: { listen: '10.0.0.7:7000' } }, /peers.listen is "10.0.0.7:7000", open to the network: give peers.secret or peers.tls/],
+    [{ peers: { listen: '0.0.0.0:7000', secret: 'sixteen characters' } }, /peers.advertised is missing/],
+    [{ peers: { secret: 'short' } }, /peers.secret is too short: give at least 16 characters/],
+    [{ peers: { tls: { ca: 'ca.pem', cert: '', key: '' } } }, /peers.tls needs ca, cert and key/],
+    [{ peers: { advertised: 'here' } }, /peers.advertised is "here"/],
+    [{ peers: { port: 1 } }, /peers.port is no setting/],
     [{ comitIntervalMs: 5 }, /comitIntervalMs is no setting: known are/],
   ]
   for (const [part, message] of wrong) {

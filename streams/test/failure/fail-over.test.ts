@@ -1,0 +1,97 @@
+/** From SIGKILL of a process to its tasks processing again on another, through the connections between instances. */
+import t from 'tap'
+import { TestCluster } from '../integration/streams-support.ts'
+import { Child } from './child.ts'
+import type { FailureSettings } from './topology.ts'
+import { type Line, lines, outputProblems, topics } from './word-load.ts'
+
+t.setTimeout(240_000)
+const cluster = new TestCluster()
+t.before(() => cluster.connect())
+t.teardown(() => cluster.close())
+
+/** The session is so long that no time-out of it can be what is measured. */
+function options(applicationId: string, settings: FailureSettings, part: object = {}) {
+  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 30_000, transactionTimeoutMs: 60_000, replicationFactor: 1, ...part }
+}
+
+async function untilTasks(child: Child, count: number): Promise<readonly string[]> {
+  for (;;) {
+    const tasks = await child.tasks()
+    if (tasks.length === count) {
+      return tasks
+    }
+    await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+}
+
+/** Sends until told to stop, slowly enough for what is measured not to wait behind a backlog. */
+function load(settings: FailureSettings): { input: Line[]; stop: () => Promise<void> } {
+  const input: Line[] = []
+  let stopped = false
+  const done = (async () => {
+    while (!stopped) {
+      const more = lines(input.length, 50)
+      input.push(...more)
+      await cluster.send(settings.source, more)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+  })()
+  return {
+    input,
+    stop: () => {
+      stopped = true
+      return done
+    },
+  }
+}
+
+async function consumedAll(applicationId: string, settings: FailureSettings): Promise<void> {
+  await cluster.consumed(applicationId, settings.source)
+  await cluster.consumed(applicationId, `${applicationId}-by-word-repartition`)
+}
+
+t.test('two processes: one is killed, the other runs its tasks long before any session ends', async (t) => {
+  const settings = await topics(cluster, 'killed')
+  const applicationId = cluster.name('killed')
+  const part = { peers: { secret: 'what all instances of it know' } }
+  const a = new Child(options(applicationId, settings, part))
+  await a.running()
+  const sending = load(settings)
+  const b = new Child(options(applicationId, settings, part))
+  await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
+  const killedAt = Date.now()
+  await b.kill()
+  await untilTasks(a, 8)
+  const seconds = (Date.now() - killedAt) / 1000
+  const noticed = a.reports.find((report) => /has died/.test(report.warning ?? ''))!.at - killedAt
+  t.comment(`noticed after ${noticed} ms, processing again ${seconds.toFixed(2)} s after the kill (heartbeats every 500 ms, session 30 s)`)
+  t.ok(seconds < 15, 'no session has ended')
+  await sending.stop()
+  await consumedAll(applicationId, settings)
+  await a.stop()
+  t.equal(a.warnings.filter((warning) => /has died/.test(warning)).length, 1, 'evicted once')
+  t.same(await outputProblems(cluster, settings, sending.input), [])
+})
+
+t.test('an evicted member that lives: fenced, it drops what is uncommitted, joins again, and the counts stay exact', async (t) => {
+  const settings = await topics(cluster, 'mistake')
+  const applicationId = cluster.name('mistake')
+  const a = new Child(options(applicationId, settings))
+  await a.running()
+  const sending = load(settings)
+  const b = new Child(options(applicationId, settings))
+  await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
+  // What a watcher does that takes a living process for dead.
+  const { members } = (await cluster.admin.describeGroups([applicationId])).groups[0]!
+  await cluster.ours.group().leave(applicationId, members.map(({ memberId }) => memberId), 'by mistake')
+  for (const child of [a, b]) {
+    await child.report((report) => /dropped|MEMBERSHIP/i.test(report.warning ?? '') || report.state === 'REBALANCING', Date.now() - 1)
+  }
+  await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
+  await sending.stop()
+  await consumedAll(applicationId, settings)
+  const counters = (await Promise.all([a.stop(), b.stop()])).flatMap((report) => report.counters!)
+  t.ok(counters.every((each) => each['membershipsLost']! >= 1), 'both were evicted')
+  t.same(await outputProblems(cluster, settings, sending.input), [])
+})
