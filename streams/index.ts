@@ -2,6 +2,7 @@
 export type { AsyncOperator, CallInfo, PrepareContext } from './async/operator.ts'
 export type { AsyncProcessor } from './dsl/async-operator.ts'
 export { BranchedKStream } from './dsl/branched-k-stream.ts'
+export { CogroupedKStream } from './dsl/cogrouped-k-stream.ts'
 export { GlobalKTable } from './dsl/global-k-table.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'

@@ -1,6 +1,7 @@
 import { requireFunction } from '../graph/topology-builder.ts'
 import { Serdes } from '../serdes.ts'
 import { OldValues } from './change.ts'
+import { type Aggregator, CogroupedKStream } from './cogrouped-k-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import { type StreamAggregation, streamAggregate } from './operators/stream-aggregate.ts'
 import { storeView } from './operators/table-view.ts'
@@ -9,14 +10,15 @@ import { requireName, type StreamState, serdeFor, throughRepartitionTopic } from
 
 /** A stream whose records are gathered by key. Records without key or value take no part in aggregations. */
 export class KGroupedStream<K, V> {
-  readonly #state: StreamState
+  /** @internal */
+  readonly state: StreamState
   readonly #options: GroupOptions<K, V>
   /** The repartitioned stream of a named group, shared by all its aggregations. */
   #shared: StreamState | undefined
 
   /** @internal Made by `KStream.groupBy` and `groupByKey`. */
   constructor(state: StreamState, options: GroupOptions<K, V>) {
-    this.#state = { ...state, key: options.key ?? state.key, value: options.value ?? state.value }
+    this.state = { ...state, key: options.key ?? state.key, value: options.value ?? state.value }
     this.#options = options
   }
 
@@ -29,7 +31,7 @@ export class KGroupedStream<K, V> {
   /** Combines the values of a key; the first is taken as it is. `null` deletes. */
   reduce(reducer: (aggregate: V, value: V) => V | null, options: AggregateOptions<K, V>): KTable<K, V> {
     requireFunction(reducer, 'The reducer of reduce')
-    const withSerde = { ...options, value: options?.value ?? this.#state.value }
+    const withSerde = { ...options, value: options?.value ?? this.state.value }
     return this.#aggregate('reduce', withSerde, {
       first: (_key, value) => value,
       next: (_key, value, aggregate) => reducer(aggregate, value),
@@ -47,10 +49,19 @@ export class KGroupedStream<K, V> {
     return this.#aggregate('aggregate', options, { first: (key, value) => aggregator(key, value, initializer()), next: aggregator })
   }
 
+  /**
+   * Begins an aggregate of several streams: `a.cogroup(foldA).cogroup(b, foldB).aggregate(initializer, { name })`, with
+   * one store and one result per key.
+   */
+  cogroup<VA>(aggregator: Aggregator<K, V, VA>): CogroupedKStream<K, VA> {
+    requireFunction(aggregator, `The aggregator of the cogroup behind '${this.state.path}'`)
+    return new CogroupedKStream<K, VA>([{ group: this as KGroupedStream<K, unknown>, aggregator: aggregator as Aggregator<K, unknown, VA> }])
+  }
+
   #aggregate<VA>(operation: string, options: AggregateOptions<K, VA>, folds: Omit<StreamAggregation<K, V, VA>, 'store'>): KTable<K, VA> {
-    const name = requireName(this.#state, operation, options?.name, 'keeps its result in a store')
+    const name = requireName(this.state, operation, options?.name, 'keeps its result in a store')
     const what = `${operation} '${name}'`
-    const source = this.#partitionedByKey(what, name)
+    const source = this.partitionedByKey(what, name)
     const key = serdeFor(what, 'key', options.key, source.key)
     const value = serdeFor(what, 'value', options.value)
     materialize(source.graph, name, key, value, options)
@@ -65,20 +76,26 @@ export class KGroupedStream<K, V> {
     return new KTable<K, VA>(state, storeView(name), oldValues, name)
   }
 
-  #partitionedByKey(what: string, aggregation: string): StreamState {
-    if (!this.#state.keyChanged) {
+  /** @internal Name of the repartition topic, if it was given one. */
+  get groupName(): string | undefined {
+    return this.#options.name
+  }
+
+  /** @internal The stream with every record in the partition of its key. */
+  partitionedByKey(what: string, aggregation: string): StreamState {
+    if (!this.state.keyChanged) {
       // One key must lie in one partition, also when the stream was merged from several topics.
-      this.#state.graph.topology.copartition(this.#state.sources)
-      return this.#state
+      this.state.graph.topology.copartition(this.state.sources)
+      return this.state
     }
     if (this.#shared !== undefined) {
       return this.#shared
     }
-    const repartitioned = throughRepartitionTopic(this.#state, {
+    const repartitioned = throughRepartitionTopic(this.state, {
       name: this.#options.name ?? aggregation,
       partitions: this.#options.partitions,
-      key: serdeFor(`The group of ${what}`, 'key', this.#state.key),
-      value: serdeFor(`The group of ${what}`, 'value', this.#state.value),
+      key: serdeFor(`The group of ${what}`, 'key', this.state.key),
+      value: serdeFor(`The group of ${what}`, 'value', this.state.value),
       keepNullKeys: false,
     })
     if (this.#options.name !== undefined) {
