@@ -56,7 +56,8 @@ export const componentNames = [
   'registry-converter',
   'cassandra-driver',
   'ecj',
-  'kafka-streams'
+  'kafka-streams',
+  'kafka-streams-test-utils'
 ] as const
 export type ComponentName = (typeof componentNames)[number]
 

@@ -82,6 +82,12 @@ const plans: Record<ComponentName, Plan> = {
     title: 'Kafka Streams, for the benchmark', version: versions.kafka, kind: 'jars', into: 'libs', optional: true,
     exclude: [...workerLibraries, 'jackson-'],
     roots: [`org.apache.kafka:kafka-streams:${versions.kafka}`, `org.rocksdb:rocksdbjni:${versions.rocksdb}`]
+  },
+  // Only what the two above do not bring.
+  'kafka-streams-test-utils': {
+    title: "Kafka Streams' TopologyTestDriver, for the differential test", version: versions.kafka, kind: 'jars', into: 'libs', optional: true,
+    exclude: [...workerLibraries, 'jackson-', `kafka-streams-${versions.kafka}`, 'rocksdbjni-'],
+    roots: [`org.apache.kafka:kafka-streams-test-utils:${versions.kafka}`]
   }
 }
 

@@ -19,7 +19,7 @@ export interface StreamState {
   readonly keyChanged: boolean
   /** Sources whose partitions these records are still in. */
   readonly sources: ReadonlySet<string>
-  /** Repartitions these records came through; a left join behind one makes it keep null keys. */
+  /** All repartitions these records came through; a left join behind them makes them keep null keys. */
   readonly nullKeys: readonly NullKeys[]
 }
 
@@ -104,7 +104,7 @@ export function throughRepartitionTopic(state: StreamState, repartition: Reparti
   topology.addNode({ kind: 'processor', name: filter, supplier: () => dropNullKeys(filter, nullKeys) }, state.node)
   topology.addNode({ kind: 'sink', name: `${name}-repartition-sink`, topic, key, value, partitioner: repartition.partitioner }, filter)
   topology.addDerivedSource(source, topic, { key, value })
-  return { graph: state.graph, node: source, path: name, key, value, keyChanged: false, sources: new Set([source]), nullKeys: [nullKeys] }
+  return { graph: state.graph, node: source, path: name, key, value, keyChanged: false, sources: new Set([source]), nullKeys: [...state.nullKeys, nullKeys] }
 }
 
 /** The first serde that is there; `SERDE_MISSING` naming the operator and its option if none is. */

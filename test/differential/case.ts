@@ -1,0 +1,137 @@
+/** What both engines are given: a topology and its input, as plain data. */
+
+/** A condition on a record: the hash of its key or value, modulo. */
+export interface Condition {
+  readonly on: 'key' | 'value'
+  readonly mod: number
+  readonly rest: number
+}
+
+export type ValueFunction =
+  | { readonly fn: 'append'; readonly text: string }
+  | { readonly fn: 'withKey' }
+  | { readonly fn: 'head' }
+  | { readonly fn: 'nullIf'; readonly when: Condition }
+
+export type KeyFunction =
+  | { readonly fn: 'head' }
+  | { readonly fn: 'append'; readonly text: string }
+  | { readonly fn: 'bucket'; readonly mod: number }
+  | { readonly fn: 'nullIf'; readonly when: Condition; readonly mod: number }
+
+/** Joins two values, or adds to (and takes from) an aggregate. A result that meets `nullIf` (by key or result) is null. */
+export interface Combiner {
+  readonly text: string
+  readonly nullIf?: Condition
+}
+
+/** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
+export type Operator =
+  | { readonly op: 'stream'; readonly topics: readonly string[] }
+  | { readonly op: 'table' | 'globalTable'; readonly topic: string }
+  | { readonly op: 'filter' | 'filterNot'; readonly of: number; readonly when: Condition }
+  | { readonly op: 'map'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction }
+  | { readonly op: 'mapValues'; readonly of: number; readonly value: ValueFunction }
+  | { readonly op: 'flatMap'; readonly of: number; readonly mod: number; readonly key: KeyFunction; readonly value: ValueFunction }
+  | { readonly op: 'flatMapValues'; readonly of: number; readonly mod: number; readonly value: ValueFunction }
+  | { readonly op: 'selectKey'; readonly of: number; readonly key: KeyFunction }
+  | { readonly op: 'merge'; readonly of: number; readonly with: number }
+  | { readonly op: 'split'; readonly of: number; readonly branches: readonly Condition[]; readonly fallback: boolean }
+  | { readonly op: 'branch'; readonly of: number; readonly index: number }
+  | { readonly op: 'repartition' | 'toTable' | 'toStream'; readonly of: number }
+  /** `by` groups by another key than the record's. */
+  | { readonly op: 'count'; readonly of: number; readonly by?: KeyFunction }
+  | { readonly op: 'reduce'; readonly of: number; readonly by?: KeyFunction; readonly add: Combiner }
+  | { readonly op: 'aggregate'; readonly of: number; readonly by?: KeyFunction; readonly add: Combiner }
+  | { readonly op: 'tableCount'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction }
+  | {
+      readonly op: 'tableReduce' | 'tableAggregate'
+      readonly of: number
+      readonly key: KeyFunction
+      readonly value: ValueFunction
+      readonly add: Combiner
+      readonly subtract: Combiner
+    }
+  | { readonly op: 'tableFilter' | 'tableFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean }
+  | { readonly op: 'tableMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean }
+  | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner }
+  | { readonly op: 'joinGlobal' | 'leftJoinGlobal'; readonly of: number; readonly with: number; readonly key: KeyFunction; readonly joiner: Combiner }
+
+export interface Input {
+  readonly topic: string
+  readonly key: string | null
+  readonly value: string | null
+  readonly timestamp: number
+  readonly headers: readonly (readonly [string, string | null])[]
+}
+
+export interface Case {
+  readonly operators: readonly Operator[]
+  readonly inputs: readonly Input[]
+  /** What of Kafka Streams is done otherwise so that a deliberate difference does not show (`differences.ts`). */
+  readonly allowances?: readonly Allowance[]
+}
+
+/** `no-initial-old-value`: stream aggregations begin without an aggregate, so their first change has no old value. */
+export type Allowance = 'no-initial-old-value'
+
+/** key, value, timestamp, headers; bytes as Latin-1 text. */
+export type Output = readonly [string | null, string | null, number, readonly (readonly [string, string | null])[]]
+
+/** What an engine made of a case. */
+export interface Outcome {
+  /** Every topic that was written but changelogs, in order; repartition topics included. */
+  readonly topics: { readonly [topic: string]: readonly Output[] }
+  /** Rows of every store that is not windowed, in key order: key, value, timestamp. */
+  readonly stores: { readonly [store: string]: readonly (readonly [string, string, number])[] }
+}
+
+export const APPLICATION_ID = 'test'
+
+/** The store and topics of an operator are called after its position. */
+export function nameOf(position: number): string {
+  return `n${position}`
+}
+
+/** What flows out of an operator. */
+export type Shape = 'stream' | 'table' | 'global' | 'split'
+
+const TABLES: ReadonlySet<Operator['op']> = new Set([
+  'table', 'toTable', 'count', 'reduce', 'aggregate', 'tableCount', 'tableReduce', 'tableAggregate', 'tableFilter', 'tableFilterNot', 'tableMapValues',
+])
+
+export function shapeOf(operator: Operator): Shape {
+  if (operator.op === 'split') {
+    return 'split'
+  }
+  return operator.op === 'globalTable' ? 'global' : TABLES.has(operator.op) ? 'table' : 'stream'
+}
+
+/** Counts are longs, as in Kafka Streams; operators that only pass values on keep the type, all others make text. */
+export function isLong(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  switch (operator.op) {
+    case 'count':
+    case 'tableCount':
+      return true
+    case 'filter':
+    case 'filterNot':
+    case 'selectKey':
+    case 'merge':
+    case 'split':
+    case 'branch':
+    case 'repartition':
+    case 'toTable':
+    case 'toStream':
+    case 'tableFilter':
+    case 'tableFilterNot':
+      return isLong(operators, operator.of)
+    default:
+      return false
+  }
+}
+
+/** The stores that an operator is asked to keep. */
+export function keepsStore(operator: Operator): boolean {
+  return shapeOf(operator) === 'global' || (shapeOf(operator) === 'table' && !('stored' in operator && !operator.stored))
+}

@@ -1,0 +1,282 @@
+/**
+ * Random cases. A case is made of a list of choices that are read against what the topology has so far, so that every
+ * list gives a valid topology and shrinking is leaving choices out.
+ */
+import fc from 'fast-check'
+import type { Allowance, Case, Combiner, Condition, Input, KeyFunction, Operator, ValueFunction } from './case.ts'
+import { isLong, shapeOf } from './case.ts'
+
+const condition: fc.Arbitrary<Condition> = fc
+  .record({ on: fc.constantFrom('key' as const, 'value' as const), mod: fc.integer({ min: 2, max: 5 }), rest: fc.nat({ max: 4 }) })
+  .map(({ on, mod, rest }) => ({ on, mod, rest: rest % mod }))
+
+const valueFunction: fc.Arbitrary<ValueFunction> = fc.oneof(
+  fc.record({ fn: fc.constant('append' as const), text: fc.constantFrom('!', '', 'é') }),
+  fc.record({ fn: fc.constant('withKey' as const) }),
+  fc.record({ fn: fc.constant('head' as const) }),
+  fc.record({ fn: fc.constant('nullIf' as const), when: condition })
+)
+
+const mod = fc.integer({ min: 1, max: 4 })
+
+const keyFunction: fc.Arbitrary<KeyFunction> = fc.oneof(
+  fc.record({ fn: fc.constant('bucket' as const), mod }),
+  fc.record({ fn: fc.constant('head' as const) }),
+  fc.record({ fn: fc.constant('append' as const), text: fc.constantFrom('k', '') }),
+  fc.record({ fn: fc.constant('nullIf' as const), when: condition, mod })
+)
+
+const combiner = (texts: readonly string[]): fc.Arbitrary<Combiner> =>
+  fc
+    .record({ text: fc.constantFrom(...texts), nullIf: fc.option(condition, { freq: 3, nil: undefined }) })
+    .map(({ text, nullIf }) => (nullIf === undefined ? { text } : { text, nullIf }))
+
+/** One choice: an operator's kind, which earlier ones it takes (counted backwards), and its parameters. */
+const choice = fc.record({
+  kind: fc.nat({ max: 999 }),
+  of: fc.nat({ max: 20 }),
+  with: fc.nat({ max: 20 }),
+  when: condition,
+  branches: fc.array(condition, { minLength: 1, maxLength: 3 }),
+  flag: fc.boolean(),
+  flag2: fc.boolean(),
+  mod,
+  key: keyFunction,
+  value: valueFunction,
+  add: combiner(['+', '']),
+  subtract: combiner(['-']),
+  joiner: combiner(['&']),
+})
+type Choice = typeof choice extends fc.Arbitrary<infer T> ? T : never
+
+const header = fc.tuple(fc.constantFrom('h', 'trace'), fc.option(fc.constantFrom('1', '2', ''), { freq: 5 }))
+
+const line = fc.record({
+  topic: fc.nat({ max: 7 }),
+  key: fc.option(fc.constantFrom('a', 'b', 'c', 'ä', ''), { freq: 9 }),
+  value: fc.option(fc.constantFrom('x', 'y', 'zz', 'w1', 'ß漢', ''), { freq: 6 }),
+  /** Forwards: moves time. Backwards: a late record. Zero: the same instant again. */
+  step: fc.integer({ min: -40, max: 25 }),
+  headers: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(header, { maxLength: 2 }) }),
+})
+
+type Line = typeof line extends fc.Arbitrary<infer T> ? T : never
+
+export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrary<Case> {
+  return fc
+    .record({ choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }), lines: fc.array(line, { maxLength: inputs, size: 'max' }) })
+    .map(({ choices, lines }) => {
+      const topology = build(choices)
+      return { operators: topology, inputs: script(topology, lines), ...allowancesOf(topology) }
+    })
+}
+
+/** What is known of an operator's records. */
+interface Known {
+  /** Topics they come from. */
+  readonly topics: ReadonlySet<string>
+  /** They came through a repartition topic somewhere. */
+  readonly repartitioned: boolean
+  readonly keyChanged: boolean
+}
+
+function build(choices: readonly Choice[]): Operator[] {
+  const operators: Operator[] = []
+  const known: Known[] = []
+  for (const one of choices) {
+    const made = operators.length === 0 ? source('stream', one, operators) : (make(one, operators, known) ?? undefined)
+    if (made !== undefined) {
+      operators.push(made)
+      known.push(knownOf(made, known))
+    }
+    if (made?.op === 'split') {
+      const of = operators.length - 1
+      for (let index = 0; index < made.branches.length + (made.fallback ? 1 : 0); index++) {
+        operators.push({ op: 'branch', of, index })
+        known.push(known[of]!)
+      }
+    }
+  }
+  return operators
+}
+
+function source(op: 'stream' | 'table' | 'globalTable', one: Choice, operators: readonly Operator[]): Operator {
+  const number = operators.flatMap(topicsOf).length
+  if (op === 'stream') {
+    return { op, topics: one.flag && one.flag2 ? [`t${number}`, `t${number + 1}`] : [`t${number}`] }
+  }
+  return { op, topic: `t${number}` }
+}
+
+export function topicsOf(operator: Operator): readonly string[] {
+  return operator.op === 'stream' ? operator.topics : operator.op === 'table' || operator.op === 'globalTable' ? [operator.topic] : []
+}
+
+const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
+  [3, 'stream'], [5, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
+  [4, 'selectKey'], [4, 'merge'], [3, 'split'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'],
+  [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
+  [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
+]
+const TOTAL = KINDS.reduce((sum, [weight]) => sum + weight, 0)
+
+function kindOf(number: number): Operator['op'] {
+  let left = number % TOTAL
+  for (const [weight, kind] of KINDS) {
+    left -= weight
+    if (left < 0) {
+      return kind
+    }
+  }
+  throw new RangeError('the weights do not add up')
+}
+
+/** The operator a choice means here; undefined when there is nothing it could take. */
+function make(one: Choice, operators: readonly Operator[], known: readonly Known[]): Operator | undefined {
+  const op = kindOf(one.kind)
+  const positions = operators.map((_, position) => position)
+  const pick = (number: number, fits: (position: number) => boolean): number | undefined => {
+    const all = positions.filter(fits).reverse()
+    return all.length === 0 ? undefined : all[number % all.length]
+  }
+  const stream = () => pick(one.of, (position) => shapeOf(operators[position]!) === 'stream')
+  const table = () => pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
+  switch (op) {
+    case 'stream':
+    case 'table':
+    case 'globalTable':
+      return source(op, one, operators)
+    case 'joinTable':
+    case 'leftJoinTable': {
+      const of = stream()
+      const other = of === undefined ? undefined : pick(one.with, (position) => shapeOf(operators[position]!) === 'table' && mayMeet(known[of]!, known[position]!))
+      return of === undefined || other === undefined ? undefined : { op, of, with: other, joiner: one.joiner }
+    }
+    case 'joinGlobal':
+    case 'leftJoinGlobal': {
+      const of = stream()
+      const other = pick(one.with, (position) => shapeOf(operators[position]!) === 'global')
+      return of === undefined || other === undefined ? undefined : { op, of, with: other, key: one.key, joiner: one.joiner }
+    }
+    case 'merge': {
+      const of = stream()
+      if (of === undefined) {
+        return undefined
+      }
+      const fits = (position: number) => position !== of && shapeOf(operators[position]!) === 'stream' && isLong(operators, position) === isLong(operators, of)
+      const other = pick(one.with, (position) => fits(position) && mayMeet({ ...known[of]!, keyChanged: false }, known[position]!))
+      return other === undefined ? undefined : { op, of, with: other }
+    }
+    case 'tableCount':
+    case 'tableReduce':
+    case 'tableAggregate':
+    case 'tableFilter':
+    case 'tableFilterNot':
+    case 'tableMapValues':
+    case 'toStream': {
+      const of = table()
+      return of === undefined ? undefined : unary(op, of, one)
+    }
+    case 'reduce': {
+      // A reduction keeps the type, and the functions of cases make text.
+      const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'stream' && !isLong(operators, position))
+      return of === undefined ? undefined : unary(op, of, one)
+    }
+    default: {
+      const of = stream()
+      return of === undefined ? undefined : unary(op, of, one)
+    }
+  }
+}
+
+function unary(op: Operator['op'], of: number, one: Choice): Operator | undefined {
+  const { when, key, value, add, subtract } = one
+  const by = one.flag ? { by: key } : {}
+  switch (op) {
+    case 'filter':
+    case 'filterNot':
+      return { op, of, when }
+    case 'map':
+      return { op, of, key, value }
+    case 'mapValues':
+      return { op, of, value }
+    case 'flatMap':
+      return { op, of, mod: one.mod, key, value }
+    case 'flatMapValues':
+      return { op, of, mod: one.mod, value }
+    case 'selectKey':
+      return { op, of, key }
+    case 'split':
+      return { op, of, branches: one.branches, fallback: one.flag }
+    case 'repartition':
+    case 'toTable':
+    case 'toStream':
+      return { op, of }
+    case 'count':
+      return { op, of, ...by }
+    case 'reduce':
+    case 'aggregate':
+      return { op, of, ...by, add }
+    case 'tableCount':
+      return { op, of, key, value }
+    case 'tableReduce':
+    case 'tableAggregate':
+      return { op, of, key, value, add, subtract }
+    case 'tableFilter':
+    case 'tableFilterNot':
+      return { op, of, when, stored: one.flag }
+    case 'tableMapValues':
+      return { op, of, value, stored: one.flag }
+    default:
+      return undefined
+  }
+}
+
+/**
+ * Two sides may meet if the order in which one input record reaches them is decided: when they have no topic in common, or
+ * when no repartition topic lies between (which of two topics is read first is nobody's promise, not even Kafka Streams').
+ */
+function mayMeet(left: Known, right: Known): boolean {
+  const apart = [...left.topics].every((topic) => !right.topics.has(topic))
+  return apart || !(left.repartitioned || right.repartitioned || left.keyChanged)
+}
+
+const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey'])
+const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate'])
+const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set(['toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable'])
+
+function knownOf(operator: Operator, known: readonly Known[]): Known {
+  if (!('of' in operator)) {
+    return { topics: new Set(topicsOf(operator)), repartitioned: false, keyChanged: false }
+  }
+  const sides = [known[operator.of]!, ...('with' in operator ? [known[operator.with]!] : [])]
+  const keyChanged = sides[0]!.keyChanged || (operator.op === 'merge' && sides[1]!.keyChanged)
+  const through = REPARTITIONS.has(operator.op) || (REPARTITIONS_CHANGED_KEYS.has(operator.op) && (keyChanged || 'by' in operator))
+  return {
+    topics: new Set(sides.flatMap((side) => [...side.topics])),
+    repartitioned: through || sides.some((side) => side.repartitioned),
+    keyChanged: !through && (keyChanged || CHANGES_KEY.has(operator.op)),
+  }
+}
+
+function script(operators: readonly Operator[], lines: readonly Line[]): Input[] {
+  const topics = operators.flatMap(topicsOf)
+  let now = 0
+  return lines.map(({ topic, key, value, step, headers }) => {
+    now += Math.max(0, step)
+    return { topic: topics[topic % topics.length]!, key, value, timestamp: Math.max(0, now + Math.min(0, step)), headers }
+  })
+}
+
+const ASKS_FOR_OLD_VALUES = /^table(Count|Reduce|Aggregate|Filter|FilterNot)$/
+const COMPUTES = /^table(Filter|FilterNot|MapValues)$/
+
+/** See `differences.ts`: a table that is filtered or grouped from a stream's aggregation. */
+export function allowancesOf(operators: readonly Operator[]): { readonly allowances?: readonly Allowance[] } {
+  const fromAggregation = (position: number): boolean => {
+    const operator = operators[position]!
+    return operator.op === 'count' || operator.op === 'aggregate' || (COMPUTES.test(operator.op) && 'of' in operator && fromAggregation(operator.of))
+  }
+  const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && 'of' in operator && fromAggregation(operator.of))
+  return found ? { allowances: ['no-initial-old-value'] } : {}
+}

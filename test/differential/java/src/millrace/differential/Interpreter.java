@@ -1,0 +1,189 @@
+package millrace.differential;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.kstream.Branched;
+import org.apache.kafka.streams.kstream.BranchedKStream;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.GlobalKTable;
+import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.Joined;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KGroupedTable;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.Named;
+import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.kstream.Repartitioned;
+
+/** Builds the topology a case describes (case.ts). Operators are held by position; a split is the list of its branches. */
+@SuppressWarnings({"unchecked", "rawtypes"})
+final class Interpreter {
+  private final JsonNode operators;
+  private final boolean noInitialOldValue;
+  private final StreamsBuilder builder = new StreamsBuilder();
+  private final List<Object> built = new ArrayList<>();
+  private final List<Serde> serdes = new ArrayList<>();
+
+  Interpreter(JsonNode test) {
+    operators = test.get("operators");
+    boolean found = false;
+    for (JsonNode allowance : test.path("allowances")) {
+      found |= allowance.asText().equals("no-initial-old-value");
+    }
+    noInitialOldValue = found;
+  }
+
+  Topology topology() {
+    for (int position = 0; position < operators.size(); position++) {
+      JsonNode operator = operators.get(position);
+      serdes.add(serdeOf(operator));
+      Object result = build(operator, "n" + position);
+      built.add(result);
+      KStream output = result instanceof KTable table ? table.toStream() : result instanceof KStream stream ? stream : null;
+      if (output != null) {
+        output.to("out-" + position, Produced.with(Serdes.String(), serdes.get(position)));
+      }
+    }
+    return builder.build();
+  }
+
+  /** The type of the values that leave an operator; isLong in case.ts. */
+  private Serde serdeOf(JsonNode operator) {
+    return switch (operator.get("op").asText()) {
+      case "count", "tableCount" -> Serdes.Long();
+      case "filter", "filterNot", "selectKey", "merge", "split", "branch", "repartition", "toTable", "toStream", "tableFilter",
+          "tableFilterNot" -> serdes.get(operator.get("of").asInt());
+      default -> Serdes.String();
+    };
+  }
+
+  private Object build(JsonNode it, String name) {
+    Serde value = serdes.get(serdes.size() - 1);
+    return switch (it.get("op").asText()) {
+      case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(Serdes.String(), Serdes.String()));
+      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(name, value));
+      case "globalTable" -> builder.globalTable(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(name, value));
+      case "filter" -> stream(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "filterNot" -> stream(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "map" -> stream(it).map((k, v) -> KeyValue.pair(Functions.applyKey(it.get("key"), k, v), Functions.applyValue(it.get("value"), k, v)));
+      case "mapValues" -> stream(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v));
+      case "flatMap" -> stream(it).flatMap((k, v) -> {
+        List<KeyValue<Object, Object>> results = new ArrayList<>();
+        for (int copy = Functions.copies(it.get("mod").asInt(), v); copy > 0; copy--) {
+          String result = Functions.applyValue(it.get("value"), k, v);
+          results.add(KeyValue.pair(Functions.applyKey(it.get("key"), k, copy + Functions.text(v)), result == null ? null : result + copy));
+        }
+        return results;
+      });
+      case "flatMapValues" -> stream(it).flatMapValues((k, v) -> {
+        List<String> results = new ArrayList<>();
+        for (int copy = Functions.copies(it.get("mod").asInt(), v); copy > 0; copy--) {
+          String result = Functions.applyValue(it.get("value"), k, v);
+          results.add(result == null ? null : result + copy);
+        }
+        return results;
+      });
+      case "selectKey" -> stream(it).selectKey((k, v) -> Functions.applyKey(it.get("key"), k, v));
+      case "merge" -> stream(it).merge((KStream) built.get(it.get("with").asInt()));
+      case "split" -> split(it, name);
+      case "branch" -> ((List) built.get(it.get("of").asInt())).get(it.get("index").asInt());
+      case "repartition" -> stream(it).repartition(Repartitioned.with(Serdes.String(), value).withName(name));
+      case "toTable" -> stream(it).toTable(Named.as(name), kept(name, value));
+      case "toStream" -> table(it).toStream();
+      case "count" -> noInitialOldValue
+          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> a == null ? 1L : (Long) a + 1L, kept(name, value))
+          : grouped(it, name).count(kept(name, value));
+      case "reduce" -> grouped(it, name).reduce((a, v) -> Functions.combine(it.get("add"), null, a, v), kept(name, value));
+      case "aggregate" -> noInitialOldValue
+          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> Functions.combine(it.get("add"), k, a == null ? "0" : a, v), kept(name, value))
+          : grouped(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v), kept(name, value));
+      case "tableCount" -> groupedTable(it, name).count(kept(name, value));
+      case "tableReduce" -> groupedTable(it, name).reduce(
+          (a, v) -> Functions.combine(it.get("add"), null, a, v), (a, v) -> Functions.combine(it.get("subtract"), null, a, v), kept(name, value));
+      case "tableAggregate" -> groupedTable(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v),
+          (k, v, a) -> Functions.combine(it.get("subtract"), k, a, v), kept(name, value));
+      case "tableFilter" -> it.get("stored").asBoolean()
+          ? table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v), kept(name, value))
+          : table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "tableFilterNot" -> it.get("stored").asBoolean()
+          ? table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v), kept(name, value))
+          : table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "tableMapValues" -> it.get("stored").asBoolean()
+          ? table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v), kept(name, value))
+          : table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v));
+      case "joinTable" -> stream(it).join(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
+      case "leftJoinTable" -> stream(it).leftJoin(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
+      case "joinGlobal" -> stream(it).join((GlobalKTable) built.get(it.get("with").asInt()),
+          (k, v) -> Functions.applyKey(it.get("key"), k, v), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r));
+      case "leftJoinGlobal" -> stream(it).leftJoin((GlobalKTable) built.get(it.get("with").asInt()),
+          (k, v) -> Functions.applyKey(it.get("key"), k, v), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r));
+      default -> throw new IllegalArgumentException("operator " + it);
+    };
+  }
+
+  private List<KStream<Object, Object>> split(JsonNode it, String name) {
+    List<KStream<Object, Object>> branches = new ArrayList<>();
+    BranchedKStream<Object, Object> split = stream(it).split(Named.as(name + "-branch-"));
+    for (JsonNode condition : it.get("branches")) {
+      int index = branches.size();
+      branches.add(null);
+      split = split.branch((k, v) -> Functions.holds(condition, k, v), Branched.withConsumer(branch -> branches.set(index, branch)));
+    }
+    if (it.get("fallback").asBoolean()) {
+      int index = branches.size();
+      branches.add(null);
+      split.defaultBranch(Branched.withConsumer(branch -> branches.set(index, branch)));
+    } else {
+      split.noDefaultBranch();
+    }
+    return branches;
+  }
+
+  private KGroupedStream<Object, Object> grouped(JsonNode it, String name) {
+    Grouped grouping = Grouped.with(name, Serdes.String(), inputSerde(it));
+    return it.has("by") ? stream(it).groupBy((k, v) -> Functions.applyKey(it.get("by"), k, v), grouping) : stream(it).groupByKey(grouping);
+  }
+
+  private KGroupedTable<Object, Object> groupedTable(JsonNode it, String name) {
+    return table(it).groupBy((k, v) -> KeyValue.pair((Object) Functions.applyKey(it.get("key"), k, v), (Object) Functions.applyValue(it.get("value"), k, v)),
+        (Grouped) Grouped.with(name, Serdes.String(), Serdes.String()));
+  }
+
+  private Joined joined(JsonNode it, String name) {
+    return Joined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt()), name);
+  }
+
+  private Serde inputSerde(JsonNode it) {
+    return serdes.get(it.get("of").asInt());
+  }
+
+  private KStream<Object, Object> stream(JsonNode it) {
+    return (KStream<Object, Object>) built.get(it.get("of").asInt());
+  }
+
+  private KTable<Object, Object> table(JsonNode it) {
+    return (KTable<Object, Object>) built.get(it.get("of").asInt());
+  }
+
+  private KTable<Object, Object> otherTable(JsonNode it) {
+    return (KTable<Object, Object>) built.get(it.get("with").asInt());
+  }
+
+  private static Materialized kept(String name, Serde value) {
+    return Materialized.as(name).withKeySerde((Serde) Serdes.String()).withValueSerde(value);
+  }
+
+  private static List<String> texts(JsonNode list) {
+    List<String> result = new ArrayList<>();
+    list.forEach(item -> result.add(item.asText()));
+    return result;
+  }
+}

@@ -1,0 +1,124 @@
+package millrace.differential;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Properties;
+import java.util.TreeSet;
+import org.apache.kafka.common.header.Header;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.ByteArrayDeserializer;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.apache.kafka.streams.KeyValue;
+import org.apache.kafka.streams.StreamsConfig;
+import org.apache.kafka.streams.TestInputTopic;
+import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.processor.StateStore;
+import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.test.TestRecord;
+
+/** Runs cases in Kafka Streams' TopologyTestDriver: one JSON case per line of input, one JSON outcome per line of output. */
+public final class TestDriverPeer {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  private TestDriverPeer() {}
+
+  /** Argument: the state folder. */
+  public static void main(String[] arguments) throws Exception {
+    PrintStream answers = new PrintStream(System.out, false, StandardCharsets.UTF_8);
+    // Whatever logs must not come between the answers.
+    System.setOut(System.err);
+    BufferedReader cases = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
+    for (String line = cases.readLine(); line != null; line = cases.readLine()) {
+      ObjectNode answer;
+      try {
+        answer = run(JSON.readTree(line), arguments[0]);
+      } catch (Exception | StackOverflowError error) {
+        java.io.StringWriter trace = new java.io.StringWriter();
+        error.printStackTrace(new java.io.PrintWriter(trace));
+        answer = JSON.createObjectNode().put("error", trace.toString());
+      }
+      answers.println(JSON.writeValueAsString(answer));
+      answers.flush();
+    }
+  }
+
+  private static ObjectNode run(JsonNode test, String stateDir) {
+    Properties settings = new Properties();
+    settings.put(StreamsConfig.APPLICATION_ID_CONFIG, "test");
+    settings.put(StreamsConfig.BOOTSTRAP_SERVERS_CONFIG, "none:1");
+    settings.put(StreamsConfig.STATE_DIR_CONFIG, stateDir);
+    // Every update is seen: a cache would swallow some of those that one record causes.
+    settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
+    settings.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers");
+    try (TopologyTestDriver driver = new TopologyTestDriver(new Interpreter(test).topology(), settings, Instant.ofEpochMilli(0))) {
+      Map<String, TestInputTopic<byte[], byte[]>> topics = new HashMap<>();
+      for (JsonNode input : test.get("inputs")) {
+        TestInputTopic<byte[], byte[]> topic = topics.computeIfAbsent(
+            input.get("topic").asText(), name -> driver.createInputTopic(name, new ByteArraySerializer(), new ByteArraySerializer()));
+        RecordHeaders headers = new RecordHeaders();
+        input.get("headers").forEach(header -> headers.add(header.get(0).asText(), bytes(header.get(1))));
+        topic.pipeInput(new TestRecord<>(bytes(input.get("key")), bytes(input.get("value")), headers, input.get("timestamp").asLong()));
+      }
+      ObjectNode answer = JSON.createObjectNode();
+      answer.set("topics", written(driver));
+      answer.set("stores", kept(driver));
+      return answer;
+    }
+  }
+
+  private static ObjectNode written(TopologyTestDriver driver) {
+    ObjectNode topics = JSON.createObjectNode();
+    for (String name : new TreeSet<>(driver.producedTopicNames())) {
+      if (name.endsWith("-changelog")) {
+        continue;
+      }
+      ArrayNode records = topics.putArray(name);
+      for (TestRecord<byte[], byte[]> record : driver.createOutputTopic(name, new ByteArrayDeserializer(), new ByteArrayDeserializer()).readRecordsToList()) {
+        ArrayNode row = records.addArray().add(latin(record.key())).add(latin(record.value())).add(record.timestamp());
+        ArrayNode headers = row.addArray();
+        for (Header header : record.headers()) {
+          headers.addArray().add(header.key()).add(latin(header.value()));
+        }
+      }
+    }
+    return topics;
+  }
+
+  private static ObjectNode kept(TopologyTestDriver driver) {
+    ObjectNode stores = JSON.createObjectNode();
+    for (Map.Entry<String, StateStore> entry : new java.util.TreeMap<>(driver.getAllStateStores()).entrySet()) {
+      // Stores an operator keeps under the name a case gives it; others are the engine's own business.
+      if (!entry.getKey().matches("n[0-9]+") || !(entry.getValue() instanceof TimestampedKeyValueStore)) {
+        continue;
+      }
+      ArrayNode rows = stores.putArray(entry.getKey());
+      TimestampedKeyValueStore<Object, Object> store = (TimestampedKeyValueStore<Object, Object>) entry.getValue();
+      try (KeyValueIterator<Object, ValueAndTimestamp<Object>> all = store.all()) {
+        while (all.hasNext()) {
+          KeyValue<Object, ValueAndTimestamp<Object>> row = all.next();
+          rows.addArray().add(Functions.text(row.key)).add(Functions.text(row.value.value())).add(row.value.timestamp());
+        }
+      }
+    }
+    return stores;
+  }
+
+  private static byte[] bytes(JsonNode text) {
+    return text.isNull() ? null : text.asText().getBytes(StandardCharsets.UTF_8);
+  }
+
+  private static String latin(byte[] bytes) {
+    return bytes == null ? null : new String(bytes, StandardCharsets.ISO_8859_1);
+  }
+}

@@ -1,0 +1,210 @@
+/** Our side: builds the topology a case describes with the public DSL and runs it in `millrace/testing`. */
+import type { GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde } from 'millrace'
+import { Serdes, type StreamsBuilder } from 'millrace'
+import { TopologyTestDriver } from 'millrace/testing'
+import { APPLICATION_ID, type Case, isLong, keepsStore, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
+import * as functions from './functions.ts'
+import { applyKey, copies, holds, text } from './functions.ts'
+
+type Value = string | number
+type Stream = KStream<string | null, Value | null>
+type Table = KTable<string, Value>
+type Global = GlobalKTable<string, Value>
+type Grouped = KGroupedStream<string, Value>
+
+const string = Serdes.string() as Serde<Value>
+const strings: { readonly key: Serde<string>; readonly value: Serde<Value> } = { key: Serdes.string(), value: string }
+const START = '0'
+
+// Text that stands where a count may stand, too.
+const applyValue: (...of: Parameters<typeof functions.applyValue>) => Value | null = functions.applyValue
+const combine: (...of: Parameters<typeof functions.combine>) => Value | null = functions.combine
+
+function serdeOf(operators: readonly Operator[], position: number): Serde<Value> {
+  return isLong(operators, position) ? (Serdes.long() as Serde<Value>) : string
+}
+
+/** Everything a case describes; what is written goes to `out-<position>`. */
+export function describe(operators: readonly Operator[], b: StreamsBuilder): void {
+  const streams = new Map<number, Stream>()
+  const tables = new Map<number, Table>()
+  const globals = new Map<number, Global>()
+  const splits = new Map<number, { readonly [branch: string]: Stream }>()
+  const stream = (position: number) => streams.get(position)!
+  const table = (position: number) => tables.get(position)!
+
+  operators.forEach((it, position) => {
+    const name = nameOf(position)
+    const value = serdeOf(operators, position)
+    const store = 'stored' in it && it.stored ? { name } : undefined
+    switch (it.op) {
+      case 'stream':
+        streams.set(position, b.stream<string, Value>(it.topics, strings) as Stream)
+        break
+      case 'table':
+        tables.set(position, b.table<string, Value>(it.topic, { ...strings, name }))
+        break
+      case 'globalTable':
+        globals.set(position, b.globalTable<string, Value>(it.topic, { ...strings, name }))
+        break
+      case 'filter':
+        streams.set(position, stream(it.of).filter((k, v) => holds(it.when, k, v)))
+        break
+      case 'filterNot':
+        streams.set(position, stream(it.of).filterNot((k, v) => holds(it.when, k, v)))
+        break
+      case 'map':
+        streams.set(position, stream(it.of).map((k, v) => [applyKey(it.key, k, v), applyValue(it.value, k, v)], strings))
+        break
+      case 'mapValues':
+        streams.set(position, stream(it.of).mapValues((v, k) => applyValue(it.value, k, v), { value }))
+        break
+      case 'flatMap':
+        streams.set(
+          position,
+          stream(it.of).flatMap((k, v) => times(it.mod, v, (copy) => [applyKey(it.key, k, copy + text(v)), numbered(applyValue(it.value, k, v), copy)]), strings)
+        )
+        break
+      case 'flatMapValues':
+        streams.set(position, stream(it.of).flatMapValues((v, k) => times(it.mod, v, (copy) => numbered(applyValue(it.value, k, v), copy)), { value }))
+        break
+      case 'selectKey':
+        streams.set(position, stream(it.of).selectKey((k, v) => applyKey(it.key, k, v), { key: Serdes.string() }))
+        break
+      case 'merge':
+        streams.set(position, stream(it.of).merge(stream(it.with)))
+        break
+      case 'split':
+        splits.set(position, splitInto(stream(it.of), it))
+        break
+      case 'branch':
+        streams.set(position, splits.get(it.of)![`b${it.index}`]!)
+        break
+      case 'repartition':
+        streams.set(position, stream(it.of).repartition({ name }))
+        break
+      case 'toTable':
+        tables.set(position, stream(it.of).toTable({ name }) as Table)
+        break
+      case 'toStream':
+        streams.set(position, table(it.of).toStream() as Stream)
+        break
+      case 'count':
+        tables.set(position, grouped(stream(it.of), it, name).count({ name }) as Table)
+        break
+      case 'reduce':
+        tables.set(position, grouped(stream(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), { name }))
+        break
+      case 'aggregate':
+        tables.set(position, grouped(stream(it.of), it, name).aggregate<Value>(() => START, (k, v, a) => combine(it.add, k, a, v), { name, value }))
+        break
+      case 'tableCount':
+        tables.set(position, groupedTable(table(it.of), it, name).count({ name }) as Table)
+        break
+      case 'tableReduce':
+        tables.set(
+          position,
+          groupedTable(table(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), (a, v) => combine(it.subtract, null, a, v), { name })
+        )
+        break
+      case 'tableAggregate':
+        tables.set(
+          position,
+          groupedTable(table(it.of), it, name).aggregate<Value>(
+            () => START,
+            (k, v, a) => combine(it.add, k, a, v),
+            (k, v, a) => combine(it.subtract, k, a, v),
+            { name, value }
+          )
+        )
+        break
+      case 'tableFilter':
+        tables.set(position, table(it.of).filter((k, v) => holds(it.when, k, v), { store }))
+        break
+      case 'tableFilterNot':
+        tables.set(position, table(it.of).filterNot((k, v) => holds(it.when, k, v), { store }))
+        break
+      case 'tableMapValues':
+        tables.set(position, table(it.of).mapValues<Value>((v, k) => applyValue(it.value, k, v), { value, store }))
+        break
+      case 'joinTable':
+        streams.set(position, stream(it.of).join(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value }))
+        break
+      case 'leftJoinTable':
+        streams.set(position, stream(it.of).leftJoin(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value }))
+        break
+      case 'joinGlobal':
+        streams.set(position, stream(it.of).join(globals.get(it.with)!, (k, v) => applyKey(it.key, k, v), (l, r, k) => combine(it.joiner, k, l, r), { value }))
+        break
+      case 'leftJoinGlobal':
+        streams.set(position, stream(it.of).leftJoin(globals.get(it.with)!, (k, v) => applyKey(it.key, k, v), (l, r, k) => combine(it.joiner, k, l, r), { value }))
+        break
+    }
+    const written = streams.get(position) ?? (tables.get(position)?.toStream() as Stream | undefined)
+    written?.to(`out-${position}`, { key: Serdes.string(), value })
+  })
+}
+
+function times<T>(mod: number, value: unknown, make: (copy: number) => T): T[] {
+  const results: T[] = []
+  for (let copy = copies(mod, value); copy > 0; copy--) {
+    results.push(make(copy))
+  }
+  return results
+}
+
+function numbered(value: Value | null, copy: number): Value | null {
+  return value === null ? null : text(value) + copy
+}
+
+function splitInto(stream: Stream, it: Operator & { readonly op: 'split' }): { readonly [branch: string]: Stream } {
+  let split = stream.split()
+  it.branches.forEach((condition, index) => {
+    split = split.branch(`b${index}`, (k, v) => holds(condition, k, v))
+  })
+  return it.fallback ? split.defaultBranch(`b${it.branches.length}`) : (split.noDefaultBranch() as { readonly [branch: string]: Stream })
+}
+
+function grouped(stream: Stream, { by }: { readonly by?: Parameters<typeof applyKey>[0] }, name: string): Grouped {
+  return by === undefined ? stream.groupByKey({ name }) : stream.groupBy((k, v) => applyKey(by, k, v), { name, key: Serdes.string() })
+}
+
+function groupedTable(table: Table, it: Operator & { readonly op: 'tableCount' | 'tableReduce' | 'tableAggregate' }, name: string): KGroupedTable<string, Value> {
+  // A mapper may leave a side out by a null; the type of the DSL's pair has no word for it.
+  return table.groupBy((k, v) => [applyKey(it.key, k, v), applyValue(it.value, k, v)] as unknown as [string, Value], { name, ...strings })
+}
+
+const bytes = Serdes.bytes()
+
+function latin(of: Uint8Array | null): string | null {
+  return of === null ? null : Buffer.from(of).toString('latin1')
+}
+
+function utf8(of: string | null): Uint8Array | null {
+  return of === null ? null : Buffer.from(of)
+}
+
+/** What our engine makes of a case. */
+export async function runMillrace({ operators, inputs }: Case): Promise<Outcome> {
+  const driver = new TopologyTestDriver((b) => describe(operators, b), { applicationId: APPLICATION_ID })
+  for (const input of inputs) {
+    const headers = input.headers.map(([key, value]) => ({ key, value: utf8(value) }))
+    driver.createInputTopic(input.topic, bytes, bytes).pipeInput(utf8(input.key), utf8(input.value), input.timestamp, headers)
+  }
+  const topics: { [topic: string]: Output[] } = {}
+  for (const topic of [...driver.producedTopicNames()].filter((name) => !name.endsWith('-changelog')).sort()) {
+    topics[topic] = driver.createOutputTopic(topic, bytes, bytes).readRecordsToList().map((record): Output => [
+      latin(record.key), latin(record.value), record.timestamp, record.headers.map((header) => [header.key, latin(header.value)]),
+    ])
+  }
+  const stores: { [store: string]: (readonly [string, string, number])[] } = {}
+  for (const name of storesOf(operators)) {
+    stores[name] = [...driver.getTimestampedKeyValueStore<string, Value>(name).all()].map(([key, row]) => [key, text(row.value), row.timestamp])
+  }
+  await driver.close()
+  return { topics, stores }
+}
+
+function storesOf(operators: readonly Operator[]): string[] {
+  return operators.flatMap((operator, position) => (keepsStore(operator) && shapeOf(operator) !== 'split' ? [nameOf(position)] : [])).sort()
+}
