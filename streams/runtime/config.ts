@@ -52,7 +52,10 @@ export interface StreamsConfig {
   readonly closeTimeoutMs?: number
   readonly bufferedRecordsPerPartition?: number
   readonly maxTaskIdleMs?: number
-  /** A thread that dies: fail the application (default) or put another in its place. */
+  /**
+   * A thread that fails: stop the application (default) or put another in its place, unless the error would only come again
+   * (a topic, right or setting is missing, data is lost) or the thread has failed more than 5 times in 5 minutes.
+   */
   readonly uncaughtError?: 'fail' | 'replace-thread'
   /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
   readonly peers?: PeersSettings

@@ -15,6 +15,7 @@ import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
 import { failpointsFrom } from './failpoints.ts'
 import { placeName } from './progress.ts'
+import { Replacements } from './replacements.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
@@ -44,6 +45,7 @@ export class KafkaStreams {
   readonly #listeners = new Set<StateListener>()
   readonly #errorListeners = new Set<(error: Error) => void>()
   readonly #threads = new Map<number, { host: ThreadHost; state: ThreadState }>()
+  readonly #replacements = new Replacements()
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   #state: AppState = 'CREATED'
   #error: Error | undefined
@@ -297,14 +299,15 @@ export class KafkaStreams {
   #onThreadFailed(thread: number, error: Error, died: boolean): void {
     this.#threads.delete(thread)
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
-    const replace = this.#config.uncaughtError === 'replace-thread' && (this.#state === 'RUNNING' || this.#state === 'REBALANCING')
-    if (!replace) {
+    const alive = this.#state === 'RUNNING' || this.#state === 'REBALANCING'
+    const refusal = this.#config.uncaughtError === 'replace-thread' && alive ? this.#replacements.refuse(thread, error, performance.now()) : error
+    if (refusal !== undefined) {
       this.#ending = this.#ending.then(() => within(cleaned, this.#config.closeTimeoutMs)).then(
         () => undefined,
         () => undefined,
       )
-      if (this.#state === 'RUNNING' || this.#state === 'REBALANCING' || this.#state === 'PENDING_SHUTDOWN') {
-        this.#failed(error)
+      if (alive || this.#state === 'PENDING_SHUTDOWN') {
+        this.#failed(refusal)
       }
       return
     }

@@ -69,6 +69,10 @@ t.test('pending records of a removed operator stop the application, or become de
   t.equal(refused.state, 'ERROR')
   t.equal(await pending(), RECORDS, 'nothing was touched')
 
+  const replacing = run(v2, { uncaughtError: 'replace-thread' })
+  await t.rejects(replacing.start(), { code: 'ORPHANED_ENTRIES' }, 'not replaced for ever: the next thread would meet the same')
+  t.equal(replacing.state, 'ERROR')
+
   const warnings: string[] = []
   const buried = run(v2, { orphans: 'dead-letter', onWarning: (message) => warnings.push(message) })
   await buried.start()
