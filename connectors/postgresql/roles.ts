@@ -15,16 +15,35 @@ export const SCHEMA = 'millrace'
  */
 export async function createRoles(admin: pg.ClientBase, passwords: PostgresqlPasswords): Promise<void> {
   for (const role of POSTGRESQL_ROLES) {
-    const { rowCount } = await admin.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
-    if (rowCount === 0) {
-      await admin.query(`CREATE ROLE ${role}`)
-    }
-    await admin.query(`ALTER ROLE ${role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD '${scramSecret(passwords[role])}'`)
+    await againAfterAnother(async () => {
+      const { rowCount } = await admin.query('SELECT 1 FROM pg_roles WHERE rolname = $1', [role])
+      if (rowCount === 0) {
+        await admin.query(`CREATE ROLE ${role}`)
+      }
+      await admin.query(`ALTER ROLE ${role} LOGIN NOSUPERUSER NOBYPASSRLS NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD '${scramSecret(passwords[role])}'`)
+    })
   }
   await admin.query(`CREATE SCHEMA IF NOT EXISTS ${SCHEMA} AUTHORIZATION millrace_owner`)
   await admin.query(`GRANT USAGE ON SCHEMA ${SCHEMA} TO millrace_sink, millrace_api`)
   await admin.query('REVOKE CREATE ON SCHEMA public FROM PUBLIC')
   await admin.query('CREATE EXTENSION IF NOT EXISTS vector SCHEMA public')
+}
+
+/** What PostgreSQL says of two sessions that make or change the same role: duplicate_object, unique_violation, and internal_error for "tuple concurrently updated". */
+const ANOTHER_SESSION = new Set(['42710', '23505', 'XX000'])
+const ROLE_ATTEMPTS = 10
+
+/** Roles belong to the whole server, the migration's lock to one database: another database's migration may be at them, too. */
+async function againAfterAnother(work: () => Promise<void>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work()
+    } catch (error) {
+      if (attempt === ROLE_ATTEMPTS || !ANOTHER_SESSION.has((error as { code?: string }).code ?? '')) {
+        throw error
+      }
+    }
+  }
 }
 
 /**

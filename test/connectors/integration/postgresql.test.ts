@@ -61,6 +61,16 @@ t.test('processes that start together apply every migration once', async (t) => 
   t.same(await migratePostgresql({ ...options, admin: undefined as never }), [], 'without an administrator, too')
 })
 
+t.test('databases of one server migrated at once share its roles', async (t) => {
+  const databases = Array.from({ length: 4 }, () => `millrace_t${randomBytes(4).toString('hex')}`)
+  for (const name of databases) {
+    await admin.query(`CREATE DATABASE ${name}`)
+    t.teardown(async () => void (await admin.query(`DROP DATABASE ${name} WITH (FORCE)`)))
+  }
+  const applied = await Promise.all(databases.map(async (name) => await migratePostgresql({ ...options, database: name })))
+  t.same(applied, databases.map(() => first.flat()))
+})
+
 t.test('a changed migration stops the start', async (t) => {
   await owner.query("UPDATE millrace.schema_migrations SET checksum = 'other' WHERE version = 1")
   await t.rejects(migratePostgresql(options), { code: 'MIGRATION_CHANGED' })
