@@ -36,6 +36,8 @@ export interface StreamOptions<K, V> extends OperatorOptions {
   readonly timestampExtractor?: TimestampExtractor
   /** Where to begin without a committed offset. Default 'earliest'. */
   readonly offsetReset?: OffsetReset
+  /** Reads `<applicationId>-<topic>-retry`, too, where `millrace dead-letters replay` puts its records. Default false. */
+  readonly retryTopic?: boolean
 }
 
 export interface TableOptions<K, V> extends OperatorOptions {

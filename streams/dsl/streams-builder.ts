@@ -83,8 +83,8 @@ export class StreamsBuilder {
     for (const topic of given) {
       checkTopic(topic)
     }
-    const { key, value, timestampExtractor, onError, offsetReset = 'earliest' } = options ?? {}
-    const settings = { key, value, timestampExtractor, onError, offsetReset }
+    const { key, value, timestampExtractor, onError, offsetReset = 'earliest', retryTopic = false } = options ?? {}
+    const settings = { key, value, timestampExtractor, onError, offsetReset, retryTopic }
     const path = name ?? given.join('+')
     const node = this.#sharedSource(given, settings) ?? this.#newSource(given, settings, name)
     return { graph: this.#graph, node, path, key, value, keyChanged: false, sources: new Set([node]), nullKeys: [] }
@@ -98,7 +98,7 @@ export class StreamsBuilder {
     }
     const sameTopics =
       reader.topics.length === topics.length && topics.every((topic) => (reader.topics as readonly string[]).includes(topic))
-    const options = ['key', 'value', 'timestampExtractor', 'offsetReset', 'onError'] as const
+    const options = ['key', 'value', 'timestampExtractor', 'offsetReset', 'retryTopic', 'onError'] as const
     const different = options.filter((option) => reader[option] !== settings[option])
     if (!sameTopics || different.length > 0) {
       const why = sameTopics ? `with other options (${different.join(', ')})` : 'together with other topics'

@@ -12,6 +12,7 @@ import {
   repartitionTopicName,
 } from './internal-topics.ts'
 import { checkTopicLength } from './names.ts'
+import { ownTopics, retryTopics, retryTopicsOf } from './retry-topics.ts'
 import type { GraphSpec, NodeSpec, SourceSpec, StoreSpec } from './node-spec.ts'
 import type { GlobalTable, InternalTopic, Node, SinkNode, SourceNode, StoreDefinition, Subtopology, Topology } from './topology.ts'
 
@@ -75,15 +76,17 @@ function builtNode(applicationId: string, graph: GraphSpec, spec: NodeSpec): Nod
 
 function sourceNode(applicationId: string, spec: SourceSpec, children: readonly string[]): SourceNode {
   const repartition = 'repartition' in spec.topics
+  const retries = retryTopicsOf(applicationId, spec)
   return {
     kind: 'source',
     name: spec.name,
-    topics: sourceTopics(applicationId, spec),
+    topics: [...sourceTopics(applicationId, spec), ...retries.values()],
     key: spec.key,
     value: spec.value,
     timestampExtractor: spec.timestampExtractor,
     offsetReset: spec.offsetReset ?? 'earliest',
     repartition,
+    retries,
     onError: spec.onError,
     children,
   }
@@ -132,6 +135,7 @@ function subtopology(
       internalTopics.push(changelogTopic(store.changelog, store.topicConfig, store))
     }
   }
+  internalTopics.push(...retryTopics(sources))
   const names = new Set(sources.map((source) => source.name))
   const copartitionGroups = merged(graph.copartitioned.filter((group) => [...group].some((name) => names.has(name))))
     .map((group) => sources.filter((source) => group.has(source.name)).flatMap((source) => source.topics))
@@ -153,7 +157,7 @@ function subtopology(
 /** The smallest of its source topics, repartition topics without the application's prefix: every topic has one reader. */
 function subtopologyName(applicationId: string, sources: readonly SourceNode[]): string {
   const names = sources.flatMap((source) =>
-    source.topics.map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic))
+    ownTopics(source).map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic))
   )
   return names.sort()[0]!
 }
@@ -209,6 +213,11 @@ function checkTopics(applicationId: string, graph: GraphSpec, stores: ReadonlyMa
   for (const store of stores.values()) {
     if (store.changelog !== undefined && !store.sourceIsChangelog) {
       internal.set(checkTopicLength(store.changelog, store.name), `the changelog of the store '${store.name}'`)
+    }
+  }
+  for (const node of graph.nodes.values()) {
+    for (const [origin, name] of node.kind === 'source' ? retryTopicsOf(applicationId, node) : []) {
+      internal.set(name, `the retry topic of '${origin}'`)
     }
   }
   const refuse = (node: string, topic: string, verb: string) => {

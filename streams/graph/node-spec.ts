@@ -24,6 +24,8 @@ export interface SourceSettings {
   readonly timestampExtractor?: TimestampExtractor
   /** Where to begin when there is no committed offset. Default 'earliest'. */
   readonly offsetReset?: OffsetReset
+  /** Reads `<application>-<topic>-retry` beside each topic, where replayed dead letters go. */
+  readonly retryTopic?: boolean
   readonly onError?: ErrorPolicy
 }
 

@@ -40,6 +40,8 @@ class Resolution {
   readonly #topology: Topology
   readonly #existing: ReadonlyMap<string, number>
   readonly #repartitions = new Map<string, InternalTopic>()
+  /** Retry topics, by the topics whose partition count they have. */
+  readonly #origins = new Map<string, string>()
   readonly #groups = new Map<string, readonly string[]>()
   readonly #counts = new Map<string, number>()
   readonly #visiting = new Set<string>()
@@ -50,6 +52,11 @@ class Resolution {
     for (const subtopology of topology.subtopologies) {
       for (const topic of subtopology.internalTopics.filter(({ kind }) => kind === 'repartition')) {
         this.#repartitions.set(topic.name, topic)
+      }
+      for (const { name, origin } of subtopology.internalTopics) {
+        if (origin !== undefined) {
+          this.#origins.set(name, origin)
+        }
       }
       for (const group of subtopology.copartitionGroups) {
         for (const topic of group) {
@@ -90,7 +97,8 @@ class Resolution {
     return repartition === undefined ? this.#sourceCount(topic) : repartition.partitions
   }
 
-  #sourceCount(topic: string): number {
+  #sourceCount(name: string): number {
+    const topic = this.#origins.get(name) ?? name
     const count = this.#existing.get(topic)
     if (count === undefined) {
       throw new StreamsError(

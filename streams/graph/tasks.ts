@@ -1,4 +1,5 @@
 import type { TaskId } from '../runtime/contract.ts'
+import { ownTopics } from './retry-topics.ts'
 import type { Subtopology, Topology } from './topology.ts'
 
 export interface TaskDescription {
@@ -32,5 +33,5 @@ export function tasksOf(subtopology: Subtopology, partitionsOf: (topic: string) 
 /** Topics that must exist before the application starts: everything read that is not a topic of its own. */
 export function externalSourceTopics(topology: Topology): readonly string[] {
   const sources = topology.subtopologies.flatMap((subtopology) => subtopology.sources).filter((source) => !source.repartition)
-  return [...sources, ...topology.globalTables.map(({ source }) => source)].flatMap((source) => source.topics)
+  return [...sources, ...topology.globalTables.map(({ source }) => source)].flatMap(ownTopics)
 }

@@ -36,6 +36,8 @@ export interface SourceNode {
   readonly offsetReset: OffsetReset
   /** True for a repartition topic of this application: its records are deleted once committed. */
   readonly repartition: boolean
+  /** The retry topics among `topics`, by the topics they stand beside. */
+  readonly retries: ReadonlyMap<string, string>
   readonly onError?: ErrorPolicy
   readonly children: readonly string[]
 }
@@ -94,7 +96,9 @@ export type StoreDefinition = StoreShape & {
 
 export interface InternalTopic {
   readonly name: string
-  readonly kind: 'repartition' | 'changelog'
+  readonly kind: 'repartition' | 'changelog' | 'retry'
+  /** Of a retry topic: the source topic it stands beside, whose partition count it has. */
+  readonly origin?: string
   /** Fixed by the user, or undefined: derived from the sources (Kafka Streams' rule). */
   readonly partitions?: number
   readonly config: { readonly [key: string]: string }

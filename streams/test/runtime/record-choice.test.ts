@@ -6,7 +6,7 @@ import { RecordQueue } from '../../runtime/record-queue.ts'
 import { SimulatedTopics } from '../../testing/simulated-topics.ts'
 import { text } from './topologies.ts'
 
-const source: SourceNode = { kind: 'source', name: 's', topics: ['t'], key: text, value: text, offsetReset: 'earliest', repartition: false, children: [] }
+const source: SourceNode = { kind: 'source', name: 's', topics: ['t'], key: text, value: text, offsetReset: 'earliest', repartition: false, retries: new Map(), children: [] }
 
 function setUp(maxTaskIdleMs: number) {
   const topics = new SimulatedTopics(() => 2)
