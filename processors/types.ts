@@ -17,6 +17,16 @@ export interface TextLine {
   readonly box: Box
   /** 0 to 1; a text layer is 1. */
   readonly confidence: number
+  /** From left to right, where the text was recognised: `text` is made of them. A text layer has none. */
+  readonly words?: readonly TextWord[]
+}
+
+export interface TextWord {
+  /** Without white space. */
+  readonly text: string
+  readonly box: Box
+  /** 0 to 1: of a line's confidence, this word's part. */
+  readonly confidence: number
 }
 
 export interface TextPage {

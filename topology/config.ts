@@ -40,6 +40,10 @@ export interface ApplicationConfig {
   readonly sessionTimeoutMs: number
   readonly ocrWorkers: number
   readonly parserWorkers: number
+  /** `thorough` reads doubtful pages with a second engine, too: one more process, up to 1.8 GB. */
+  readonly ocrProfile: 'standard' | 'thorough'
+  /** Where that engine is installed; absent: where `npm run ocr -- install` puts it. */
+  readonly ocrEngineDir?: string
   /** The tenants' door. Absent: this instance serves none. */
   readonly api?: Listener & { readonly tokensFile: string; readonly maximumBytes: number }
   /** The operators' door. */
@@ -65,6 +69,7 @@ const defaults = {
   sessionTimeoutMs: 10_000,
   ocrWorkers: 2,
   parserWorkers: 1,
+  ocrProfile: 'standard',
   ops: { host: LOOPBACK, port: 0 },
   tenantTopics: [],
 } as const
@@ -72,7 +77,7 @@ const defaults = {
 /** What may stand where; a section lists its own keys. `?` marks what may be absent. */
 const shape = {
   applicationId: 'string', topicPrefix: 'string', partitions: 'integer', replicationFactor: 'integer', registry: 'string', stateDir: 'string', contentDir: 'string',
-  threads: 'integer', engine: 'string', sessionTimeoutMs: 'integer', ocrWorkers: 'integer', parserWorkers: 'integer', tenantTopics: 'strings',
+  threads: 'integer', engine: 'string', sessionTimeoutMs: 'integer', ocrWorkers: 'integer', parserWorkers: 'integer', ocrProfile: 'string', 'ocrEngineDir?': 'string', tenantTopics: 'strings',
   kafka: {
     bootstrapServers: 'strings',
     'tls?': { 'caFile?': 'string', 'certFile?': 'string', 'keyFile?': 'string' },
@@ -93,6 +98,7 @@ const limits: { readonly [path: string]: readonly [least: number, most: number] 
 
 const choices: { readonly [path: string]: readonly string[] } = {
   engine: ['rocksdb', 'leveldb', 'memory'],
+  ocrProfile: ['standard', 'thorough'],
   'kafka.sasl.mechanism': ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
 }
 

@@ -2,8 +2,9 @@
 import { type ContentStore, openFolderContentStore } from '../content/index.ts'
 import { Registry } from '../avro/index.ts'
 import { createReceiver, type Receiver } from '../processors/receive/index.ts'
-import { createTextReader, type TextReader } from '../processors/text/index.ts'
+import { createTextReader, isSecondEngineInstalled, secondEngineFolder, type TextReader } from '../processors/text/index.ts'
 import type { ApplicationConfig } from './config.ts'
+import { ApplicationError } from './errors.ts'
 import { type DocumentSerdes, documentSerdes } from './serdes.ts'
 import { type Topics, topics } from './topics.ts'
 
@@ -20,12 +21,19 @@ export interface Services {
   content(): Promise<ContentStore>
 }
 
+/** @throws ApplicationError CONFIG_INVALID the profile `thorough` without its engine */
 export function openServices(config: ApplicationConfig): Services {
+  const secondEngine = config.ocrEngineDir ?? secondEngineFolder()
+  if (config.ocrProfile === 'thorough' && !isSecondEngineInstalled(secondEngine)) {
+    throw new ApplicationError('CONFIG_INVALID', `"ocrProfile" is thorough, but there is no second engine in ${secondEngine}: install it with npm run ocr -- install, or set "ocrEngineDir".`)
+  }
   const registry = new Registry({ url: config.registry })
   const declared = topics(config.topicPrefix)
   const reader = createTextReader({
     parsers: Math.ceil(config.parserWorkers / config.threads),
     recognisers: Math.ceil(config.ocrWorkers / config.threads),
+    profile: config.ocrProfile,
+    secondEngine,
   })
   let store: Promise<ContentStore> | undefined
   return {

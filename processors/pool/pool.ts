@@ -22,6 +22,8 @@ export interface PoolOptions {
   readonly name: string
   /** The module each process runs; it calls `serve`. */
   readonly entry: URL
+  /** Its arguments, `process.argv` from the third on. */
+  readonly args?: readonly string[]
   /** Processes at most; they start when there is work. */
   readonly size: number
   /** A process is replaced after so many tasks: prevents that a parser's leak grows for ever. */
@@ -204,7 +206,7 @@ class PoolProcess {
   constructor(options: PoolOptions, listener: Listener) {
     this.#options = options
     this.#listener = listener
-    this.#child = fork(fileURLToPath(options.entry), [], {
+    this.#child = fork(fileURLToPath(options.entry), [...(options.args ?? [])], {
       // Nothing of our environment: a parser that is taken over finds no secret there.
       env: {},
       execArgv: [`--max-old-space-size=${options.maxHeapMiB}`, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning', ...permissionFlags],

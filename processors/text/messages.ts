@@ -1,4 +1,4 @@
-import type { EInvoice, Outcome, TextLine } from '../types.ts'
+import type { EInvoice, Outcome, TextLine, TextWord } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 
 export type DocumentKind = 'pdf' | 'image' | 'xml'
@@ -52,7 +52,14 @@ export interface RecogniseTask {
   readonly picture: Uint8Array
 }
 
+/** A word as an engine saw it. */
+export interface RecognisedWord extends TextWord {
+  /** One for each character of `text`: how sure, and where its middle is. */
+  readonly characters: readonly { readonly confidence: number; readonly x: number }[]
+}
+
+/** What every engine answers. */
 export interface Recognition {
-  readonly lines: readonly TextLine[]
-  readonly engineVersion: string
+  /** Words of each line from left to right, lines in the order of reading. */
+  readonly lines: readonly (readonly RecognisedWord[])[]
 }

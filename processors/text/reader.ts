@@ -1,14 +1,18 @@
-import { readFileSync } from 'node:fs'
-import { findPackageJSON } from 'node:module'
 import { fail, succeed } from '../failure.ts'
 import type { PoolStats } from '../pool/index.ts'
-import { PoolError, ProcessPool } from '../pool/index.ts'
-import type { DocumentText, EInvoice, FailureCode, Outcome, PageIssue, TextLine, TextPage } from '../types.ts'
+import { ProcessPool } from '../pool/index.ts'
+import type { DocumentText, EInvoice, Outcome, PageIssue, TextPage } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { defaultTextBounds } from './bounds.ts'
+import { guard } from './guard.ts'
 import { detectLanguage } from './language.ts'
-import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent, Picture, Recognition, RecogniseTask, View } from './messages.ts'
+import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
+import { secondEngineFolder } from './pp-ocr/install.ts'
+import { qualityOf } from './quality.ts'
+import type { EngineName, PageSource, Profile, ReadPage } from './recogniser.ts'
+import { Recogniser } from './recogniser.ts'
 import { kindOf } from './sniff.ts'
+import { dataVersion, engine, readerVersion, versionOf } from './versions.ts'
 
 export interface TextReaderOptions {
   readonly bounds?: Partial<TextBounds>
@@ -16,6 +20,10 @@ export interface TextReaderOptions {
   readonly parsers?: number
   /** Processes that recognise; each takes one core and about 300 MB while it works. Default 1. */
   readonly recognisers?: number
+  /** `standard` (the default) recognises with tesseract alone; `thorough` reads doubtful pages with a second engine, too, and takes the better of both. */
+  readonly profile?: Profile
+  /** The folder that the second engine was installed into (`npm run ocr -- install`); default `secondEngineFolder()`. */
+  readonly secondEngine?: string
 }
 
 export interface ReadOptions {
@@ -44,31 +52,16 @@ export interface TextReader {
   close(): Promise<void>
 }
 
-const engine = 'millrace-text'
-const packageVersion = (name: string): string => {
-  const { version } = JSON.parse(readFileSync(findPackageJSON(name, import.meta.url)!, 'utf8')) as { version: string }
-  return version
-}
-/** Raised whenever the same bytes may give another text. */
-const routeVersion = 1
-const engineVersion = `${routeVersion}+pdfjs-${packageVersion('pdfjs-dist')}+pdfium-${packageVersion('@hyzyla/pdfium')}+tesseract-${packageVersion('tesseract.js')}`
-const dataVersion = `eng-best-int-${packageVersion('@tesseract.js-data/eng')}`
-
 const mebibyte = 1024 * 1024
-/** Below this mean confidence a page may lie on its side: the middle is tried in the other three directions. */
-const doubtful = 0.5
-/** A recognition of fewer characters says nothing about direction. */
-const minTurnCharacters = 12
-
 export function createTextReader(options: TextReaderOptions = {}): TextReader {
   return new PooledTextReader(options)
 }
 
 class PooledTextReader implements TextReader {
-  readonly version = `${engine}-${engineVersion}-${dataVersion}`
+  readonly version: string
   readonly #bounds: TextBounds
   readonly #parse: ProcessPool
-  readonly #recognise: ProcessPool
+  readonly #recogniser: Recogniser
   readonly #recognisers: number
 
   constructor(options: TextReaderOptions) {
@@ -83,13 +76,11 @@ class PooledTextReader implements TextReader {
       maxRssBytes: 1200 * mebibyte,
       maxHeapMiB: 512,
     })
-    this.#recognise = new ProcessPool({
-      name: 'recognise',
-      entry: new URL('./recognise-process.ts', import.meta.url),
+    const profile = options.profile ?? 'standard'
+    this.version = readerVersion(profile)
+    this.#recogniser = new Recogniser({
       size: this.#recognisers,
-      recycleAfter: 200,
-      maxRssBytes: 1024 * mebibyte,
-      maxHeapMiB: 256,
+      secondEngine: profile === 'thorough' ? (options.secondEngine ?? secondEngineFolder()) : undefined,
     })
   }
 
@@ -115,7 +106,7 @@ class PooledTextReader implements TextReader {
         return recognise ? this.#readImage(bytes, bounds, options.signal) : 'scan'
       case 'xml': {
         const invoice = await this.#ask<EInvoice>({ do: 'read-xml', bytes, bounds }, bounds.parseTimeoutMs, options.signal)
-        return invoice.ok ? succeed(assemble([], [], 'e-invoice-xml', invoice.value)) : invoice
+        return invoice.ok ? succeed(assemble([], [], 'e-invoice-xml', new Set(), invoice.value)) : invoice
       }
       default:
         return fail('TYPE_UNSUPPORTED', 'content', 'neither PDF, image nor XML')
@@ -123,11 +114,11 @@ class PooledTextReader implements TextReader {
   }
 
   stats(): { parse: PoolStats; recognise: PoolStats } {
-    return { parse: this.#parse.stats(), recognise: this.#recognise.stats() }
+    return { parse: this.#parse.stats(), recognise: this.#recogniser.stats() }
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.#parse.close(), this.#recognise.close()])
+    await Promise.all([this.#parse.close(), this.#recogniser.close()])
   }
 
   /** A tenant's bounds may only lower ours. */
@@ -153,6 +144,7 @@ class PooledTextReader implements TextReader {
       return 'scan'
     }
     const issues: PageIssue[] = []
+    const engines = new Set<EngineName>()
     const finished = await mapBounded(pages, this.#recognisers, async (page): Promise<TextPage> => {
       const { number, width, height, lines } = page
       if (page.broken) {
@@ -162,15 +154,18 @@ class PooledTextReader implements TextReader {
       if (page.usable || eInvoice !== undefined) {
         return { number, width, height, lines }
       }
-      const recognised = await this.#readPicture('pdf', bytes, number, bounds, signal)
+      const recognised = await this.#recognise('pdf', bytes, number, bounds, signal)
       if (recognised.ok) {
-        return recognised.value
+        for (const name of recognised.value.engines) {
+          engines.add(name)
+        }
+        return recognised.value.page
       }
       issues.push({ page: number, code: recognised.failure.code })
       return { number, width, height, lines: [] }
     })
     const route = eInvoice !== undefined ? 'e-invoice-xml' : scanned > 0 ? 'ocr' : 'text-layer'
-    return succeed(assemble(finished, issues, route, eInvoice))
+    return succeed(assemble(finished, issues, route, engines, eInvoice))
   }
 
   async #readImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<DocumentText>> {
@@ -184,10 +179,14 @@ class PooledTextReader implements TextReader {
     }
     const issues: PageIssue[] = []
     const pages: TextPage[] = []
+    const engines = new Set<EngineName>()
     for (let number = 1; number <= count; number += 1) {
-      const page = await this.#readPicture('image', bytes, number, bounds, signal)
+      const page = await this.#recognise('image', bytes, number, bounds, signal)
       if (page.ok) {
-        pages.push(page.value)
+        pages.push(page.value.page)
+        for (const name of page.value.engines) {
+          engines.add(name)
+        }
       } else if (count === 1) {
         return page
       } else {
@@ -195,42 +194,12 @@ class PooledTextReader implements TextReader {
         pages.push({ number, width: 0, height: 0, lines: [] })
       }
     }
-    return succeed(assemble(pages, issues, 'ocr'))
+    return succeed(assemble(pages, issues, 'ocr', engines))
   }
 
-  async #readPicture(kind: 'pdf' | 'image', bytes: Uint8Array, page: number, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<TextPage>> {
-    const upright = await this.#recogniseView(kind, bytes, page, { turn: 0, probe: false }, bounds, signal)
-    if (!upright.ok || quality([upright.value]) >= doubtful || characters(upright.value.lines) < minTurnCharacters) {
-      return upright
-    }
-    let best: View['turn'] = 0
-    let bestQuality = quality([upright.value])
-    for (const turn of [90, 180, 270] as const) {
-      const probe = await this.#recogniseView(kind, bytes, page, { turn, probe: true }, bounds, signal)
-      if (probe.ok && quality([probe.value]) > Math.max(doubtful, bestQuality) && characters(probe.value.lines) >= minTurnCharacters) {
-        best = turn
-        bestQuality = quality([probe.value])
-      }
-    }
-    if (best === 0) {
-      return upright
-    }
-    const turned = await this.#recogniseView(kind, bytes, page, { turn: best, probe: false }, bounds, signal)
-    return turned.ok && quality([turned.value]) > quality([upright.value]) ? turned : upright
-  }
-
-  async #recogniseView(kind: 'pdf' | 'image', bytes: Uint8Array, page: number, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<TextPage>> {
-    const picture = await this.#ask<Picture>({ do: 'picture', kind, bytes, page, view, bounds }, bounds.pageTimeoutMs, signal)
-    if (!picture.ok) {
-      return picture
-    }
-    const { width, height } = picture.value
-    const task: RecogniseTask = { picture: picture.value.bytes }
-    const recognised = await guard(() => this.#recognise.run<Recognition>(task, { timeoutMs: bounds.pageTimeoutMs, ...(signal === undefined ? {} : { signal }) }))
-    if (!recognised.ok) {
-      return recognised
-    }
-    return succeed({ number: page, width, height, lines: recognised.value.lines.slice(0, bounds.maxLinesPerPage) })
+  #recognise(kind: 'pdf' | 'image', bytes: Uint8Array, number: number, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<ReadPage>> {
+    const picture: PageSource['picture'] = (view) => this.#ask<Picture>({ do: 'picture', kind, bytes, page: number, view, bounds }, bounds.pageTimeoutMs, signal)
+    return this.#recogniser.read({ number, picture }, bounds, signal)
   }
 
   async #ask<T>(task: ParseTask, timeoutMs: number, signal?: AbortSignal): Promise<Outcome<T>> {
@@ -253,40 +222,18 @@ async function mapBounded<In, Out>(items: readonly In[], limit: number, map: (it
   return results
 }
 
-/** A parser that hung, grew or crashed is an outcome; abortion, closing and a broken installation are the caller's errors. */
-async function guard<T>(run: () => Promise<T>): Promise<Outcome<T>> {
-  try {
-    return succeed(await run())
-  } catch (error) {
-    if (error instanceof PoolError && (error.code === 'TIMEOUT' || error.code === 'MEMORY' || error.code === 'CRASHED')) {
-      return fail(error.code satisfies FailureCode, 'content', 'its parser was stopped')
-    }
-    throw error
-  }
-}
-
-function assemble(pages: readonly TextPage[], issues: readonly PageIssue[], route: DocumentText['route'], eInvoice?: EInvoice): DocumentText {
+function assemble(
+  pages: readonly TextPage[], issues: readonly PageIssue[], route: DocumentText['route'], engines: ReadonlySet<EngineName>, eInvoice?: EInvoice,
+): DocumentText {
   const text: DocumentText = {
     route,
     language: detectLanguage(pages),
     pages,
-    quality: route === 'e-invoice-xml' ? 1 : quality(pages),
+    quality: route === 'e-invoice-xml' ? 1 : qualityOf(pages),
     issues: [...issues].sort((a, b) => a.page - b.page),
     engine,
-    engineVersion,
+    engineVersion: versionOf(engines),
     dataVersion,
   }
   return eInvoice === undefined ? text : { ...text, eInvoice }
-}
-
-function characters(lines: readonly TextLine[]): number {
-  return lines.reduce((sum, line) => sum + line.text.length, 0)
-}
-
-/** Mean confidence weighted by characters. */
-function quality(pages: readonly TextPage[]): number {
-  const lines = pages.flatMap((page) => page.lines)
-  const total = characters(lines)
-  const sum = lines.reduce((weighted, line) => weighted + line.confidence * line.text.length, 0)
-  return total === 0 ? 0 : Math.round((sum / total) * 10_000) / 10_000
 }

@@ -1,11 +1,8 @@
 import { cleanText } from '../clean-text.ts'
-import type { Box, TextLine } from '../types.ts'
+import type { Box, TextLine, TextWord } from '../types.ts'
 
-export interface Word {
-  readonly text: string
-  readonly box: Box
-  readonly confidence: number
-}
+/** A piece of text on its line; a text layer's may hold several words. */
+export type Word = TextWord
 
 /** Gaps, in heights of the text: below the first nothing stands between two pieces, above the second a new run begins. */
 const blankGap = 0.15
@@ -15,22 +12,33 @@ const blankGap = 0.15
  * @param columnGap in heights of the text
  */
 export function joinWords(words: readonly Word[], columnGap: number): TextLine[] {
-  const lines: TextLine[] = []
-  for (const row of rowsOf(words)) {
-    let run: Word[] = []
-    for (const word of row) {
-      const last = run.at(-1)
-      if (last !== undefined && word.box.x - (last.box.x + last.box.width) > columnGap * Math.max(last.box.height, word.box.height)) {
-        lines.push(toLine(run))
-        run = []
-      }
-      run.push(word)
-    }
-    if (run.length > 0) {
-      lines.push(toLine(run))
+  return rowsOf(words).flatMap((row) => joinRow(row, columnGap))
+}
+
+/** The same for words of one row, from left to right. */
+function joinRow(row: readonly Word[], columnGap: number): TextLine[] {
+  return runsOf(row, columnGap).map((run) => toLine(run, blankGap))
+}
+
+/** The same for words that an engine recognised as words of one row: there is a blank between any two, and each line names its words. */
+export function joinRecognised(row: readonly Word[], columnGap: number): TextLine[] {
+  return runsOf(row, columnGap).map((run) => ({
+    ...toLine(run, Number.NEGATIVE_INFINITY),
+    words: run.map(({ text, box, confidence }) => ({ text: cleanText(text), box: unite([box]), confidence: round(confidence, 4) })),
+  }))
+}
+
+function runsOf(row: readonly Word[], columnGap: number): Word[][] {
+  const runs: Word[][] = []
+  for (const word of row) {
+    const last = runs.at(-1)?.at(-1)
+    if (last === undefined || word.box.x - (last.box.x + last.box.width) > columnGap * Math.max(last.box.height, word.box.height)) {
+      runs.push([word])
+    } else {
+      runs.at(-1)!.push(word)
     }
   }
-  return lines
+  return runs
 }
 
 /** Words or runs whose vertical middles agree, top to bottom, each row from left to right. */
@@ -55,7 +63,7 @@ function middle(box: Box): number {
   return box.y + box.height / 2
 }
 
-function toLine(run: readonly Word[]): TextLine {
+function toLine(run: readonly Word[], minBlank: number): TextLine {
   let text = ''
   let characters = 0
   let confidence = 0
@@ -63,7 +71,7 @@ function toLine(run: readonly Word[]): TextLine {
     const last = run[n - 1]
     if (last !== undefined) {
       const gap = word.box.x - (last.box.x + last.box.width)
-      text += gap > blankGap * Math.min(last.box.height, word.box.height) && !text.endsWith(' ') ? ' ' : ''
+      text += gap > minBlank * Math.min(last.box.height, word.box.height) && !text.endsWith(' ') ? ' ' : ''
     }
     text += word.text
     characters += word.text.length
