@@ -27,18 +27,26 @@ export interface LabelMatch<Class> {
   readonly length: number
 }
 
+/** Letters set apart are recognised in texts as short as a label, for labels that are no short words. */
+const maxApart = 60
+const minApart = 7
+
 /** The longest phrase of these classes in a plain text: `total excl` says more than `total`. */
 export class LabelSet<Class extends string> {
   readonly #phrases: readonly Phrase<Class>[]
+  /** By their letters alone: fonts with wide kerning come out as `Br uttosumme`, headings are set as `T O T A L`. */
+  readonly #letters: ReadonlyMap<string, Phrase<Class>>
 
   constructor(entries: readonly (readonly [Class, readonly string[]])[]) {
     this.#phrases = phrases(entries)
+    this.#letters = new Map([...this.#phrases].reverse().map((phrase) => [phrase.plain.replaceAll(' ', ''), phrase]))
   }
 
   match(plain: string): LabelMatch<Class> | undefined {
     const found = this.#phrases.find((phrase) => plain.includes(phrase.plain))
     if (found === undefined) {
-      return undefined
+      const apart = plain.length <= maxApart ? this.#letters.get(plain.replace(/[\d ]+/g, '')) : undefined
+      return apart === undefined || apart.plain.length < minApart ? undefined : { class: apart.class, coverage: 1, length: apart.plain.length - 2 }
     }
     const rest = plain.replace(found.plain, ' ').replace(fillers, '').replace(/[\d%#\s]+/g, '').length
     const length = found.plain.length - 2
@@ -75,5 +83,8 @@ export const numberLabels = new LabelSet<'invoiceNumber' | 'purchaseOrder' | 'ot
   ['purchaseOrder', labels.purchaseOrder], ['invoiceNumber', labels.invoiceNumber], ['otherNumber', labels.otherNumber],
 ])
 export const endLabels = new LabelSet<'endOfItems'>([['endOfItems', labels.endOfItems]])
+export const partyLabels = new LabelSet<'seller' | 'buyer' | 'otherParty'>([
+  ['otherParty', labels.otherParty], ['seller', labels.seller], ['buyer', labels.buyer],
+])
 export const buyerLabels = new LabelSet<'buyer'>([['buyer', labels.buyer]])
 export const columnLabels = new LabelSet<ColumnClass>(Object.entries(labels.columns) as [ColumnClass, string[]][])

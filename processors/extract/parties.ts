@@ -5,83 +5,106 @@ import { findDates } from './dates.ts'
 import { fieldOf } from './field.ts'
 import { buyerLabels, numberLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
-import { overlapX } from './layout.ts'
+import type { PartyRole, Section } from './sections.ts'
+import { findSections } from './sections.ts'
 
 const legalForm = /(?<!\p{L})(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.\s?K\.?|e\.\s?V\.|SE|Ltd\.?|Limited|PLC|LLP|LLC|Inc\.?|Corp\.?|S\.?A\.?S?\.?|SARL|B\.?V\.?|N\.?V\.?|S\.?r\.?l\.?|S\.?p\.?A\.?|Pty|Pvt|Sdn\.? ?Bhd\.?|S\/B|Bhd\.?|Pte|A\/S|ApS|AB|Oy|S\.?L\.?)(?!\p{L})/iu
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
 const titleWords = /^ (?:(?:tax )?invoice|rechnung|facture|factuur|receipt|quittung|credit note|gutschrift|cash bill|original|copy|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
+const salutation = /^ (?:herrn?|frau|firma|mr|mrs|ms|mme|m|monsieur|madame|messrs|attn|an|to|dhr|mevr) $/
+/** Names a VAT id in the usual languages. */
+const vatLabel = / (?:ust|umsatzsteuer|mwst|vat|tva|btw|iva|uid|moms|mva)[a-z]* | tax (?:id|no|number|reg) | partita iva | nif | cif /
+const buyersOwn = / (?:client|customer|kunden?|ihre|votre|your|buyer|acheteur|klant|uw) /
+const nameKey = /^ (?:name|firma|company|company name|nom|naam|raison sociale) $/
+/** A line with the sender's whole address: the name ends at the first of these. */
+const addressBreak = / (?:[-–—•·|●]|,) (?=.*\d)/u
 
 export interface Parties {
   readonly seller: Party
   readonly buyer: Party
 }
 
-/** Who sends and who gets it: names by legal form, size and place; VAT ids by checksum; what stands under a buyer's label is the buyer's. */
+/**
+ * Who sends and who gets it. What stands in a block under a party's heading is that party's; without one, names go by legal form,
+ * size and place. VAT ids by checksum, or by their label where the checksum is wrong: that is for validation to say.
+ */
 export function findParties(layout: Layout): Parties {
-  const buyerRuns = runsUnderBuyerLabel(layout)
-  const seller: { name?: Field; vatId?: Field } = {}
-  const buyer: { name?: Field; vatId?: Field } = {}
+  const sections = findSections(layout)
+  const sellerName = nameIn(layout, sections, 'seller') ?? bestName(layout, sections)
+  const buyerName = nameIn(layout, sections, 'buyer')
+  const vatIds = findVatIds(layout, sections)
+  return {
+    seller: party(sellerName, vatIds.seller),
+    buyer: party(buyerName, vatIds.buyer),
+  }
+}
+
+function party(name: Field | undefined, vatId: Field | undefined): Party {
+  return { ...(name === undefined ? {} : { name }), ...(vatId === undefined ? {} : { vatId }) }
+}
+
+interface VatCandidate {
+  readonly field: Field
+  readonly role: PartyRole | undefined
+}
+
+/** Blocks and labels say whose it is; of the rest the first is the seller's, who alone prints his in the page's head or foot. */
+function findVatIds(layout: Layout, sections: readonly Section[]): { readonly seller?: Field; readonly buyer?: Field } {
+  const roles = new Map(sections.flatMap((section) => section.entries.map((entry) => [entry.run.box, section.role] as const)))
+  const found: VatCandidate[] = []
   for (const row of layout.rows) {
-    for (const run of row.runs) {
-      const vatId = vatIn(run)
+    for (const [n, run] of row.runs.entries()) {
+      const label = `${row.runs[n - 1]?.plain ?? ''}${run.plain}`
+      const vatId = vatIn(run, vatLabel.test(label))
       if (vatId !== undefined) {
-        const side = buyerRuns.has(run) ? buyer : seller
-        side.vatId ??= fieldOf(layout, run, vatId, vatId.replace(/[ .-]/g, ''), 0.95)
+        const role = buyersOwn.test(label) ? 'buyer' : roles.get(run.box)
+        found.push({ role, field: fieldOf(layout, run, vatId.text, vatId.text.replace(/[ .-]/g, ''), vatId.checked ? 0.95 : 0.75) })
       }
     }
   }
-  const sellerName = best(layout, (run) => (buyerRuns.has(run) ? 0 : nameScore(layout, run)))
-  if (sellerName !== undefined) {
-    seller.name = sellerName
-  }
-  const buyerName = [...buyerRuns].find((run) => looksLikeName(run))
-  if (buyerName !== undefined) {
-    buyer.name = fieldOf(layout, buyerName, buyerName.text, clean(buyerName.text), 0.7)
-  }
-  return { seller, buyer }
+  const buyer = found.find((one) => one.role === 'buyer')?.field
+  const own = found.find((one) => one.role === 'seller')?.field ?? found.find((one) => one.role === undefined && one.field.normalised !== buyer?.normalised)?.field
+  return { ...(own === undefined ? {} : { seller: own }), ...(buyer === undefined ? {} : { buyer }) }
 }
 
-function vatIn(run: Run): string | undefined {
+function vatIn(run: Run, labelled: boolean): { readonly text: string; readonly checked: boolean } | undefined {
+  let plausible: string | undefined
   for (const match of run.text.toUpperCase().matchAll(vatPattern)) {
     const text = match[1]!
     // An account number begins like a VAT id; the checksum tells them apart, and words without enough digits are none.
-    if (text.replace(/\D/g, '').length >= 7 && checkVAT(text, countries).isValid) {
-      return text
+    if (text.replace(/\D/g, '').length < 7) {
+      continue
+    }
+    const result = checkVAT(text, countries)
+    if (result.isValid) {
+      return { text, checked: true }
+    }
+    plausible ??= result.isValidFormat ? text : undefined
+  }
+  return plausible !== undefined && labelled ? { text: plausible, checked: false } : undefined
+}
+
+/** The name in a party's block: where it says so, else the first line that looks like one. */
+function nameIn(layout: Layout, sections: readonly Section[], role: PartyRole): Field | undefined {
+  for (const section of sections) {
+    if (section.role === role) {
+      const named = section.entries.find((entry) => entry.key !== undefined && nameKey.test(entry.key))
+        ?? section.entries.find((entry) => entry.key === undefined && looksLikeName(entry.run) && !salutation.test(entry.run.plain))
+      if (named !== undefined) {
+        return fieldOf(layout, named.run, named.run.text, clean(named.run.text), 0.75)
+      }
     }
   }
   return undefined
 }
 
-/** The runs below a label like "Bill to", as far as its block goes. */
-function runsUnderBuyerLabel(layout: Layout): Set<Run> {
-  const runs = new Set<Run>()
-  for (const row of layout.rows) {
-    const label = row.runs.find((run) => (buyerLabels.match(run.plain)?.coverage ?? 0) > 0.6 && run.text.length <= 30)
-    if (label === undefined) {
-      continue
-    }
-    let last = label
-    for (let at = label.row + 1; at < Math.min(layout.rows.length, label.row + 12); at += 1) {
-      const below = layout.rows[at]!
-      const run = below.runs.find((other) => overlapX(other.box, label.box) > 0)
-      if (below.page !== label.page || (run !== undefined && run.box.y - last.box.y > 3 * last.box.height + last.box.height)) {
-        break
-      }
-      if (run !== undefined) {
-        runs.add(run)
-        last = run
-      }
-    }
-  }
-  return runs
-}
-
-function best(layout: Layout, score: (run: Run) => number): Field | undefined {
+function bestName(layout: Layout, sections: readonly Section[]): Field | undefined {
+  const others = new Set(sections.filter((section) => section.role !== 'seller').flatMap((section) => section.entries.map((entry) => entry.run.box)))
   let found: { run: Run; score: number } | undefined
   for (const row of layout.rows) {
     for (const run of row.runs) {
-      const value = score(run)
+      const value = others.has(run.box) ? 0 : nameScore(layout, run)
       if (value > 0 && (found === undefined || value > found.score)) {
         found = { run, score: value }
       }
@@ -116,5 +139,5 @@ function looksLikeName(run: Run): boolean {
 
 function clean(text: string): string {
   // A registration number behind a name is not part of it: (139386 X), (965752-T).
-  return text.replace(/\s+/g, ' ').replace(/ ?\(\d[0-9 A-Z-]{3,16}\)\W*$/, '').replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.)]+$/gu, '')
+  return text.split(addressBreak)[0]!.replace(/\s+/g, ' ').replace(/ ?\(\d[0-9 A-Z-]{3,16}\)\W*$/, '').replace(/^[^\p{L}\p{N}]+|[^\p{L}\p{N}.)]+$/gu, '')
 }
