@@ -1,5 +1,6 @@
 /** What is printed and what is written. */
 import type { SetResult } from './evaluate.ts'
+import type { CalibrationBin, Score } from './scores.ts'
 
 /** One line of the result. */
 export interface Row {
@@ -37,18 +38,30 @@ export function makeReport(results: readonly SetResult[], now: Date): Report {
   }
 }
 
-export function describe(result: SetResult): string {
-  const { timings } = result
-  const fixed = (value: number): string => value.toFixed(3).replace(/^0/, '')
-  const table = [
-    ['field', 'n', 'missing', 'strict F1', '95 %', 'normalised F1', '95 %'],
-    ...result.scores.map((one) => [
-      one.field, String(one.n), String(one.missing),
-      fixed(one.strictF1), `${fixed(one.strictInterval.low)}–${fixed(one.strictInterval.high)}`,
-      fixed(one.normalisedF1), `${fixed(one.normalisedInterval.low)}–${fixed(one.normalisedInterval.high)}`,
+/** Both tables: scores and calibration. */
+export function describeScores(scores: readonly Score[], calibration: readonly CalibrationBin[]): string[] {
+  return [
+    ...aligned([
+      ['field', 'n', 'missing', 'strict F1', '95 %', 'normalised F1', '95 %'],
+      ...scores.map((one) => [
+        one.field, String(one.n), String(one.missing),
+        fixed(one.strictF1), `${fixed(one.strictInterval.low)}–${fixed(one.strictInterval.high)}`,
+        fixed(one.normalisedF1), `${fixed(one.normalisedInterval.low)}–${fixed(one.normalisedInterval.high)}`,
+      ]),
+    ]),
+    'claimed confidence and share of right values:',
+    ...aligned([
+      ['claimed', 'n', 'mean', 'right'],
+      ...calibration.map((bin) => [`${bin.from.toFixed(2)}–${bin.to.toFixed(2)}`, String(bin.n), fixed(bin.meanClaimed), fixed(bin.right)]),
     ]),
   ]
-  const lines = [`${result.set}, profile ${result.profile}: ${timings.documents} documents, ${timings.pages} pages`, ...aligned(table)]
+}
+
+const fixed = (value: number): string => value.toFixed(3).replace(/^0/, '')
+
+export function describe(result: SetResult): string {
+  const { timings } = result
+  const lines = [`${result.set}, profile ${result.profile}: ${timings.documents} documents, ${timings.pages} pages`, ...describeScores(result.scores, result.calibration)]
   if (result.characterErrorRate !== undefined) {
     lines.push(`character error rate of recognition ${fixed(result.characterErrorRate)}`)
   }
@@ -56,11 +69,6 @@ export function describe(result: SetResult): string {
     const { known, found, right } = result.duplicates
     lines.push(`duplicates: ${right} of ${known} known pairs found, ${found - right} false`)
   }
-  lines.push('claimed confidence and share of right values:')
-  lines.push(...aligned([
-    ['claimed', 'n', 'mean', 'right'],
-    ...result.calibration.map((bin) => [`${bin.from.toFixed(2)}–${bin.to.toFixed(2)}`, String(bin.n), fixed(bin.meanClaimed), fixed(bin.right)]),
-  ]))
   lines.push(
     timings.secondsPerPage === null
       ? 'all from the cache: no reading times'

@@ -130,7 +130,7 @@ function jsonTruth(text: string): Truth {
   return {
     fields: fieldsOf(false, [
       ['number', 'text', entry.invoice_number], ['date', 'date', entry.date], ['currency', 'text', entry.currency], ['seller', 'text', entry.partner_name ?? entry.issuer],
-      ['netTotal', 'amount', entry.amount_untaxed], ['total', 'amount', entry.amount],
+      ['netTotal', 'amount', entry.amount_untaxed?.toFixed(2)], ['total', 'amount', entry.amount?.toFixed(2)],
     ]),
     ...(lines === undefined ? {} : { lines }),
   }

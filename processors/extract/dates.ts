@@ -26,6 +26,11 @@ const monthNames: readonly (readonly string[])[] = [
 ]
 const months: ReadonlyMap<string, number> = new Map(monthNames.flatMap((names, n) => names.map((name) => [name, n + 1] as const)))
 
+/** 1 to 12 of a month's name or its abbreviation in any of the languages. */
+export function monthOf(name: string): number | undefined {
+  return months.get(name.toLowerCase())
+}
+
 const patterns: readonly RegExp[] = [
   // 2026-11-21, 2026/11/21, 2026.11.21
   /(?<![\d.,/-])(?<y>(?:19|20)\d{2})\s?[-/.]\s?(?<m>\d{1,2})\s?[-/.]\s?(?<d>\d{1,2})(?!\d)/g,

@@ -1,5 +1,6 @@
+import { Decimal } from 'decimal.js'
 import { succeed } from '../failure.ts'
-import type { DocumentFields, DocumentText, Extraction, Outcome, TaxLine } from '../types.ts'
+import type { DocumentFields, DocumentText, Extraction, Field, Outcome, TaxLine } from '../types.ts'
 import { amountCandidates, labelOf } from './candidates.ts'
 import type { DateOrder } from './dates.ts'
 import { mapEInvoice } from './e-invoice.ts'
@@ -9,6 +10,9 @@ import { labelsVersion, totalLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
 import { layOut } from './layout.ts'
 import { findParties } from './parties.ts'
+import type { ReceiptFields } from './receipt.ts'
+import { findReceipt, receiptWeights } from './receipt.ts'
+import { isNarrow } from './receipt-rows.ts'
 import { findLines, maxItems } from './table.ts'
 import { findTotals } from './totals.ts'
 
@@ -28,7 +32,7 @@ const maxTaxes = 100
 /** Raised whenever the same text may give other fields. */
 const rulesVersion = 2
 /** Names what extracts: a cache's key and every record carry it. */
-export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}`
+export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}.${receiptWeights.version}`
 
 /**
  * Fields of a document: from its e-invoice where there is one (that is the truth), else by rules over the layout: candidates, their
@@ -45,10 +49,10 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
   const purchaseOrderNumber = findNumber(layout, 'purchaseOrder')
   const iban = findIban(layout)
   const currency = findCurrency(layout) ?? assumedCurrency(options.defaultCurrency)
+  const dateOrder = options.dateOrder ?? 'day-month'
+  const invoice: DocumentFields = { ...findParties(layout), ...findHeaderDates(layout, dateOrder, options.receivedDay), ...findTotals(layout, amounts) }
   const fields: DocumentFields = {
-    ...findParties(layout),
-    ...findHeaderDates(layout, options.dateOrder ?? 'day-month', options.receivedDay),
-    ...findTotals(layout, amounts),
+    ...(isNarrow(layout) ? asReceipt(invoice, findReceipt(layout, { ...options, dateOrder })) : invoice),
     ...(number === undefined ? {} : { invoiceNumber: number }),
     ...(purchaseOrderNumber === undefined ? {} : { purchaseOrderNumber }),
     ...(iban === undefined ? {} : { iban }),
@@ -56,6 +60,30 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
   }
   const lines = findLines(layout)
   return succeed(bounded({ fields, lines, taxes: findTaxes(layout, amounts), extractorVersion, truncated: lines.length >= maxItems }))
+}
+
+/**
+ * On a narrow page the receipt's fields go before those of an invoice's layout; net and tax stay when they belong to the same total (a
+ * wrong sum on paper has to stay wrong) or add up to it.
+ */
+function asReceipt(invoice: DocumentFields, receipt: ReceiptFields): DocumentFields {
+  const { taxBasisTotal, taxTotal, grandTotal, payableAmount, ...rest } = invoice
+  const total = receipt.grandTotal ?? grandTotal
+  const same = total?.normalised === grandTotal?.normalised || addsUp(taxBasisTotal, taxTotal, total)
+  return {
+    ...rest,
+    seller: { ...invoice.seller, ...(receipt.name === undefined ? {} : { name: receipt.name }), ...(receipt.address === undefined ? {} : { address: receipt.address }) },
+    ...(receipt.issueDate === undefined ? {} : { issueDate: receipt.issueDate }),
+    ...(total === undefined ? {} : { grandTotal: total }),
+    ...(same && taxBasisTotal !== undefined ? { taxBasisTotal } : {}),
+    ...(same && taxTotal !== undefined ? { taxTotal } : {}),
+    ...(same && payableAmount !== undefined ? { payableAmount } : {}),
+  }
+}
+
+/** Tills round to five cents. */
+function addsUp(net: Field | undefined, tax: Field | undefined, total: Field | undefined): boolean {
+  return net !== undefined && tax !== undefined && total !== undefined && new Decimal(net.normalised).plus(tax.normalised).minus(total.normalised).abs().lte('0.05')
 }
 
 /** As many lines and taxes as fit the bound; what was left out is said, so that nobody takes a part for the whole. */

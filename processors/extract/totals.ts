@@ -41,7 +41,8 @@ export function findTotals(layout: Layout, candidates: readonly Candidate<FoundA
   const best = (role: 'net' | 'tax' | 'gross'): Scored[] =>
     scored.filter((one) => one[role] > 0).sort((a, b) => b[role] - a[role] || b.candidate.position - a.candidate.position).slice(0, maxPerKind)
   const nets = best('net')
-  const taxes = best('tax')
+  const byRate = sumOfRates(layout, candidates)
+  const taxes = byRate === undefined ? best('tax') : [...best('tax'), byRate]
   const grosses = best('gross')
   let chosen: { net?: Scored | undefined; tax?: Scored | undefined; gross?: Scored | undefined; total: number; agrees: boolean } = { total: -1, agrees: false }
   for (const gross of grosses) {
@@ -101,6 +102,30 @@ function score(candidates: readonly Candidate<FoundAmount>[]): Scored[] {
       gross: Math.max(0, Math.max(named('grandTotal'), 0.85 * named('payableAmount')) + place + 0.15 * size + repeated - foreign),
     }
   })
+}
+
+const taxWord = / (?:u?st|umsatzsteuer|mwst|mehrwertsteuer|vat|tva|btw|iva|gst|tax|moms|mva) /
+const rateInRow = /(?<!\d)\d{1,2}(?:[.,]\d{1,2})?\s?%/
+/** Rates that an invoice has at most; more rows with a percentage are no taxes. */
+const maxRates = 6
+
+/** Where taxes are listed by rate and no total of them is printed, their sum is one more candidate. */
+function sumOfRates(layout: Layout, candidates: readonly Candidate<FoundAmount>[]): Scored | undefined {
+  const last = new Map<number, Candidate<FoundAmount>>()
+  for (const candidate of candidates) {
+    const row = layout.rows[candidate.run.row]!
+    if (candidate.found.monetary && taxWord.test(row.plain) && row.runs.some((run) => rateInRow.test(run.text)) && row.runs.at(-1) === candidate.run) {
+      last.set(candidate.run.row, candidate)
+    }
+  }
+  const rows = [...last.values()]
+  if (rows.length < 2 || rows.length > maxRates) {
+    return undefined
+  }
+  const value = rows.reduce((sum, candidate) => sum.plus(candidate.found.value), new Decimal(0))
+  const first = rows[0]!
+  const candidate = { ...first, found: { ...first.found, text: rows.map((row) => row.found.text).join(' + '), value: value.toFixed(2) } }
+  return { candidate, value, net: 0, tax: 0.5, gross: 0, payable: 0 }
 }
 
 function agree(net: Decimal, tax: Decimal, gross: Decimal): boolean {

@@ -1,0 +1,200 @@
+/**
+ * Trains the weights of the receipts' fields: `node evaluation/learn/receipts.ts --data DIR [--cache DIR] [--write]`.
+ * Folds are by seller, so that what is reported is about sellers never seen; what is written is numbers for features, no word.
+ */
+import { writeFileSync } from 'node:fs'
+import process from 'node:process'
+import { parseArgs } from 'node:util'
+import { dateOptions } from '../../processors/extract/receipt-date.ts'
+import { headRows, headSpans, trustFeatures } from '../../processors/extract/receipt-head.ts'
+import { cleanAddress, cleanName } from '../../processors/extract/receipt-head-text.ts'
+import type { HeadRow, HeadWeights } from '../../processors/extract/receipt-head.ts'
+import type { Layout } from '../../processors/extract/layout.ts'
+import { layOut } from '../../processors/extract/layout.ts'
+import type { ReceiptRow } from '../../processors/extract/receipt-rows.ts'
+import { receiptRows } from '../../processors/extract/receipt-rows.ts'
+import { totalOptions } from '../../processors/extract/receipt-total.ts'
+import type { ReceiptWeights } from '../../processors/extract/receipt.ts'
+import { findReceipt } from '../../processors/extract/receipt.ts'
+import type { Features } from '../../processors/extract/linear-model.ts'
+import { createDocumentParsers } from '../../processors/index.ts'
+import { CachedReading } from '../reading.ts'
+import { describeScores } from '../report.ts'
+import type { Outcome } from '../scores.ts'
+import { calibrate, distance, score } from '../scores.ts'
+import { openSets } from '../sets.ts'
+import type { TruthValue } from '../truth.ts'
+import { compareTranscript, dayOf, decimalOf, lettersAndDigits } from '../truth.ts'
+import { fitBinary, fitChoice } from './fit.ts'
+
+const folds = 10
+const order = 'day-month'
+
+interface Example {
+  readonly id: string
+  readonly seller: string
+  readonly fields: ReadonlyMap<string, TruthValue>
+  readonly layout: Layout
+  readonly rows: readonly ReceiptRow[]
+  readonly head: readonly HeadRow[]
+  readonly nameRows: readonly boolean[]
+  readonly addressRows: readonly boolean[]
+  readonly dates: ReturnType<typeof dateOptions>
+  readonly totals: ReturnType<typeof totalOptions>
+}
+
+const { values } = parseArgs({ options: { data: { type: 'string' }, cache: { type: 'string' }, write: { type: 'boolean' }, wrong: { type: 'string' } } })
+if (values.data === undefined) {
+  throw new Error('--data DIR expected: a folder with truth.jsonl')
+}
+const [set] = openSets(values.data)
+const receivedDay = new Date().toISOString().slice(0, 10)
+
+const parsers = createDocumentParsers({ recognisers: 2 })
+const reading = new CachedReading(parsers.reader, values.cache)
+const examples: Example[] = []
+for (const document of set!.documents) {
+  const { text } = await reading.read(document.bytes())
+  if (text === undefined || document.truth === undefined) {
+    continue
+  }
+  const fields = document.truth.fields
+  const layout = layOut(text)
+  const rows = receiptRows(layout)
+  const head = headRows(rows, layout.textHeight)
+  examples.push({
+    id: document.id,
+    seller: lettersAndDigits(fields.get('company')?.value ?? document.id),
+    fields,
+    layout,
+    rows,
+    head,
+    nameRows: labelSpan(head, fields.get('company')?.value, 2, cleanName, 0.6),
+    addressRows: labelSpan(head, fields.get('address')?.value, 6, cleanAddress, 0.5),
+    dates: dateOptions(rows, order, receivedDay),
+    totals: totalOptions(rows),
+  })
+}
+await parsers.close()
+
+/** The rows that together are nearest to the truth, if near enough. */
+function labelSpan(head: readonly HeadRow[], truth: string | undefined, longest: number, clean: (rows: readonly string[]) => string, least: number): boolean[] {
+  const none = head.map(() => false)
+  const wanted = lettersAndDigits(truth ?? '')
+  if (wanted === '') {
+    return none
+  }
+  let best = { from: 0, to: -1, likeness: least }
+  for (let from = 0; from < head.length; from += 1) {
+    for (let to = from; to < Math.min(head.length, from + longest); to += 1) {
+      const text = lettersAndDigits(clean(head.slice(from, to + 1).map(({ row }) => row.text)))
+      const likeness = 1 - distance(text, wanted) / Math.max(text.length, wanted.length)
+      if (likeness > best.likeness) {
+        best = { from, to, likeness }
+      }
+    }
+  }
+  return none.map((_, n) => n >= best.from && n <= best.to)
+}
+
+const penalties = { head: 4, trust: 2, date: 1.5, total: 1.5 }
+
+function fitHead(some: readonly Example[]): Pick<HeadWeights, 'name' | 'address'> {
+  const rowsOf = (pick: (one: Example) => readonly boolean[]) => some.flatMap((one) => one.head.map(({ features }, n) => ({ features, right: pick(one)[n]! })))
+  return {
+    name: fitBinary(rowsOf((one) => one.nameRows), { penalty: penalties.head, rounds: 300 }),
+    address: fitBinary(rowsOf((one) => one.addressRows), { penalty: penalties.head, rounds: 300 }),
+  }
+}
+
+interface TrustExample {
+  readonly name?: { readonly features: Features; readonly right: boolean }
+  readonly address?: { readonly features: Features; readonly right: boolean }
+}
+
+/** Features of what weights that never saw the document chose, and whether it was right. */
+function trustExample(one: Example, head: Pick<HeadWeights, 'name' | 'address'>): TrustExample {
+  const spans = headSpans(one.head, head)
+  const of = (span: readonly [number, number] | undefined, clean: typeof cleanName, weights: HeadWeights['name'], truth: TruthValue | undefined) => {
+    if (span === undefined || truth === undefined) {
+      return undefined
+    }
+    const text = clean(one.head.slice(span[0], span[1] + 1).map(({ row }) => row.text))
+    return { features: trustFeatures(one.head, span, weights, text), right: lettersAndDigits(text) === lettersAndDigits(truth.value) }
+  }
+  const name = of(spans.name, cleanName, head.name, one.fields.get('company'))
+  const address = of(spans.address, cleanAddress, head.address, one.fields.get('address'))
+  return { ...(name === undefined ? {} : { name }), ...(address === undefined ? {} : { address }) }
+}
+
+function fitTrust(some: readonly TrustExample[]): Pick<HeadWeights, 'nameTrust' | 'addressTrust'> {
+  const defined = <T>(list: readonly (T | undefined)[]): T[] => list.filter((one) => one !== undefined)
+  return {
+    nameTrust: fitBinary(defined(some.map(({ name }) => name)), { penalty: penalties.trust, rounds: 300 }),
+    addressTrust: fitBinary(defined(some.map(({ address }) => address)), { penalty: penalties.trust, rounds: 300 }),
+  }
+}
+
+function fitRest(some: readonly Example[]): Pick<ReceiptWeights, 'date' | 'total'> {
+  const known = (field: string): Example[] => some.filter((one) => one.fields.has(field))
+  return {
+    date: fitChoice(known('date').map((one) => ({ options: one.dates, right: (value: string) => value === dayOf(one.fields.get('date')!.value, order) })), { penalty: penalties.date, rounds: 400 }),
+    total: fitChoice(known('total').map((one) => ({ options: one.totals, right: (value: string) => value === decimalOf(one.fields.get('total')!.value) })), { penalty: penalties.total, rounds: 400 }),
+  }
+}
+
+/** Documents of one seller are in one fold. */
+const sellers = [...new Set(examples.map(({ seller }) => seller))].sort()
+const foldOf = new Map(sellers.map((seller, n) => [seller, n % folds]))
+const foldModels = Array.from({ length: folds }, (_, fold) => {
+  const seen = examples.filter((one) => foldOf.get(one.seller) !== fold)
+  return { head: fitHead(seen), rest: fitRest(seen) }
+})
+const trusts = examples.map((one) => trustExample(one, foldModels[foldOf.get(one.seller)!]!.head))
+
+const outcomes: Outcome[] = []
+for (let fold = 0; fold < folds; fold += 1) {
+  const { head, rest } = foldModels[fold]!
+  const trust = fitTrust(trusts.filter((_, n) => foldOf.get(examples[n]!.seller) !== fold))
+  const model: ReceiptWeights = { version: 0, head: { ...head, ...trust }, ...rest }
+  for (const one of examples.filter(({ seller }) => foldOf.get(seller) === fold)) {
+    const found = findReceipt(one.layout, { dateOrder: order, receivedDay }, model)
+    const answers = { company: found.name, date: found.issueDate, address: found.address, total: found.grandTotal }
+    for (const [field, truth] of one.fields) {
+      const answer = answers[field as keyof typeof answers]
+      const verdict = answer === undefined ? { strict: false, normalised: false } : compareTranscript(truth, answer, order)
+      outcomes.push({
+        field,
+        document: one.id,
+        truths: 1,
+        answers: answer === undefined ? 0 : 1,
+        strict: verdict.strict ? 1 : 0,
+        normalised: verdict.normalised ? 1 : 0,
+        ...(answer === undefined ? {} : { confidence: answer.confidence }),
+      })
+      if (values.wrong === field && !(verdict.normalised)) {
+        process.stdout.write(`${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
+      }
+      if (values.wrong === `${field}-strict` && verdict.normalised && !verdict.strict) {
+        process.stdout.write(`${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
+      }
+    }
+  }
+}
+const byField = Map.groupBy(outcomes, ({ field }) => field)
+const options = {
+  date: examples.filter((one) => one.fields.has('date') && one.dates.some(({ value }) => value === dayOf(one.fields.get('date')!.value, order))).length,
+  total: examples.filter((one) => one.fields.has('total') && one.totals.some(({ value }) => value === decimalOf(one.fields.get('total')!.value))).length,
+}
+process.stdout.write(`${examples.length} documents, ${sellers.length} sellers, ${folds} folds by seller; the right date is among the options of ${options.date}, the right total of ${options.total}\n`)
+process.stdout.write(`${describeScores([...[...byField].map(([field, some]) => score(field, some)), score('all', outcomes)], calibrate(outcomes)).join('\n')}\n`)
+for (const [field, some] of byField) {
+  const sure = some.filter((one) => (one.confidence ?? 0) >= 0.95)
+  process.stdout.write(`${field}: ${sure.length} claimed .95 or more, ${sure.filter((one) => one.normalised === 1).length} right\n`)
+}
+
+if (values.write) {
+  const model: ReceiptWeights = { version: 1, head: { ...fitHead(examples), ...fitTrust(trusts) }, ...fitRest(examples) }
+  writeFileSync(new URL('../../processors/extract/receipt-weights.json', import.meta.url), `${JSON.stringify(model, null, 1)}\n`)
+  process.stdout.write('written: processors/extract/receipt-weights.json\n')
+}

@@ -1,0 +1,85 @@
+/** Rows of a receipt: one column of text, so a row is one line. */
+import type { Box } from '../types.ts'
+import type { Layout, Run } from './layout.ts'
+import { plainText } from './layout.ts'
+
+export interface ReceiptRow {
+  /** Without what recognition made of borders and stains. */
+  readonly runs: readonly Run[]
+  readonly text: string
+  /** Lower-case words without accents. */
+  readonly words: readonly string[]
+  readonly box: Box
+  readonly confidence: number
+  readonly page: number
+  /** Index in {@link Layout.rows}. */
+  readonly row: number
+}
+
+/** A receipt's columns: till printers have 24 to 48, small invoices of shops up to this. */
+const maxColumns = 66
+const maxRows = 400
+
+/** One page, whose text is as narrow as a till's: fields stand in rows, not in columns. */
+export function isNarrow(layout: Layout): boolean {
+  if (layout.pages !== 1 || layout.rows.length > maxRows) {
+    return false
+  }
+  const widths: number[] = []
+  for (const { runs } of layout.rows) {
+    for (const run of runs) {
+      if (run.text.length >= 8) {
+        widths.push(run.box.width / run.text.length)
+      }
+    }
+  }
+  if (widths.length < 3) {
+    return layout.method === 'ocr'
+  }
+  const character = widths.sort((a, b) => a - b)[Math.floor(widths.length / 2)]!
+  const lefts = layout.rows.map(({ runs }) => runs[0]!.box.x).sort((a, b) => a - b)
+  const rights = layout.rows.map(({ runs }) => runs.at(-1)!.box.x + runs.at(-1)!.box.width).sort((a, b) => a - b)
+  // Stains at the border are not text: the middle nine tenths count.
+  const extent = rights[Math.floor(rights.length * 0.95)]! - lefts[Math.floor(lefts.length * 0.05)]!
+  return extent / character <= maxColumns
+}
+
+export function receiptRows(layout: Layout): ReceiptRow[] {
+  return layout.rows.slice(0, maxRows).flatMap(({ runs, page }, row) => {
+    const longest = Math.max(...runs.map((run) => letters(run.text)))
+    const kept = runs.filter((run) => letters(run.text) > (longest >= 5 && run.confidence < 0.9 ? 1 : 0) || /^\d$/.test(run.text))
+    const text = tidy(kept.map((run) => run.text).join(' '))
+    if (kept.length === 0 || text === '') {
+      return []
+    }
+    const x = Math.min(...kept.map(({ box }) => box.x))
+    const y = Math.min(...kept.map(({ box }) => box.y))
+    const box = {
+      x,
+      y,
+      width: Math.max(...kept.map(({ box }) => box.x + box.width)) - x,
+      height: Math.max(...kept.map(({ box }) => box.y + box.height)) - y,
+    }
+    const size = kept.reduce((sum, run) => sum + run.text.length, 0)
+    const confidence = kept.reduce((sum, run) => sum + run.confidence * run.text.length, 0) / Math.max(1, size)
+    return [{ runs: kept, text, words: wordsOf(text), box, confidence, page, row }]
+  })
+}
+
+export function wordsOf(text: string): string[] {
+  return plainText(text).trim().split(' ').filter((word) => word !== '').slice(0, 24)
+}
+
+function letters(text: string): number {
+  return text.replace(/[^\p{L}\p{N}]/gu, '').length
+}
+
+/** Borders and stains at the ends: bars, quotation marks, single marks before the text. */
+export function tidy(text: string): string {
+  return text
+    .replace(/[|~_«»“”"¢©®°•·¥§]+/g, ' ')
+    .replace(/\s+/g, ' ')
+    .replace(/^[^\p{L}\p{N}(#]+/u, '')
+    .replace(/[^\p{L}\p{N}).]+$/u, '')
+    .trim()
+}
