@@ -1,7 +1,7 @@
 /** `npm start`: the main job, from servers to results. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { generateSamples, sampleTenants } from '../samples/index.ts'
+import { generateSamples, sampleRates, sampleTenants, sampleVendors } from '../samples/index.ts'
 import { down } from '../stack/index.ts'
 import { HELP, parseStartArguments, type StartArguments } from './start/arguments.ts'
 import { bringUp } from './start/environment.ts'
@@ -21,7 +21,7 @@ async function workOf(given: StartArguments): Promise<Work> {
     return { tenants: own.tenants, count: own.count, documents: () => own.read() }
   }
   const samples = await generateSamples()
-  return { tenants: sampleTenants, count: samples.length, documents: () => samples }
+  return { tenants: sampleTenants, vendors: sampleVendors(samples), rates: sampleRates(), count: samples.length, documents: () => samples }
 }
 
 /** What must be closed at the end, in the order it was opened. */
@@ -31,7 +31,7 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   const begin = performance.now()
   const work = await workOf(given)
   closing.push(() => down({ say }))
-  const environment = await bringUp({ tenants: work.tenants, say, signal })
+  const environment = await bringUp({ ...work, say, signal })
   closing.push(() => environment.cluster.close())
   const supervisor = superviseConnectors(environment, say)
   closing.push(() => supervisor.stop())
@@ -47,8 +47,11 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   the instance    process ${instance.pid}, log ${join(environment.folder, 'logs', 'instance.log')}
   stop with       Ctrl-C`)
 
-  const { summary, refused, wrong } = await follow(environment, work, instance, signal)
+  const { summary, vendorKnown, refused, wrong } = await follow(environment, work, instance, signal)
   say(`\n${table(summary)}\n`)
+  if (work.vendors !== undefined) {
+    say(`${vendorKnown} of the ${summary.processed} processed are from vendors in their tenant's books.`)
+  }
   if (refused > 0) {
     say(`The API refused ${refused} more: they were never received.`)
   }

@@ -1,4 +1,6 @@
 export { generateSamples, sampleTenants, unknownTenant } from './generate.ts'
 export type { SampleOptions } from './generate.ts'
+export { sampleRates, sampleVendors } from './reference-data.ts'
+export type { SampleRate, SampleVendor } from './reference-data.ts'
 export type { Sample, SampleEnd, SampleKind, SampleRoute, SampleTruth } from './types.ts'
 export { writeSamples } from './write.ts'

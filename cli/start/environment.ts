@@ -10,7 +10,7 @@ import { type ApplicationConfig, checkConfig } from '../../topology/config.ts'
 import { createTopics } from '../../topology/create-topics.ts'
 import { valueSerde } from '../../topology/serdes.ts'
 import { topics } from '../../topology/topics.ts'
-import { writeReferenceData } from './reference-data.ts'
+import { type ReferenceData, writeReferenceData } from './reference-data.ts'
 
 const KEYSPACE = 'archive'
 const DATA_CENTER = 'datacenter1'
@@ -43,8 +43,7 @@ export interface Site {
   readonly ports: { readonly api: number; readonly ops: number }
 }
 
-export interface EnvironmentOptions {
-  readonly tenants: readonly string[]
+export interface EnvironmentOptions extends ReferenceData {
   readonly say: (line: string) => void
   readonly signal: AbortSignal
 }
@@ -57,7 +56,7 @@ export async function bringUp(options: EnvironmentOptions): Promise<Environment>
 }
 
 /** Everything between running servers and an instance. The site's database must be there. */
-export async function prepare(addresses: StackAddresses, site: Site, options: Pick<EnvironmentOptions, 'tenants' | 'say'>): Promise<Environment> {
+export async function prepare(addresses: StackAddresses, site: Site, options: Omit<EnvironmentOptions, 'signal'>): Promise<Environment> {
   const { say } = options
   const { folder } = site
   mkdirSync(folder, { recursive: true })
@@ -77,7 +76,7 @@ export async function prepare(addresses: StackAddresses, site: Site, options: Pi
     migratePostgresql({ host, port, database: site.database, admin: { user, password }, passwords }),
     migrateCassandra({ contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace: site.keyspace }),
   ])
-  await writeReferenceData(cluster, config, options.tenants)
+  await writeReferenceData(cluster, config, options)
   say('connectors')
   const share = shareOf(site)
   for (const tenant of options.tenants) {

@@ -5,6 +5,7 @@ import type { InstanceProcess } from './instance-process.ts'
 import { type Incoming, takeIn } from './intake.ts'
 import { Landed } from './landed.ts'
 import { Progress } from './progress.ts'
+import type { ReferenceData } from './reference-data.ts'
 import { discrepancies, progressLine, type Summary } from './report.ts'
 import { sharesEmpty } from './share.ts'
 import { Tally } from './tally.ts'
@@ -13,14 +14,16 @@ const POLL_MS = 250
 /** Nothing moved for this long: something is stuck, and `--once` must say so instead of hanging. */
 const STALLED_MS = 180_000
 
-export interface Work {
-  readonly tenants: readonly string[]
+/** What is taken in, and what the pipeline looks up about it. */
+export interface Work extends ReferenceData {
   readonly count: number
   documents(): AsyncIterable<Incoming> | Iterable<Incoming>
 }
 
 export interface Followed {
   readonly summary: Summary
+  /** Of the processed ones: from a vendor the tenant's books know. */
+  readonly vendorKnown: number
   /** Documents that the API refused: never received. */
   readonly refused: number
   /** What does not add up; empty when all is well. */
@@ -57,7 +60,7 @@ export async function follow(environment: Environment, work: Work, instance: Ins
       if (complete || stuck) {
         const seconds = Math.round((performance.now() - begin) / 100) / 10
         const summary: Summary = { received: counts.received, ...counts.ends, ...held, seconds }
-        return { summary, refused: finished?.taken.refused ?? 0, wrong: discrepancies(summary, sent, counts.received - rows.length) }
+        return { summary, vendorKnown: counts.vendorKnown, refused: finished?.taken.refused ?? 0, wrong: discrepancies(summary, sent, counts.received - rows.length) }
       }
       await pause(POLL_MS, undefined, { signal })
     }

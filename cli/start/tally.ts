@@ -21,6 +21,8 @@ interface Followed {
   end: End | undefined
   /** Of its last row: both databases must show it. */
   revision: number
+  /** The tenant's books know who sent it. */
+  vendorKnown: boolean
 }
 
 export interface Counts {
@@ -28,6 +30,8 @@ export interface Counts {
   readonly ends: { readonly [end in End]: number }
   /** Documents by the state they are in now. */
   readonly states: ReadonlyMap<string, number>
+  /** Of the processed ones: from a vendor the tenant's books know. */
+  readonly vendorKnown: number
 }
 
 export class Tally {
@@ -75,13 +79,15 @@ export class Tally {
     }
     const ends = { processed: 0, duplicate: 0, review: 0, rejected: 0, deadLetter: this.#unnamed }
     const states = new Map<string, number>()
-    for (const { end, state } of this.#documents.values()) {
+    let vendorKnown = 0
+    for (const { end, state, vendorKnown: known } of this.#documents.values()) {
+      vendorKnown += end === 'processed' && known ? 1 : 0
       states.set(state, (states.get(state) ?? 0) + 1)
       if (end !== undefined) {
         ends[end] += 1
       }
     }
-    return { received: this.#received, ends, states }
+    return { received: this.#received, ends, states, vendorKnown }
   }
 
   /** Documents of this run that must be a row in each database, with the revision of that row. */
@@ -126,13 +132,14 @@ export class Tally {
       const row = await read(this.#serdes.archive, value)
       const followed = this.#followed(documentKey(row.tenant_id, row.document_id))
       followed.revision = Math.max(followed.revision, row.revision)
+      followed.vendorKnown = row.vendor_id !== null
     }
   }
 
   #admit(key: Uint8Array | null): void {
     const text = documentKeyOf(key)
     if (text !== undefined && !this.#documents.has(text)) {
-      this.#documents.set(text, this.#early.get(text) ?? { key: text, state: 'WAITING', end: undefined, revision: 0 })
+      this.#documents.set(text, this.#early.get(text) ?? { key: text, state: 'WAITING', end: undefined, revision: 0, vendorKnown: false })
       this.#early.delete(text)
     }
   }
@@ -153,7 +160,7 @@ export class Tally {
     if (known !== undefined) {
       return known
     }
-    const early: Followed = { key, state: 'WAITING', end: undefined, revision: 0 }
+    const early: Followed = { key, state: 'WAITING', end: undefined, revision: 0, vendorKnown: false }
     this.#early.set(key, early)
     return early
   }

@@ -7,7 +7,7 @@ import { Serdes } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
 import t from 'tap'
 import type { DocumentReceived } from '../../avro/index.ts'
-import { generateSamples, type Sample } from '../../samples/index.ts'
+import { generateSamples, type Sample, sampleRates } from '../../samples/index.ts'
 import { checkConfig } from '../../topology/config.ts'
 import { wire } from '../../topology/documents.ts'
 import { openServices } from '../../topology/services.ts'
@@ -70,6 +70,28 @@ t.test('an invoice goes all the way, and its row says what the document says', a
   )
   const processed = driver.createOutputTopic(topics.processed.name, Serdes.string(), serdes.processed).readRecordsToList()
   t.equal(processed[0]?.value?.fields['grandTotal']?.normalised, sample.truth!.grandTotal)
+  await driver.close()
+})
+
+t.test("the tenant's books and the rates say who the vendor is and what the total is in its own currency", async (t) => {
+  const { driver, raw, archive } = await open()
+  const vendors = driver.createInputTopic(topics.vendors.name, Serdes.string(), serdes.vendor)
+  const rates = driver.createInputTopic(topics.exchangeRates.name, Serdes.string(), serdes.exchangeRate)
+  const sample = samples.find(({ kind, truth }) => kind === 'text-invoice' && truth?.currency === 'GBP')!
+  const { sellerName: name, sellerVatId: vatId, grandTotal } = sample.truth!
+  const other = sample.tenant === 'acme' ? 'globex' : 'acme'
+  for (const [tenantId, vendorId] of [[other, 'theirs'], [sample.tenant, 'ours']] as const) {
+    vendors.pipeInput(`${tenantId}|${vendorId}`, { tenantId, vendorId, name, aliases: [], vatId, ibans: [], country: null, currency: null })
+  }
+  for (const rate of sampleRates()) {
+    rates.pipeInput(`${rate.from}|${rate.to}|${rate.date}`, { ...rate, rate: '0.8', source: 'test' })
+  }
+  const record = received(sample)
+  raw.pipeInput(key(record), record)
+  await driver.settle()
+  t.equal(archive.readRecordsToList()[0]?.value?.vendor_id, 'ours')
+  const { enrichment } = driver.createOutputTopic(topics.processed.name, Serdes.string(), serdes.processed).readRecordsToList()[0]!.value!
+  t.match(enrichment, { vendor: { vendorId: 'ours', by: 'vat-id' }, conversion: { to: 'EUR', total: (Number(grandTotal) / 0.8).toFixed(2) } })
   await driver.close()
 })
 
