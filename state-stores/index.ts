@@ -36,6 +36,15 @@ export {
   type WindowStoreShape,
 } from './kinds/window.ts'
 export {
+  createVersionedKeyValueStore,
+  type ReadOnlyVersionedKeyValueStore,
+  type Version,
+  VERSIONED_LAYOUT,
+  versionedFormat,
+  type VersionedKeyValueStore,
+  type VersionedStoreShape,
+} from './kinds/versioned.ts'
+export {
   keyOfSession,
   keyOfWindow,
   sessionKey,

@@ -33,7 +33,7 @@ export { StreamsError, type StreamsErrorCode } from './errors.ts'
 export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
 export { describeMermaid } from './graph/mermaid.ts'
 export { resolvePartitions } from './graph/partitions.ts'
-export { type StoreBuilder, Stores, type StoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
+export { type StoreBuilder, Stores, type StoreSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
 export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
 export {
   failOnInvalidTimestamp,
@@ -64,4 +64,12 @@ export type { AppState } from './runtime/app-state.ts'
 export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
-export type { ReadOnlyWindowStore, Window, Windowed, WindowStore } from 'millrace-state-stores'
+export type {
+  ReadOnlyVersionedKeyValueStore,
+  ReadOnlyWindowStore,
+  Version,
+  VersionedKeyValueStore,
+  Window,
+  Windowed,
+  WindowStore,
+} from 'millrace-state-stores'

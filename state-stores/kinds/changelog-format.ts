@@ -7,8 +7,8 @@ import { encodeTimestamped, plainValueOf } from './timestamped.ts'
  * record, in any order of chunks, without reading what is there.
  */
 export interface ChangelogFormat {
-  /** Key of the record that a row becomes; undefined for a row that exists only here. */
-  recordKey(row: Bytes): Bytes | undefined
+  /** Key of the record that a row becomes (`deleted`: or its deletion); undefined for what concerns only this copy. */
+  recordKey(row: Bytes, deleted: boolean): Bytes | undefined
   recordValue(value: Bytes): Bytes | null
   /** The rows a record becomes, in bytes of their own; the last write of a row counts. `timestamp` is the record's. */
   rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]

@@ -64,6 +64,9 @@ function forgetting(shape: StoreShape): TopicConfig {
       return {}
     case 'window':
       return { 'cleanup.policy': 'compact,delete', 'retention.ms': String(shape.retentionMs + ADDITIONAL_RETENTION_MS) }
+    case 'versioned':
+      // Until then compaction leaves every version, and a restored store knows what held at any time it may be asked for.
+      return { 'min.compaction.lag.ms': String(shape.historyRetentionMs + ADDITIONAL_RETENTION_MS) }
   }
 }
 

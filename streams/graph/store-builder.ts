@@ -1,4 +1,4 @@
-import type { WindowStoreShape } from 'millrace-state-stores'
+import type { VersionedStoreShape, WindowStoreShape } from 'millrace-state-stores'
 import { type Duration, milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serdes.ts'
@@ -9,6 +9,7 @@ import type { AnySerde } from './topology.ts'
 export type StoreShape =
   | { readonly kind: 'key-value' }
   | ({ readonly kind: 'window' } & WindowStoreShape)
+  | ({ readonly kind: 'versioned' } & VersionedStoreShape)
 
 /** A store as its user describes it; which topic backs it is decided when the application id is known. */
 export type StoreBuilder<K = unknown, V = unknown> = StoreShape & {
@@ -41,6 +42,11 @@ export interface WindowStoreSettings<K, V> extends StoreSettings<K, V> {
   readonly retainDuplicates?: boolean
   /** Keeps an index, so that `fetchAll` is in the order of time and reads only what it returns. Default false. */
   readonly orderedByTime?: boolean
+}
+
+export interface VersionedStoreSettings<K, V> extends StoreSettings<K, V> {
+  /** How far back `get(key, asOf)` looks, and how late a version may come. */
+  readonly historyRetention: Duration
 }
 
 function storeBuilder<K, V>(name: string, settings: StoreSettings<K, V>, timestamped: boolean, shape: StoreShape): StoreBuilder<K, V> {
@@ -84,6 +90,12 @@ export const Stores = Object.freeze({
     storeBuilder(name, settings, false, windowShape(name, settings)),
   timestampedWindowStore: <K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreBuilder<K, V> =>
     storeBuilder(name, settings, true, windowShape(name, settings)),
+  /** The history of each key by the time of its versions. A processor gets a `VersionedKeyValueStore`. */
+  versionedKeyValueStore: <K, V>(name: string, settings: VersionedStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, true, {
+      kind: 'versioned',
+      historyRetentionMs: milliseconds(`historyRetention of the store '${name}'`, settings?.historyRetention, true),
+    }),
 })
 
 /** Throws `SERDE_MISSING`, naming the operator and its option, unless `serde` is one. */

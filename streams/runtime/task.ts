@@ -380,7 +380,7 @@ export class Task implements StreamTask {
     const { collector } = this.core
     const entries = format.byTime ? [...changes.entries()].sort((a, b) => a.timestamp - b.timestamp) : changes.entries()
     for (const { key, value, timestamp } of entries) {
-      const recordKey = format.recordKey(key)
+      const recordKey = format.recordKey(key, value === null)
       if (recordKey !== undefined) {
         collector.send(topic, this.partition, recordKey, value === null ? null : format.recordValue(value), timestamp, NO_HEADERS)
       }

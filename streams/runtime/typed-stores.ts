@@ -4,9 +4,12 @@ import {
   createKeyValueStore,
   createTimestampedKeyValueStore,
   createTimestampedWindowStore,
+  createVersionedKeyValueStore,
   createWindowStore,
   plainFormat,
   timestampedFormat,
+  VERSIONED_LAYOUT,
+  versionedFormat,
   windowFormat,
   windowLayout,
 } from 'millrace-state-stores'
@@ -35,6 +38,8 @@ export function typedStore(
       return definition.timestamped
         ? createTimestampedWindowStore(view, format, definition, options)
         : createWindowStore(view, format, definition, options)
+    case 'versioned':
+      return createVersionedKeyValueStore(view, format, definition, options)
   }
 }
 
@@ -45,6 +50,8 @@ export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
       return definition.timestamped ? timestampedFormat : plainFormat
     case 'window':
       return windowFormat(definition, definition.timestamped)
+    case 'versioned':
+      return versionedFormat
   }
 }
 
@@ -55,12 +62,15 @@ export function storeLayout(definition: StoreDefinition): string | undefined {
       return undefined
     case 'window':
       return windowLayout(definition, definition.timestamped)
+    case 'versioned':
+      return VERSIONED_LAYOUT
   }
 }
 
 const READING = {
   'key-value': ['get', 'range', 'reverseRange', 'all', 'reverseAll', 'prefixScan', 'approximateNumEntries'],
   window: ['fetch', 'backwardFetch', 'fetchAll', 'backwardFetchAll', 'fetchRange', 'backwardFetchRange', 'all', 'backwardAll'],
+  versioned: ['get', 'versions'],
 } as const
 
 /** The methods of a store that only read. */

@@ -1,4 +1,4 @@
-import type { ReadOnlyWindowStore } from 'millrace-state-stores'
+import type { ReadOnlyVersionedKeyValueStore, ReadOnlyWindowStore } from 'millrace-state-stores'
 import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import type { ParkedKey } from '../async/parked.ts'
@@ -140,6 +140,10 @@ export class TopologyTestDriver {
       throw new StreamsError('CONFIG_INVALID', `Store '${name}' keeps no timestamps; use getWindowStore.`)
     }
     return store as ReadOnlyWindowStore<K, ValueAndTimestamp<V>>
+  }
+
+  getVersionedKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyVersionedKeyValueStore<K, V> {
+    return this.#store('versioned', name, partition).store as unknown as ReadOnlyVersionedKeyValueStore<K, V>
   }
 
   /** Moves the virtual wall clock: fires punctuators, ends calls that have timed out, makes retries due. */

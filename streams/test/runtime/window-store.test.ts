@@ -1,6 +1,6 @@
 /** Window stores in a task: what is committed with them, what a restart and a restore bring back, what a failure undoes. */
 import type { WindowStore } from 'millrace-state-stores'
-import { Serdes, Stores, StreamsBuilder, type StoreBuilder } from 'millrace'
+import { Serdes, type StoreBuilder, Stores, type StreamsBuilder } from 'millrace'
 import { TopologyTestDriver, type TopologyTestDriverOptions } from 'millrace/testing'
 import t from 'tap'
 
