@@ -16,9 +16,36 @@ export interface OperatorTime {
   advance(timestamp: number): void
 }
 
+/**
+ * A number an operator remembers to save itself looking something up; -1 when it knows nothing. It is taken back with a
+ * record whose operator failed (rule B1), which a field of the operator's own would not be.
+ */
+export interface OperatorNote {
+  readonly value: number
+  set(value: number): void
+}
+
 /** What the engine's own contexts have beyond the public one. Absent in contexts of tests. */
 export interface TimedContext extends ProcessingContext {
   operatorTime?(name: string): OperatorTime
+  operatorNote?(name: string): OperatorNote
+}
+
+/** The note called `name`; operators of a subtopology that ask for the same name share it. */
+export function operatorNote(context: ProcessingContext, name: string): OperatorNote {
+  const known = (context as TimedContext).operatorNote?.(name)
+  if (known !== undefined) {
+    return known
+  }
+  let current = -1
+  return {
+    get value() {
+      return current
+    },
+    set(value) {
+      current = value
+    },
+  }
 }
 
 /**

@@ -1,14 +1,13 @@
 /** What a processor sees of its task. Every call checks that it is this incarnation's turn (rules B2, B6). */
 import { StreamsError } from '../errors.ts'
 import type { MeteredContext } from '../graph/dropped.ts'
-import type { OperatorTime, TimedContext } from '../graph/operator-time.ts'
+import type { OperatorNote, OperatorTime, TimedContext } from '../graph/operator-time.ts'
 import type { AnyRecord } from '../graph/topology.ts'
 import type { PrepareContext } from '../async/operator.ts'
 import type { Cancellable, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
 import type { RecordMetadata } from '../record.ts'
 import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
-import { HeldTime } from './task-times.ts'
 import type { AnyStore } from './typed-stores.ts'
 
 export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext, TimedContext {
@@ -76,7 +75,12 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
 
   operatorTime(name: string): OperatorTime {
     this.check()
-    return new HeldTime(this.core.times.number(`time ${name}`), this.node.holds)
+    return this.core.times.time(name, this.node.holds)
+  }
+
+  operatorNote(name: string): OperatorNote {
+    this.check()
+    return this.core.times.note(name)
   }
 
   currentSystemTimeMs(): number {

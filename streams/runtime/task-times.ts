@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto'
 import type { StoreClock } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
-import type { OperatorTime } from '../graph/operator-time.ts'
+import type { OperatorNote, OperatorTime } from '../graph/operator-time.ts'
 import type { StreamTimeHold } from './processor-node.ts'
 import type { Undoable } from './undo.ts'
 
@@ -17,7 +17,7 @@ interface Change {
   readonly old: number
 }
 
-export class TaskNumber {
+export class TaskNumber implements OperatorNote {
   value: number
   private readonly owner: TaskTimes
 
@@ -33,6 +33,13 @@ export class TaskNumber {
     }
   }
 
+  set(value: number): void {
+    if (value !== this.value) {
+      this.owner.changing(this)
+      this.value = value
+    }
+  }
+
   /** The next whole number, from 0 on. */
   next(): number {
     this.raise(this.value + 1)
@@ -42,6 +49,9 @@ export class TaskNumber {
 
 export class TaskTimes implements Undoable {
   private readonly numbers = new Map<string, TaskNumber>()
+  /** Not committed: what can be found out again from the stores. */
+  private readonly notes = new Map<string, TaskNumber>()
+  private readonly times = new Map<string, HeldTime>()
   /** By hash of the name, until somebody asks for it. */
   private readonly committed = new Map<string, number>()
   private readonly changes: Change[] = []
@@ -62,6 +72,26 @@ export class TaskTimes implements Undoable {
       this.numbers.set(name, number)
     }
     return number
+  }
+
+  note(name: string): OperatorNote {
+    let note = this.notes.get(name)
+    if (note === undefined) {
+      note = new TaskNumber(this, -1)
+      this.notes.set(name, note)
+    }
+    return note
+  }
+
+  /** The time of all operators that ask for `name`, held by what is pending upstream of any of them. */
+  time(name: string, holds: readonly StreamTimeHold[]): HeldTime {
+    let time = this.times.get(name)
+    if (time === undefined) {
+      time = new HeldTime(this.number(`time ${name}`), [])
+      this.times.set(name, time)
+    }
+    time.holdBy(holds)
+    return time
   }
 
   /** Before a number changes: marks that are due are made, and remember it. */
@@ -93,6 +123,8 @@ export class TaskTimes implements Undoable {
   reset(): void {
     this.forget()
     this.numbers.clear()
+    this.notes.clear()
+    this.times.clear()
     this.committed.clear()
   }
 
@@ -140,12 +172,16 @@ function hashOf(name: string): string {
 /** A time of the task, held at what is pending upstream of those who use it. */
 export class HeldTime implements OperatorTime, StoreClock {
   private readonly number: TaskNumber
-  private readonly holds: readonly StreamTimeHold[]
+  private holds: readonly StreamTimeHold[]
   private held = -1
 
   constructor(number: TaskNumber, holds: readonly StreamTimeHold[]) {
     this.number = number
     this.holds = holds
+  }
+
+  holdBy(holds: readonly StreamTimeHold[]): void {
+    this.holds = [...new Set([...this.holds, ...holds])]
   }
 
   get highest(): number {
