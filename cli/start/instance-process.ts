@@ -83,7 +83,8 @@ export class InstanceProcess {
   #spawn(): ChildProcess {
     const output = openSync(this.#options.log, 'a')
     try {
-      return spawn(process.execPath, [ENTRY, '--config', this.#options.configFile, '--until-stdin-ends'], { stdio: ['pipe', output, output] })
+      // In a process group of its own: a terminal's Ctrl-C would reach it beside our own signal, and a second one means "at once".
+      return spawn(process.execPath, [ENTRY, '--config', this.#options.configFile, '--until-stdin-ends'], { stdio: ['pipe', output, output], detached: true })
     } finally {
       closeSync(output)
     }
