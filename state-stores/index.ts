@@ -36,6 +36,14 @@ export {
   type WindowStoreShape,
 } from './kinds/window.ts'
 export {
+  createSessionStore,
+  type ReadOnlySessionStore,
+  sessionFormat,
+  sessionLayout,
+  type SessionStore,
+  type SessionStoreShape,
+} from './kinds/session.ts'
+export {
   createVersionedKeyValueStore,
   type ReadOnlyVersionedKeyValueStore,
   type Version,

@@ -4,6 +4,7 @@ export type { AsyncProcessor } from './dsl/async-operator.ts'
 export { BranchedKStream } from './dsl/branched-k-stream.ts'
 export { CogroupedKStream } from './dsl/cogrouped-k-stream.ts'
 export { GlobalKTable } from './dsl/global-k-table.ts'
+export { JoinWindows } from './dsl/join-windows.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { KStream } from './dsl/k-stream.ts'
@@ -20,6 +21,7 @@ export type {
   ProcessAsyncOptions,
   ProcessOptions,
   RepartitionOptions,
+  StreamJoinOptions,
   StreamOptions,
   TableOperatorOptions,
   TableOptions,
@@ -33,7 +35,7 @@ export { StreamsError, type StreamsErrorCode } from './errors.ts'
 export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
 export { describeMermaid } from './graph/mermaid.ts'
 export { resolvePartitions } from './graph/partitions.ts'
-export { type StoreBuilder, Stores, type StoreSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
+export { type StoreBuilder, Stores, type SessionStoreSettings, type StoreSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
 export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
 export {
   failOnInvalidTimestamp,
@@ -65,8 +67,10 @@ export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
 export type {
+  ReadOnlySessionStore,
   ReadOnlyVersionedKeyValueStore,
   ReadOnlyWindowStore,
+  SessionStore,
   Version,
   VersionedKeyValueStore,
   Window,

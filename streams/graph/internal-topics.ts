@@ -63,7 +63,11 @@ function forgetting(shape: StoreShape): TopicConfig {
     case 'key-value':
       return {}
     case 'window':
-      return { 'cleanup.policy': 'compact,delete', 'retention.ms': String(shape.retentionMs + ADDITIONAL_RETENTION_MS) }
+    case 'session':
+      // Of windows without an end nothing may be forgotten.
+      return shape.retentionMs === Number.MAX_SAFE_INTEGER
+        ? {}
+        : { 'cleanup.policy': 'compact,delete', 'retention.ms': String(shape.retentionMs + ADDITIONAL_RETENTION_MS) }
     case 'versioned':
       // Until then compaction leaves every version, and a restored store knows what held at any time it may be asked for.
       return { 'min.compaction.lag.ms': String(shape.historyRetentionMs + ADDITIONAL_RETENTION_MS) }

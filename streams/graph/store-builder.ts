@@ -1,4 +1,4 @@
-import type { VersionedStoreShape, WindowStoreShape } from 'millrace-state-stores'
+import type { SessionStoreShape, VersionedStoreShape, WindowStoreShape } from 'millrace-state-stores'
 import { type Duration, milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import type { Serde } from '../serdes.ts'
@@ -9,6 +9,7 @@ import type { AnySerde } from './topology.ts'
 export type StoreShape =
   | { readonly kind: 'key-value' }
   | ({ readonly kind: 'window' } & WindowStoreShape)
+  | ({ readonly kind: 'session' } & SessionStoreShape)
   | ({ readonly kind: 'versioned' } & VersionedStoreShape)
 
 /** A store as its user describes it; which topic backs it is decided when the application id is known. */
@@ -41,6 +42,13 @@ export interface WindowStoreSettings<K, V> extends StoreSettings<K, V> {
   /** Every put adds a row, also for the same key and start. Default false. */
   readonly retainDuplicates?: boolean
   /** Keeps an index, so that `fetchAll` is in the order of time and reads only what it returns. Default false. */
+  readonly orderedByTime?: boolean
+}
+
+export interface SessionStoreSettings<K, V> extends StoreSettings<K, V> {
+  /** Sessions that end so far before the newest are gone. */
+  readonly retention: Duration
+  /** Keeps an index, so that sessions are found by their end without looking at every key. Default false. */
   readonly orderedByTime?: boolean
 }
 
@@ -90,6 +98,13 @@ export const Stores = Object.freeze({
     storeBuilder(name, settings, false, windowShape(name, settings)),
   timestampedWindowStore: <K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreBuilder<K, V> =>
     storeBuilder(name, settings, true, windowShape(name, settings)),
+  /** Values by key and session, which expire with the time of the records. A processor gets a `SessionStore`. */
+  sessionStore: <K, V>(name: string, settings: SessionStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, false, {
+      kind: 'session',
+      retentionMs: milliseconds(`retention of the store '${name}'`, settings?.retention),
+      indexed: settings.orderedByTime ?? false,
+    }),
   /** The history of each key by the time of its versions. A processor gets a `VersionedKeyValueStore`. */
   versionedKeyValueStore: <K, V>(name: string, settings: VersionedStoreSettings<K, V>): StoreBuilder<K, V> =>
     storeBuilder(name, settings, true, {

@@ -2,11 +2,14 @@
 import type { ChangelogFormat, Expiring, KeyValueFormat, StoreClock, StoreView } from 'millrace-state-stores'
 import {
   createKeyValueStore,
+  createSessionStore,
   createTimestampedKeyValueStore,
   createTimestampedWindowStore,
   createVersionedKeyValueStore,
   createWindowStore,
   plainFormat,
+  sessionFormat,
+  sessionLayout,
   timestampedFormat,
   VERSIONED_LAYOUT,
   versionedFormat,
@@ -38,6 +41,8 @@ export function typedStore(
       return definition.timestamped
         ? createTimestampedWindowStore(view, format, definition, options)
         : createWindowStore(view, format, definition, options)
+    case 'session':
+      return createSessionStore(view, format, definition, options)
     case 'versioned':
       return createVersionedKeyValueStore(view, format, definition, options)
   }
@@ -50,6 +55,8 @@ export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
       return definition.timestamped ? timestampedFormat : plainFormat
     case 'window':
       return windowFormat(definition, definition.timestamped)
+    case 'session':
+      return sessionFormat(definition)
     case 'versioned':
       return versionedFormat
   }
@@ -62,6 +69,8 @@ export function storeLayout(definition: StoreDefinition): string | undefined {
       return undefined
     case 'window':
       return windowLayout(definition, definition.timestamped)
+    case 'session':
+      return sessionLayout(definition)
     case 'versioned':
       return VERSIONED_LAYOUT
   }
@@ -70,6 +79,7 @@ export function storeLayout(definition: StoreDefinition): string | undefined {
 const READING = {
   'key-value': ['get', 'range', 'reverseRange', 'all', 'reverseAll', 'prefixScan', 'approximateNumEntries'],
   window: ['fetch', 'backwardFetch', 'fetchAll', 'backwardFetchAll', 'fetchRange', 'backwardFetchRange', 'all', 'backwardAll'],
+  session: ['findSessions', 'backwardFindSessions', 'findSessionsByEnd', 'fetchSession', 'fetch', 'backwardFetch'],
   versioned: ['get', 'versions'],
 } as const
 

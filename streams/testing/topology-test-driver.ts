@@ -1,4 +1,4 @@
-import type { ReadOnlyVersionedKeyValueStore, ReadOnlyWindowStore } from 'millrace-state-stores'
+import type { ReadOnlySessionStore, ReadOnlyVersionedKeyValueStore, ReadOnlyWindowStore } from 'millrace-state-stores'
 import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import type { ParkedKey } from '../async/parked.ts'
@@ -140,6 +140,10 @@ export class TopologyTestDriver {
       throw new StreamsError('CONFIG_INVALID', `Store '${name}' keeps no timestamps; use getWindowStore.`)
     }
     return store as ReadOnlyWindowStore<K, ValueAndTimestamp<V>>
+  }
+
+  getSessionStore<K, V>(name: string, partition = 0): ReadOnlySessionStore<K, V> {
+    return this.#store('session', name, partition).store as unknown as ReadOnlySessionStore<K, V>
   }
 
   getVersionedKeyValueStore<K, V>(name: string, partition = 0): ReadOnlyVersionedKeyValueStore<K, V> {
