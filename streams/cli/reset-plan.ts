@@ -28,7 +28,8 @@ export interface ResetPlan {
   readonly missing: readonly string[]
 }
 
-const INTERNAL = /-(changelog|repartition)$/
+/** Repartition topics of foreign-key joins have names of their own. */
+const INTERNAL = /-(changelog|repartition|subscription-registration-topic|subscription-response-topic)$/
 const RETRY = /-retry$/
 
 export function planReset(facts: ResetFacts): ResetPlan {

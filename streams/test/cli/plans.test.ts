@@ -10,7 +10,7 @@ const facts: ResetFacts = {
   applicationId: 'shop',
   topics: new Map([
     ['orders', 2], ['returns', 1], ['shop-n-changelog', 2], ['shop-n-repartition', 2], ['shop-orders-retry', 2],
-    ['shop-eu-n-changelog', 2], ['shop-news', 1], ['workshop-n-changelog', 1],
+    ['shop-eu-n-changelog', 2], ['shop-news', 1], ['shop-fk-subscription-response-topic', 1], ['workshop-n-changelog', 1],
   ]),
   groups: ['shop', 'shop-eu', 'workshop'],
   committed: [committed('orders', 0, 5), committed('orders', 1, 7), committed('returns', 0, 1), committed('shop-n-repartition', 0, 9), committed('shop-orders-retry', 0, 1), committed('gone', 0, 3)],
@@ -22,7 +22,7 @@ t.test('inputs are what was committed, internal topics go by their names, those 
   const plan = planReset(facts)
   t.same(plan.inputs.map(({ topic, partition }) => `${topic}-${partition}`), ['orders-0', 'orders-1', 'returns-0'])
   t.same(plan.retries.map(({ topic, partition }) => `${topic}-${partition}`), ['shop-orders-retry-0', 'shop-orders-retry-1'])
-  t.same(plan.deleted, ['shop-n-changelog', 'shop-n-repartition'])
+  t.same(plan.deleted, ['shop-fk-subscription-response-topic', 'shop-n-changelog', 'shop-n-repartition'])
   t.same(plan.foreign, ['shop-eu-n-changelog'])
   t.same(plan.kept, [])
   t.same(plan.missing, [])

@@ -151,7 +151,7 @@ t.test('a stopped application is reset: offsets, internal topics and local state
 
   const reset = await millrace('reset', applicationId, '--state-dir', stateDir)
   t.equal(reset.code, 0, reset.remarks)
-  t.match(reset.lines, /deleted the state of \d tasks[^]*done$/)
+  t.match(reset.lines, /deleted the state of \d tasks[\s\S]*done$/)
   t.notOk((await cluster.ours.admin().listTopics()).includes(`${applicationId}-orders-per-customer-changelog`))
   app = await application()
   t.same(await finalCounts(), { ada: 2, bob: 2, eve: 3 }, 'counted anew from the beginning: the records of orders, nothing of the retry topic')
