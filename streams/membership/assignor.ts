@@ -8,12 +8,13 @@
  * which the holder asks for once it has released it, gives it away (rule C2).
  *
  * Order of the work: who holds what (`Claims`) → which version runs each partition (`versions.ts`) → who should run it
- * (`balance.ts`) → what of that may be handed out now.
+ * (`balance.ts`) → what of that may be handed out now → who feeds copies (`copies.ts`).
  */
 import { balance } from './balance.ts'
+import { Copies, mustWarmUp, planCopies } from './copies.ts'
 import { watchedBy } from './ring.ts'
-import type { GroupAssignment, Member, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
-import { taskVersionKey } from './types.ts'
+import type { CopyPolicy, GroupAssignment, Member, MemberAssignment, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
+import { DEFAULT_COPIES, taskVersionKey } from './types.ts'
 import { chooseVersions, mergeDescriptions, resourcesOf } from './versions.ts'
 
 export interface Claims {
@@ -59,27 +60,44 @@ export function resolveClaims(members: readonly Member[]): Claims {
  * One round. Deterministic: equal members in any order give an equal result. `descriptions` of subtopologies that only
  * dead members had play no part.
  */
-export function assign(unordered: readonly Member[]): GroupAssignment {
+export function assign(unordered: readonly Member[], policy: CopyPolicy = DEFAULT_COPIES): GroupAssignment {
   const members = [...unordered].sort((a, b) => (a.memberId < b.memberId ? -1 : 1))
   const descriptions = mergeDescriptions(members)
   const claims = resolveClaims(members)
   const targets = chooseVersions(members, descriptions, claims)
-  const wanted = balance(members, descriptions, targets, claims)
+  const copies = new Copies(members, policy)
+  const places = balance(members, descriptions, targets, claims, copies)
+  const byId = new Map(members.map((member) => [member.memberId, member]))
 
   const heldBy = holdersOfResources(descriptions, claims)
   const tasks = new Map<string, TaskVersion[]>(members.map((m) => [m.memberId, []]))
   const waiting: TaskVersion[] = []
+  const active = new Map<TaskVersionKey, string>()
   for (const task of targets) {
     const key = taskVersionKey(task)
-    const memberId = wanted.get(key)
+    const place = places.get(key)
+    // A state moves only where a copy of it has caught up; until then it stays where it is.
+    const memberId = place !== undefined && mustWarmUp(task, place, { copies, descriptions, policy, byId }) ? place.ready : place?.target
+    if (memberId !== undefined) {
+      active.set(key, memberId)
+    }
     if (memberId !== undefined && mayRunNow(task, memberId, claims, descriptions, heldBy)) {
       tasks.get(memberId)!.push(task)
     } else {
       waiting.push(task)
     }
   }
+  const { standbys, warmups } = planCopies({ members, descriptions, tasks: targets, places, active, claims, copies, policy })
   const watched = watchedBy(members)
-  const assigned = members.map(({ memberId, processId }) => [memberId, { tasks: tasks.get(memberId)!, watch: watched.get(processId) ?? [] }] as const)
+  const assigned = members.map(({ memberId, processId }) => {
+    const assignment: MemberAssignment = {
+      tasks: tasks.get(memberId)!,
+      standbys: standbys.get(memberId) ?? [],
+      warmups: warmups.get(memberId) ?? [],
+      watch: watched.get(processId) ?? [],
+    }
+    return [memberId, assignment] as const
+  })
   return { members: new Map(assigned), waiting }
 }
 

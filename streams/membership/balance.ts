@@ -1,8 +1,9 @@
 /**
- * Who should run which task: sticky (a task stays with its owner, or goes to a member that has a copy of its state),
- * then evened out by weight. Every move makes the sum of squared loads smaller, so it ends; none is made that would not.
+ * Who should run which task: sticky (a task stays with its owner, or goes to the member whose copy is ready), then evened
+ * out by weight. Every move makes the sum of squared loads smaller, so it ends; none is made that would not.
  */
 import type { Claims } from './assignor.ts'
+import type { Copies } from './copies.ts'
 import type { Member, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { versionKey } from './versions.ts'
@@ -12,14 +13,19 @@ interface Placed {
   readonly key: TaskVersionKey
   readonly version: string
   readonly weight: number
-  /** The member that runs it now, which loses it at a price. */
-  readonly owner: string | undefined
+  /** The member that could go on at once: its owner, or whose copy has caught up. Moving away from it has a price. */
+  ready: string | undefined
+}
+
+/** Where a task should end up, and where it can run meanwhile. */
+export interface Place {
+  readonly target: string
+  readonly ready: string | undefined
 }
 
 class Load {
   readonly member: Member
   readonly versions: ReadonlySet<string>
-  readonly copies: ReadonlySet<string>
   readonly tasks = new Map<TaskVersionKey, Placed>()
   readonly perVersion = new Map<string, number>()
   weight = 0
@@ -30,7 +36,6 @@ class Load {
     this.member = member
     this.process = process
     this.versions = new Set(member.subtopologies.map(versionKey))
-    this.copies = new Set(member.copies.map((c) => `${c.subtopology}/${c.partition}`))
   }
 
   add(placed: Placed): void {
@@ -50,19 +55,16 @@ class Load {
   count(version: string): number {
     return this.perVersion.get(version) ?? 0
   }
-
-  hasCopy(placed: Placed): boolean {
-    return this.copies.has(`${placed.task.subtopology}/${placed.task.partition}`)
-  }
 }
 
-/** Task → member id. A task nobody can run is absent. `members` in a fixed order. */
+/** A place for every task somebody can run. `members` in a fixed order. */
 export function balance(
   members: readonly Member[],
   descriptions: ReadonlyMap<string, SubtopologyDescription>,
   tasks: readonly TaskVersion[],
   claims: Claims,
-): ReadonlyMap<TaskVersionKey, string> {
+  copies: Copies,
+): ReadonlyMap<TaskVersionKey, Place> {
   const processes = new Map(members.map((member) => [member.processId, { weight: 0 }]))
   const loads = members.map((member) => new Load(member, processes.get(member.processId)!))
   const byId = new Map(loads.map((load) => [load.member.memberId, load]))
@@ -72,10 +74,11 @@ export function balance(
     const key = taskVersionKey(task)
     const version = `${task.subtopology}@${task.fingerprint}`
     const owner = claims.owner.get(key)
-    const placed: Placed = { task, key, version, weight: Math.max(1, descriptions.get(version)?.weight ?? 1), owner }
-    total += placed.weight
     const load = owner === undefined ? undefined : byId.get(owner)
-    if (load?.versions.has(version)) {
+    const stays = load?.versions.has(version) === true
+    const placed: Placed = { task, key, version, weight: Math.max(1, descriptions.get(version)?.weight ?? 1), ready: stays ? owner : undefined }
+    total += placed.weight
+    if (load !== undefined && stays) {
       load.add(placed)
     } else {
       unplaced.push(placed)
@@ -84,18 +87,34 @@ export function balance(
   const share = total / Math.max(1, loads.length)
   // Heavy ones first: the light ones then fill the gaps.
   for (const placed of unplaced.sort((a, b) => b.weight - a.weight)) {
-    const able = loads.filter((load) => load.versions.has(placed.version))
-    const withCopy = able.filter((load) => load.hasCopy(placed) && load.weight + placed.weight <= share + placed.weight / 2)
-    lightest(withCopy.length > 0 ? withCopy : able, placed)?.add(placed)
+    place(placed, loads, share, copies)
   }
-  even(loads)
-  const result = new Map<TaskVersionKey, string>()
+  even(loads, copies)
+  const result = new Map<TaskVersionKey, Place>()
   for (const load of loads) {
-    for (const key of load.tasks.keys()) {
-      result.set(key, load.member.memberId)
+    for (const { key, ready } of load.tasks.values()) {
+      result.set(key, { target: load.member.memberId, ready })
     }
   }
   return result
+}
+
+/** Whose copy has caught up goes on at once, whatever else it has to do; evening out comes later, by warm-ups. */
+function place(placed: Placed, loads: readonly Load[], share: number, copies: Copies): void {
+  const { task } = placed
+  const able = loads.filter((load) => load.versions.has(placed.version) && copies.mayOpen(load.member, task))
+  const caughtUp = able.filter((load) => copies.caughtUp(load.member, task))
+  const open = caughtUp.filter((load) => copies.of(load.member, task)!.open)
+  const heir = lightest(open.length > 0 ? open : caughtUp, placed)
+  if (heir !== undefined) {
+    placed.ready = heir.member.memberId
+    heir.add(placed)
+    return
+  }
+  const begun = able.filter((load) => copies.of(load.member, task) !== undefined && load.weight + placed.weight <= share + placed.weight / 2)
+  const shortest = Math.min(...begun.map((load) => copies.of(load.member, task)!.lag))
+  const best = begun.filter((load) => copies.of(load.member, task)!.lag === shortest)
+  lightest(best.length > 0 ? best : able, placed)?.add(placed)
 }
 
 /** Least loaded; then fewest tasks of the same subtopology; then the process with least; then the first. */
@@ -109,9 +128,9 @@ function lightest(able: readonly Load[], placed: Placed): Load | undefined {
   return best
 }
 
-function even(loads: readonly Load[]): void {
+function even(loads: readonly Load[], copies: Copies): void {
   for (;;) {
-    const move = bestMove(loads)
+    const move = bestMove(loads, copies)
     if (move === undefined) {
       return
     }
@@ -120,12 +139,12 @@ function even(loads: readonly Load[]): void {
   }
 }
 
-function bestMove(loads: readonly Load[]): { from: Load; to: Load; placed: Placed } | undefined {
+function bestMove(loads: readonly Load[], copies: Copies): { from: Load; to: Load; placed: Placed } | undefined {
   const heaviestFirst = [...loads].sort((a, b) => b.weight - a.weight)
   for (const from of heaviestFirst) {
     for (let i = heaviestFirst.length - 1; i >= 0 && heaviestFirst[i]!.weight < from.weight; i--) {
       const to = heaviestFirst[i]!
-      const placed = cheapest(from, to)
+      const placed = cheapest(from, to, copies)
       if (placed !== undefined) {
         return { from, to, placed }
       }
@@ -134,18 +153,29 @@ function bestMove(loads: readonly Load[]): { from: Load; to: Load; placed: Place
   return undefined
 }
 
-/** The task of `from` that evens the two out at the least price: one not running yet, one `to` has a copy of, the subtopology they differ in most. */
-function cheapest(from: Load, to: Load): Placed | undefined {
+/** The task of `from` that evens the two out at the least price; of equal ones, the subtopology they differ in most. */
+function cheapest(from: Load, to: Load, copies: Copies): Placed | undefined {
   let best: { placed: Placed; price: number; difference: number } | undefined
   for (const placed of from.tasks.values()) {
-    if (!to.versions.has(placed.version) || from.weight - to.weight <= placed.weight) {
+    if (!to.versions.has(placed.version) || from.weight - to.weight <= placed.weight || !copies.mayOpen(to.member, placed.task)) {
       continue
     }
-    const price = placed.owner === undefined || placed.owner === to.member.memberId ? 0 : to.hasCopy(placed) ? 1 : 2
+    const price = priceOf(placed, to, copies)
     const difference = from.count(placed.version) - to.count(placed.version)
     if (best === undefined || price < best.price || (price === best.price && difference > best.difference)) {
       best = { placed, price, difference }
     }
   }
   return best?.placed
+}
+
+/** Nobody runs it and nobody is ready; it goes back where it is ready; a copy has caught up; one has begun; a copy is to be made. */
+function priceOf(placed: Placed, to: Load, copies: Copies): number {
+  if (placed.ready === undefined || placed.ready === to.member.memberId) {
+    return 0
+  }
+  if (copies.caughtUp(to.member, placed.task)) {
+    return 1
+  }
+  return copies.of(to.member, placed.task) === undefined ? 3 : 2
 }

@@ -16,20 +16,29 @@ interface SubscriptionJson {
   readonly p: string
   readonly t: number
   readonly s: readonly [name: string, fingerprint: string, inputs: readonly [string, number][], changelogs: readonly string[], tasks: number, weight: number][]
-  /** [index into s, partition, generation]; a version its member no longer has is named in full. */
-  readonly o: readonly [subtopology: number | readonly [string, string], partition: number, generation: number][]
+  /** [index into s, partition, generation, size]; a version its member no longer has is named in full. */
+  readonly o: readonly [subtopology: number | readonly [string, string], partition: number, generation: number, log2Size?: number][]
   /** [index into s, partition] */
   readonly r: readonly [subtopology: number | readonly [string, string], partition: number][]
-  readonly c: readonly [name: string, partition: number, log2Lag: number][]
+  readonly c: readonly (readonly [name: string, partition: number, log2Lag: number, open?: 0 | 1, log2Size?: number])[]
   readonly e?: EndpointJson
   /** Transactional id. */
   readonly x?: string
+  /** 1: it feeds copies. */
+  readonly f?: number
+  readonly g?: { readonly [tag: string]: string }
 }
 
 type EndpointJson = readonly [host: string, port: number, machine?: string]
 
+type TasksJson = readonly (readonly [name: string, fingerprint: string, partitions: readonly number[]])[]
+
 interface AssignmentJson {
-  readonly a: readonly [name: string, fingerprint: string, partitions: readonly number[]][]
+  readonly a: TasksJson
+  /** Standbys. */
+  readonly s?: TasksJson
+  /** Warm-ups. */
+  readonly u?: TasksJson
   /** Processes to watch. */
   readonly w?: readonly (readonly [processId: string, endpoint: EndpointJson, members: readonly (readonly [memberId: string, transactionalId: string])[]])[]
 }
@@ -140,11 +149,13 @@ export function encodeSubscription(subscription: Subscription, topics: readonly 
     p: subscription.processId,
     t: subscription.thread,
     s: subscription.subtopologies.map((s) => [s.name, s.fingerprint, s.inputs.map((i) => [i.topic, i.partitions]), s.changelogs, s.tasks, s.weight]),
-    o: subscription.owned.map((c) => [which(c), c.partition, c.generation]),
+    o: subscription.owned.map((c) => (c.size === undefined ? [which(c), c.partition, c.generation] : [which(c), c.partition, c.generation, log2(c.size)])),
     r: subscription.released.map((c) => [which(c), c.partition]),
-    c: subscription.copies.map((c) => [c.subtopology, c.partition, c.lag <= 0 ? -1 : Math.ceil(Math.log2(c.lag))]),
+    c: subscription.copies.map((c) => [c.subtopology, c.partition, log2(c.lag), c.open ? 1 : 0, ...(c.size === undefined ? ([] as const) : ([log2(c.size)] as const))] as const),
     ...(subscription.endpoint === undefined ? {} : { e: endpointJson(subscription.endpoint) }),
     ...(subscription.transactionalId === undefined ? {} : { x: subscription.transactionalId }),
+    ...(subscription.feeds === true ? { f: 1 } : {}),
+    ...(subscription.tags === undefined ? {} : { g: subscription.tags }),
   }
   const writer = new ByteWriter().int16(1).int32(topics.length)
   for (const topic of topics) {
@@ -173,9 +184,15 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
     const [subtopology, fingerprint] = typeof which === 'number' ? [subtopologies[which]!.name, subtopologies[which]!.fingerprint] : which
     return { subtopology, fingerprint, partition }
   }
-  const owned: Claim[] = json.o.map(([which, partition, generation]) => ({ ...task(which, partition), generation }))
+  const owned: Claim[] = json.o.map(([which, partition, generation, size]) => ({ ...task(which, partition), generation, ...(size === undefined ? {} : { size: power(size) }) }))
   const released = json.r.map(([which, partition]) => task(which, partition))
-  const copies: LocalCopy[] = json.c.map(([subtopology, partition, log2]) => ({ subtopology, partition, lag: log2 < 0 ? 0 : 2 ** log2 }))
+  const copies: LocalCopy[] = json.c.map(([subtopology, partition, lag, open, size]) => ({
+    subtopology,
+    partition,
+    lag: power(lag),
+    open: open === 1,
+    ...(size === undefined ? {} : { size: power(size) }),
+  }))
   return {
     processId: json.p,
     thread: json.t,
@@ -185,7 +202,18 @@ export function decodeSubscription(bytes: Uint8Array): Subscription {
     copies,
     ...(json.e === undefined ? {} : { endpoint: endpointOf(json.e) }),
     ...(json.x === undefined ? {} : { transactionalId: json.x }),
+    ...(json.f === 1 ? { feeds: true } : {}),
+    ...(json.g === undefined ? {} : { tags: json.g }),
   }
+}
+
+/** Counts travel as powers of two, rounded up (rule C6): 0 is -1. */
+function log2(count: number): number {
+  return count <= 0 ? -1 : Math.ceil(Math.log2(count))
+}
+
+function power(exponent: number): number {
+  return exponent < 0 ? 0 : 2 ** exponent
 }
 
 function endpointJson({ host, port, machine }: Endpoint): EndpointJson {
@@ -199,12 +227,8 @@ function endpointOf([host, port, machine]: EndpointJson): Endpoint {
 /** Assignment v1 of the consumer protocol; the partitions are for other tools' eyes, the user data decides. */
 export function encodeAssignment(assignment: MemberAssignment, descriptions: ReadonlyMap<string, SubtopologyDescription>): Uint8Array {
   const partitions = new Map<string, number[]>()
-  const tasks = new Map<string, [string, string, number[]]>()
   for (const task of assignment.tasks) {
     const version = `${task.subtopology}@${task.fingerprint}`
-    const entry = tasks.get(version) ?? [task.subtopology, task.fingerprint, []]
-    entry[2].push(task.partition)
-    tasks.set(version, entry)
     for (const input of descriptions.get(version)?.inputs ?? []) {
       if (task.partition < input.partitions) {
         const list = partitions.get(input.topic) ?? []
@@ -221,7 +245,28 @@ export function encodeAssignment(assignment: MemberAssignment, descriptions: Rea
     }
   }
   const watch = (assignment.watch ?? []).map(({ processId, endpoint, members }) => [processId, endpointJson(endpoint), members.map((m) => [m.memberId, m.transactionalId] as const)] as const)
-  return writer.bytes(pack({ a: [...tasks.values()], ...(watch.length === 0 ? {} : { w: watch }) })).done()
+  const json: AssignmentJson = {
+    a: tasksJson(assignment.tasks),
+    ...(assignment.standbys?.length ? { s: tasksJson(assignment.standbys) } : {}),
+    ...(assignment.warmups?.length ? { u: tasksJson(assignment.warmups) } : {}),
+    ...(watch.length === 0 ? {} : { w: watch }),
+  }
+  return writer.bytes(pack(json)).done()
+}
+
+function tasksJson(list: readonly TaskVersion[]): TasksJson {
+  const tasks = new Map<string, [string, string, number[]]>()
+  for (const task of list) {
+    const version = `${task.subtopology}@${task.fingerprint}`
+    const entry = tasks.get(version) ?? [task.subtopology, task.fingerprint, []]
+    entry[2].push(task.partition)
+    tasks.set(version, entry)
+  }
+  return [...tasks.values()]
+}
+
+function tasksOf(json: TasksJson): TaskVersion[] {
+  return json.flatMap(([subtopology, fingerprint, partitions]) => partitions.map((partition) => ({ subtopology, fingerprint, partition })))
 }
 
 /** Reads what `encodeAssignment` wrote; no bytes at all are an empty assignment. Throws `RESPONSE_INVALID`. */
@@ -238,11 +283,15 @@ export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
     }
   }
   const json = unpack(reader.bytes(), 'The assignment') as AssignmentJson
-  const tasks: TaskVersion[] = json.a.flatMap(([subtopology, fingerprint, partitions]) => partitions.map((partition) => ({ subtopology, fingerprint, partition })))
   const watch = (json.w ?? []).map(([processId, endpoint, members]): PeerProcess => ({
     processId,
     endpoint: endpointOf(endpoint),
     members: members.map(([memberId, transactionalId]) => ({ memberId, transactionalId })),
   }))
-  return watch.length === 0 ? { tasks } : { tasks, watch }
+  return {
+    tasks: tasksOf(json.a),
+    ...(json.s === undefined ? {} : { standbys: tasksOf(json.s) }),
+    ...(json.u === undefined ? {} : { warmups: tasksOf(json.u) }),
+    ...(watch.length === 0 ? {} : { watch }),
+  }
 }

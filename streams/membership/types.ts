@@ -36,6 +36,8 @@ export function taskVersionKey(task: TaskVersion): TaskVersionKey {
 /** A task its member says it holds; `generation`: the generation in which that was last confirmed (rule A12). */
 export interface Claim extends TaskVersion {
   readonly generation: number
+  /** Records in its changelogs, what it costs to restore it from nothing; rounded up to a power of two. Absent: not known, or no state. */
+  readonly size?: number
 }
 
 /** A local copy of a task's state; `lag` in records, rounded up to a power of two. */
@@ -43,6 +45,10 @@ export interface LocalCopy {
   readonly subtopology: string
   readonly partition: number
   readonly lag: number
+  /** Fed from the changelogs by this member, its database open; otherwise it rests on the disk of the process. */
+  readonly open: boolean
+  /** As of a claim. */
+  readonly size?: number
 }
 
 /** A process another one watches, with what is to be ended when it dies. */
@@ -65,6 +71,10 @@ export interface Subscription {
   readonly endpoint?: Endpoint
   /** Of the producer it had when it joined. */
   readonly transactionalId?: string
+  /** It can feed copies: standbys and warm-ups. Builds that could not say nothing. */
+  readonly feeds?: boolean
+  /** Where its process runs (rack, zone), for placing standbys apart. */
+  readonly tags?: { readonly [tag: string]: string }
 }
 
 export interface Member extends Subscription {
@@ -73,9 +83,27 @@ export interface Member extends Subscription {
 
 export interface MemberAssignment {
   readonly tasks: readonly TaskVersion[]
+  /** Copies it feeds, so that it can take over at once. Absent: none. */
+  readonly standbys?: readonly TaskVersion[]
+  /** Copies it feeds because the task is to move here once they have caught up. Absent: none. */
+  readonly warmups?: readonly TaskVersion[]
   /** Processes its process watches. Absent: none. */
   readonly watch?: readonly PeerProcess[]
 }
+
+/** What an application wants of its copies; the leader's settings count. */
+export interface CopyPolicy {
+  /** Copies of each stateful task beside the active one, on other processes (num.standby.replicas). */
+  readonly standbys: number
+  /** A copy this many records behind is as good as the state itself (acceptable.recovery.lag). */
+  readonly acceptableLag: number
+  /** Warm-ups of the whole group at once (max.warmup.replicas). */
+  readonly maxWarmups: number
+  /** Tags in which the copies of a task should differ, the most important first (rack.aware.assignment.tags). */
+  readonly rackTags: readonly string[]
+}
+
+export const DEFAULT_COPIES: CopyPolicy = { standbys: 0, acceptableLag: 10_000, maxWarmups: 2, rackTags: [] }
 
 /** Outcome of one round. */
 export interface GroupAssignment {

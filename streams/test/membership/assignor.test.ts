@@ -1,8 +1,8 @@
 import t from 'tap'
 import fc from 'fast-check'
 import { assign } from '../../membership/assignor.ts'
-import type { Claim, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
-import { taskVersionKey } from '../../membership/types.ts'
+import type { Claim, CopyPolicy, GroupAssignment, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
+import { DEFAULT_COPIES, taskVersionKey } from '../../membership/types.ts'
 import { mergeDescriptions, resourcesOf } from '../../membership/versions.ts'
 
 function subtopology(name: string, fingerprint: string, topics: readonly string[], partitions: number, changelogs: readonly string[] = []): SubtopologyDescription {
@@ -10,13 +10,21 @@ function subtopology(name: string, fingerprint: string, topics: readonly string[
 }
 
 function member(memberId: string, subtopologies: readonly SubtopologyDescription[], owned: readonly Claim[] = [], processId = memberId): Member {
-  return { memberId, processId, thread: 0, subtopologies, owned, released: [], copies: [] }
+  return { memberId, processId, thread: 0, subtopologies, owned, released: [], copies: [], feeds: true }
 }
+
+/** Records in the changelogs of every stateful task of these tests. */
+const SIZE = 1_000_000
 
 /** A group as the broker and well-behaved members make it: each round all join with what they hold and apply what they get. */
 class Group {
   readonly members = new Map<string, Member>()
+  readonly policy: CopyPolicy
   generation = 0
+
+  constructor(policy: Partial<CopyPolicy> = {}) {
+    this.policy = { ...DEFAULT_COPIES, ...policy }
+  }
 
   join(joining: Member): void {
     this.members.set(joining.memberId, joining)
@@ -29,15 +37,52 @@ class Group {
   /** One rebalance. Returns how many tasks are waiting. `silent` members drop out as if their session had ended. */
   round(): number {
     this.generation++
-    const result = assign([...this.members.values()])
+    const result = assign([...this.members.values()], this.policy)
+    this.last = result
+    const stateful = new Set([...mergeDescriptions([...this.members.values()]).values()].filter((s) => s.changelogs.length > 0).map((s) => s.name))
     for (const [memberId, known] of this.members) {
-      const { tasks } = result.members.get(memberId)!
+      const { tasks, standbys = [], warmups = [] } = result.members.get(memberId)!
       // Released at once, confirmed in this generation.
       const kept = new Set(tasks.map(taskVersionKey))
       const released = known.owned.filter((claim) => !kept.has(taskVersionKey(claim)))
-      this.members.set(memberId, { ...known, released, owned: tasks.map((task) => ({ ...task, generation: this.generation })) })
+      // What was fed for a round has caught up; what was its own has the whole state.
+      const had = (task: TaskVersion) =>
+        known.copies.some((copy) => copy.subtopology === task.subtopology && copy.partition === task.partition) || known.owned.some((claim) => taskVersionKey(claim) === taskVersionKey(task))
+      const copies = [...standbys, ...warmups].map((task) => ({ subtopology: task.subtopology, partition: task.partition, lag: had(task) ? 0 : SIZE, open: true, size: SIZE }))
+      this.members.set(memberId, {
+        ...known,
+        released,
+        copies,
+        owned: tasks.map((task) => ({ ...task, generation: this.generation, ...(stateful.has(task.subtopology) ? { size: SIZE } : {}) })),
+      })
     }
     return result.waiting.length
+  }
+
+  last: GroupAssignment | undefined
+
+  /** Everything a member has or feeds, to see whether a round changed anything. */
+  signature(): string {
+    const names = (tasks: readonly TaskVersion[] = []) => tasks.map(taskVersionKey).sort().join(' ')
+    return [...this.last!.members].map(([id, { tasks, standbys, warmups }]) => `${id}: ${names(tasks)} | ${names(standbys)} | ${names(warmups)}`).join('\n')
+  }
+
+  /** Rounds until nothing changes any more; each warm-up takes one to be made, one to be noticed, two to hand over. */
+  settle(limit = 200): number {
+    for (let rounds = 1; rounds <= limit; rounds++) {
+      const before = this.last === undefined ? '' : this.signature()
+      const lags = JSON.stringify([...this.members.values()].map((each) => each.copies))
+      const waited = new Set(this.last?.waiting.map(taskVersionKey))
+      this.round()
+      const again = this.last!.waiting.find((task) => waited.has(taskVersionKey(task)))
+      if (again !== undefined) {
+        throw new Error(`${taskVersionKey(again)} waits for two rounds`)
+      }
+      if (this.last!.waiting.length === 0 && this.signature() === before && JSON.stringify([...this.members.values()].map((each) => each.copies)) === lags) {
+        return rounds
+      }
+    }
+    throw new Error(`still moving after ${limit} rounds:\n${this.signature()}`)
   }
 
   held(): Map<string, TaskVersion[]> {
@@ -73,18 +118,24 @@ t.test('one member gets everything in one round', async (t) => {
   t.equal(group.held().get('a')!.length, 4)
 })
 
-t.test('a second member takes half, after the first has released it', async (t) => {
+t.test('a second member takes half: copies first, then the first member releases, then it has them', async (t) => {
   const group = new Group()
   group.join(member('a', [ORDERS]))
   group.round()
   group.join(member('b', [ORDERS]))
-  t.equal(group.round(), 2, 'taken away first')
+  t.equal(group.round(), 0, 'nothing moves yet')
+  t.same(group.last!.members.get('b')!.warmups!.length, 2)
+  t.equal(group.held().get('a')!.length, 4)
+  t.equal(group.round(), 0, 'they are told to have begun, not to have caught up')
+  t.equal(group.round(), 2, 'now they are taken away')
+  t.equal(group.last!.members.get('b')!.standbys!.length, 2, 'their copies stay open meanwhile')
   t.same([...group.held()].map(([id, tasks]) => [id, tasks.length]), [['a', 2], ['b', 0]])
   t.equal(group.round(), 0)
   t.same([...group.held()].map(([id, tasks]) => [id, tasks.length]), [['a', 2], ['b', 2]])
   const before = group.held()
   t.equal(group.round(), 0)
-  t.same(group.held(), new Map([...before].map(([id, tasks]) => [id, tasks.map((task) => ({ ...task, generation: 4 }))])), 'a further round moves nothing')
+  t.same(group.held(), new Map([...before].map(([id, tasks]) => [id, tasks.map((task) => ({ ...task, generation: 6, size: SIZE }))])), 'a further round moves nothing')
+  t.same(group.last!.members.get('b')!.warmups, [])
 })
 
 t.test('members with several subtopologies get some of each', async (t) => {
@@ -200,9 +251,12 @@ t.test('property: no source or changelog partition twice, whatever comes and goe
         group.round()
         check()
       }
+      // Warm-ups go on beside what runs; in the end nothing moves.
+      group.settle()
+      check()
       const settled = JSON.stringify([...group.held()].map(([id, tasks]) => [id, tasks.map(taskVersionKey).sort()]))
       if (group.round() !== 0) {
-        throw new Error('a task is still waiting after three rounds')
+        throw new Error('a task of a settled group is waiting')
       }
       const again = JSON.stringify([...group.held()].map(([id, tasks]) => [id, tasks.map(taskVersionKey).sort()]))
       if (again !== settled) {
@@ -254,14 +308,156 @@ t.test('property: loads differ by at most the heaviest task among members of one
         group.join(member(`m${i}`, topology))
         group.round()
       }
-      group.round()
-      group.round()
+      group.settle()
       const loads = [...group.held().values()].map((tasks) => tasks.reduce((sum, task) => sum + (task.subtopology === 'x' ? 2 : 1), 0))
       if (Math.max(...loads) - Math.min(...loads) > 2) {
         throw new Error(`loads ${loads.join(', ')}`)
       }
     }),
   )
+})
+
+// --- copies -----------------------------------------------------------------------------------------------------------
+
+const STATE = subtopology('orders', 'f1', ['orders'], 6, ['app-orders-changelog'])
+
+/** What a member has of a task, active or copy, by process: nobody may have one twice. */
+function doubled(group: Group): string[] {
+  const seen = new Map<string, string>()
+  const found: string[] = []
+  for (const [memberId, { tasks, standbys = [], warmups = [] }] of group.last!.members) {
+    const { processId, owned } = group.members.get(memberId)!
+    // One that hands over keeps its copy open until the other has it.
+    for (const task of new Map([...tasks, ...owned, ...standbys, ...warmups].map((each) => [taskVersionKey(each), each])).values()) {
+      const key = `${processId} ${task.subtopology}/${task.partition}`
+      if (seen.has(key)) {
+        found.push(`${key}: ${seen.get(key)} and ${memberId}`)
+      }
+      seen.set(key, memberId)
+    }
+  }
+  return found
+}
+
+const copySteps = fc.array(
+  fc.oneof(
+    fc.record({ type: fc.constant('join' as const), process: fc.nat(4), zone: fc.constantFrom('a', 'b') }),
+    fc.record({ type: fc.constant('leave' as const), which: fc.nat(9) }),
+    fc.record({ type: fc.constant('round' as const) }),
+  ),
+  { minLength: 1, maxLength: 14 },
+)
+
+t.test('property: a process has of each task one thing; warm-ups keep to their number; a state that is ready never moves to a member without it; all settles with every standby in place', async () => {
+  fc.assert(
+    fc.property(copySteps, fc.nat(2), fc.integer({ min: 1, max: 3 }), (steps, standbys, maxWarmups) => {
+      const group = new Group({ standbys, maxWarmups })
+      let next = 0
+      const join = (process: number, zone: string) => group.join({ ...member(`m${next++}`, [STATE], [], `p${process}`), tags: { zone } })
+      join(0, 'a')
+      const round = () => {
+        const before = new Map(group.members)
+        group.round()
+        const problems = [...doubled(group), ...conflicts([...group.members.values()], group.held())]
+        let warming = 0
+        for (const [memberId, { tasks, warmups = [] }] of group.last!.members) {
+          warming += warmups.length
+          for (const task of tasks) {
+            const key = taskVersionKey(task)
+            const had = (m: Member) => m.owned.some((claim) => taskVersionKey(claim) === key) || m.copies.some((c) => c.partition === task.partition && c.lag <= group.policy.acceptableLag)
+            const mine = before.get(memberId)!
+            const sameDisk = [...before.values()].some((m) => m.processId === mine.processId && (had(m) || m.released.some((r) => taskVersionKey(r) === key)))
+            if (!sameDisk && [...before.values()].some(had)) {
+              problems.push(`${key} went to ${memberId}, which has no copy, although somebody is ready`)
+            }
+          }
+        }
+        if (warming > maxWarmups) {
+          problems.push(`${warming} warm-ups`)
+        }
+        if (problems.length > 0) {
+          throw new Error(problems.join('; '))
+        }
+      }
+      for (const step of steps) {
+        const ids = [...group.members.keys()]
+        if (step.type === 'join') {
+          join(step.process, step.zone)
+        } else if (step.type === 'leave' && ids.length > 1) {
+          group.leave(ids[step.which % ids.length]!)
+        }
+        round()
+      }
+      group.settle()
+      round()
+      const processes = new Set([...group.members.values()].map((m) => m.processId)).size
+      const fed = [...group.last!.members.values()].flatMap((each) => each.standbys ?? [])
+      const warming = [...group.last!.members.values()].flatMap((each) => each.warmups ?? [])
+      if (warming.length > 0) {
+        throw new Error('warm-ups of a settled group')
+      }
+      for (let partition = 0; partition < STATE.tasks; partition++) {
+        const count = fed.filter((task) => task.partition === partition).length
+        if (count !== Math.min(standbys, processes - 1)) {
+          throw new Error(`task ${partition} has ${count} standbys, ${processes} processes`)
+        }
+      }
+    }),
+    { numRuns: 300 },
+  )
+})
+
+t.test('property: the process of an active task dies: its standby runs it after one round', async () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 5 }), fc.integer({ min: 1, max: 3 }), fc.nat(20), (processes, threads, victim) => {
+      const group = new Group({ standbys: 1 })
+      for (let p = 0; p < processes; p++) {
+        for (let thread = 0; thread < threads; thread++) {
+          group.join(member(`m${p}-${thread}`, [STATE], [], `p${p}`))
+        }
+      }
+      group.settle()
+      const dead = `p${victim % processes}`
+      const orphaned = [...group.members.values()].filter((m) => m.processId === dead).flatMap((m) => m.owned)
+      for (const [id, { processId }] of [...group.members]) {
+        if (processId === dead) {
+          group.leave(id)
+        }
+      }
+      const before = new Map(group.members)
+      group.round()
+      for (const task of orphaned) {
+        const [heir] = [...group.held()].find(([, tasks]) => tasks.some((each) => each.partition === task.partition))!
+        if (!before.get(heir)!.copies.some((copy) => copy.partition === task.partition && copy.lag === 0)) {
+          throw new Error(`task ${task.partition} went to ${heir}, which had no standby`)
+        }
+      }
+    }),
+    { numRuns: 100 },
+  )
+})
+
+t.test('standbys go to other zones while there are any', async (t) => {
+  const group = new Group({ standbys: 1, rackTags: ['zone'] })
+  for (const [id, zone] of [['a', '1'], ['b', '1'], ['c', '2'], ['d', '2']] as const) {
+    group.join({ ...member(id, [STATE]), tags: { zone } })
+  }
+  group.settle()
+  for (const [id, { tasks }] of group.last!.members) {
+    for (const task of tasks) {
+      const [standby] = [...group.last!.members].find(([, { standbys }]) => standbys!.some((each) => each.partition === task.partition))!
+      t.not(group.members.get(standby)!.tags!['zone'], group.members.get(id)!.tags!['zone'])
+    }
+  }
+})
+
+t.test('a small state, and one of a build that says nothing of sizes, moves without a warm-up', async (t) => {
+  for (const size of [100, undefined]) {
+    const owned = [0, 1, 2, 3].map((partition) => ({ subtopology: 'orders', fingerprint: 'f1', partition, generation: 1, ...(size === undefined ? {} : { size }) }))
+    const result = assign([member('a', [ORDERS], owned), member('b', [ORDERS])])
+    t.equal(result.waiting.length, 2)
+    t.same(result.members.get('b')!.warmups, [])
+  }
 })
 
 t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', async (t) => {

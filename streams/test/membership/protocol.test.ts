@@ -9,15 +9,26 @@ const subscription: Subscription = {
   thread: 3,
   subtopologies: [description],
   owned: [
-    { subtopology: 'orders', fingerprint: 'abc', partition: 1, generation: 7 },
+    { subtopology: 'orders', fingerprint: 'abc', partition: 1, generation: 7, size: 4096 },
     { subtopology: 'gone', fingerprint: 'old', partition: 0, generation: 6 },
   ],
   released: [{ subtopology: 'orders', fingerprint: 'abc', partition: 2 }],
-  copies: [{ subtopology: 'orders', partition: 3, lag: 1000 }],
+  copies: [
+    { subtopology: 'orders', partition: 3, lag: 1024, open: true, size: 2048 },
+    { subtopology: 'orders', partition: 0, lag: 0, open: false },
+  ],
+  endpoint: { host: '127.0.0.1', port: 4711, machine: 'here' },
+  transactionalId: 'app-p1-3-0123',
+  feeds: true,
+  tags: { zone: 'a' },
 }
 
 t.test('a subscription comes back, lags rounded up to powers of two', async (t) => {
-  t.same(decodeSubscription(encodeSubscription(subscription, ['orders'])), { ...subscription, copies: [{ subtopology: 'orders', partition: 3, lag: 1024 }] })
+  t.same(decodeSubscription(encodeSubscription(subscription, ['orders'])), subscription)
+  const odd = { ...subscription, copies: [{ subtopology: 'orders', partition: 3, lag: 1000, open: false }] }
+  t.same(decodeSubscription(encodeSubscription(odd, ['orders'])).copies, [{ subtopology: 'orders', partition: 3, lag: 1024, open: false }])
+  const { endpoint, transactionalId, feeds, tags, ...plain } = subscription
+  t.same(decodeSubscription(encodeSubscription(plain, ['orders'])), plain, 'as earlier builds write it')
 })
 
 t.test('the broker and other tools read the topics and the partitions in it', async (t) => {
@@ -39,6 +50,13 @@ t.test('an assignment comes back; no bytes are no tasks', async (t) => {
   ]
   t.same(decodeAssignment(encodeAssignment({ tasks }, new Map())).tasks, tasks)
   t.same(decodeAssignment(new Uint8Array(0)), { tasks: [] })
+  const whole = {
+    tasks: tasks.slice(0, 1),
+    standbys: tasks.slice(1, 2),
+    warmups: tasks.slice(2),
+    watch: [{ processId: 'p2', endpoint: { host: 'h', port: 1 }, members: [{ memberId: 'm', transactionalId: 'x' }] }],
+  }
+  t.same(decodeAssignment(encodeAssignment(whole, new Map())), whole)
 })
 
 t.test('user data of a later version, cut or foreign bytes are refused by name, never misread', async (t) => {
