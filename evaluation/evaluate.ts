@@ -62,7 +62,7 @@ const receiptFields = ['company', 'date', 'address', 'total']
 /** Reads, classifies and extracts every document of a set; an `embedded` set gives two results, by XML and with the XML hidden. */
 export async function evaluateSet(set: EvaluationSet, profile: Profile, options: EvaluateOptions, say: (line: string) => void): Promise<SetResult[]> {
   const cpuBefore = cpuSeconds()
-  const parsers = createDocumentParsers({ parsers: 1, recognisers: options.processes })
+  const parsers = createDocumentParsers({ parsers: 1, recognisers: options.processes, profile })
   const reading = new CachedReading(parsers.reader, options.cache)
   const started = performance.now()
   const reads: ReadDocument[] = []

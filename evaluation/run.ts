@@ -1,6 +1,7 @@
 /** `npm run evaluate [-- options]`: how right the product is on documents with known answers. */
 import { writeFileSync } from 'node:fs'
 import process from 'node:process'
+import { isSecondEngineInstalled } from '../processors/text/index.ts'
 import type { SetResult } from './evaluate.ts'
 import { evaluateSet } from './evaluate.ts'
 import { parseOptions, USAGE, UsageError } from './options.ts'
@@ -18,9 +19,10 @@ async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(`${USAGE}\n`)
     return 0
   }
-  const profile = options.profile ?? 'standard'
-  if (profile === 'thorough') {
-    throw new UsageError('--profile thorough: no second recognition engine is installed; use --profile standard')
+  const installed = isSecondEngineInstalled()
+  const profile = options.profile ?? (installed ? 'thorough' : 'standard')
+  if (profile === 'thorough' && !installed) {
+    throw new UsageError('--profile thorough: the second recognition engine is not installed: npm run ocr -- install, or use --profile standard')
   }
   const sets = options.data.length === 0 ? [await sampleSet(options.limit)] : options.data.flatMap((folder) => openSets(folder, options.limit))
   const results: SetResult[] = []

@@ -3,8 +3,10 @@ import type { Features, Option, Weights } from '../../processors/extract/linear-
 import { none } from '../../processors/extract/linear-model.ts'
 
 export interface FitOptions {
-  /** Of the squared weights; the bias is free. */
+  /** Of the squared distance from the prior; the bias is free. */
   readonly penalty: number
+  /** What is known before any document: weights not named here are expected to be 0. */
+  readonly prior?: Weights
   readonly rounds: number
 }
 
@@ -80,7 +82,8 @@ function dot(row: Row, weights: Float64Array): number {
 
 function descend(index: Index, options: FitOptions, size: number, addGradient: (weights: Float64Array, gradient: Float64Array) => void): Weights {
   const count = index.names.length
-  const weights = new Float64Array(count)
+  const prior = new Float64Array(index.names.map((name) => options.prior?.[name] ?? 0))
+  const weights = prior.slice()
   const mean = new Float64Array(count)
   const variance = new Float64Array(count)
   for (let round = 1; round <= options.rounds; round += 1) {
@@ -88,12 +91,14 @@ function descend(index: Index, options: FitOptions, size: number, addGradient: (
     addGradient(weights, gradient)
     const rate = 0.08 * (1 - (0.9 * round) / options.rounds)
     for (let n = 0; n < count; n += 1) {
-      const slope = (gradient[n]! + (free.has(index.names[n]!) ? 0 : options.penalty * weights[n]!)) / size
+      const slope = (gradient[n]! + (free.has(index.names[n]!) ? 0 : options.penalty * (weights[n]! - prior[n]!))) / size
       mean[n] = 0.9 * mean[n]! + 0.1 * slope
       variance[n] = 0.999 * variance[n]! + 0.001 * slope * slope
       weights[n]! -= (rate * (mean[n]! / (1 - 0.9 ** round))) / (Math.sqrt(variance[n]! / (1 - 0.999 ** round)) + 1e-8)
     }
   }
-  const named = index.names.map((name, n) => [name, Math.round(weights[n]! * 1000) / 1000] as const).filter(([, weight]) => weight !== 0)
-  return Object.fromEntries(named.sort(([a], [b]) => (a < b ? -1 : 1)))
+  // What no document showed stays as expected.
+  const unseen = Object.entries(options.prior ?? {}).filter(([name]) => !index.names.includes(name))
+  const learned = index.names.map((name, n) => [name, Math.round(weights[n]! * 1000) / 1000] as const).filter(([, weight]) => weight !== 0)
+  return Object.fromEntries([...learned, ...unseen].sort(([a], [b]) => (a < b ? -1 : 1)))
 }

@@ -21,7 +21,7 @@ const forms: readonly (readonly [form: string, pattern: RegExp])[] = [
   ['dmy', /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>(?:19|20)\d{2})(?!\d)/g],
   ['ymd', /(?<![\d/.-])(?<y>20\d{2})\s?[-/.]\s?(?<m>\d{1,2})\s?[-/.]\s?(?<d>\d{1,2})(?!\d)/g],
   ['dmy2', /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>\d{2})(?![\d/-]|\.\d)/g],
-  ['named', /(?<!\d)(?<d>\d{1,2})(?:st|nd|rd|th)?[\s.,/'-]{0,3}(?<name>[\p{L}\d]{3,9})[\s.,/'-]{0,3}(?<y>20\d{2}|\d{2})(?!\d)/giu],
+  ['named', /(?<!\d)(?<d>\d{1,2})(?:st|nd|rd|th)?[\s.,/'-]{0,3}(?<name>(?=\d?\p{L})[\p{L}\d]{3,9}?)[\s.,/'-]{0,3}(?<y>20\d{2}|\d{2})(?!\d)/giu],
   ['named2', /(?<!\p{L})(?<name>\p{L}{3,9})[\s.]{0,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[\s,.']{1,3}(?<y>20\d{2})(?!\d)/giu],
   // Blanks beside, another separator, a letter for a digit, a mark before.
   ['loose', /(?<a>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<b>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<y>2[0O][\dOoIl]{2})(?!\d)/g],

@@ -6,9 +6,19 @@ const registration = /[\s,]*[([{]?\s*(?:(?:co|company|reg|regn|roc|rob|gst|no|id
 const halfRegistration = /[\s,]*[([{]\s*(?:co|reg|no|\d)[^)]*$/i
 const label = /^(?:company|shop|store|merchant|name|firma)\s*(?:name)?\s*[:;]\s*/i
 
+/** A name ends with its legal form: what follows is a number, a branch or a stain. */
+const ending = /^(.{3,}?(?<![\p{L}\p{N}])(?:(?:sdn\.? ?)?bhd|berhad|s\/b|gmbh(?: ?& ?co\.? ?kg)?|ltd|limited|llc|inc|pte ltd|sarl|b\.?v)\.?)(?![\p{L}\p{N}]).*$/iu
+
 export function cleanName(rows: readonly string[]): string {
   const parts = rows.map((row) => row.replace(label, '').replace(registration, '').replace(halfRegistration, '').trim()).filter((row) => row !== '')
-  return legalForms(parts.join(' ')).replace(/\s+/g, ' ').replace(/[\s,;:.-]+$/, (end) => (/^\.$/.test(end) ? end : '')).replace(/^[^\p{L}\p{N}(]+/u, '')
+  return initials(legalForms(parts.join(' ').replace(/(?<=[\p{L}\d])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
+    .replace(ending, '$1')
+    .replace(/\s+/g, ' ').replace(/[\s,;:.-]+$/, (end) => (/^\.$/.test(end) ? end : '')).replace(/^[^\p{L}\p{N}(]+/u, '')
+}
+
+/** D.1.Y. and D.l.Y.: a one among initials is an I. */
+function initials(text: string): string {
+  return text.replace(/(?<=\b[A-Z]\.)[1l](?=\.)/g, 'I').replace(/\bC0(?=\.)/g, 'CO')
 }
 
 /** Legal forms as recognition misreads them: SON BHD, SDN BND, SDN. 8HD, 5/B. */
@@ -28,7 +38,7 @@ const tail = /[\s,]*\(?\b(?:tel|telephone|telefon|phone|fax|gst|sst|vat|hp|email
 
 export function cleanAddress(rows: readonly string[]): string {
   const parts = rows.map((row) => spell(row.replace(/^(?:address|alamat|adresse|anschrift)\s*[:;]\s*/i, '').replace(tail, '').trim())).filter((row) => row !== '')
-  return parts.join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').trim()
+  return parts.join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').replace(/,$/, '').trim()
 }
 
 /** Words that addresses share: countries, states, cities, kinds of streets and districts. */

@@ -26,6 +26,7 @@ export interface HeadRow {
 /** Rows that may be head: an address below them is somebody else's. */
 const maxHeadRows = 24
 const maxAddressRows = 6
+const maxNameRows = 3
 
 /** The head's rows with what is known of each, its neighbours included. */
 export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadRow[] {
@@ -147,17 +148,23 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
     address = addresses[best]! > -1.5 ? { from: best, to: best, score: addresses[best]! } : undefined
   }
   const inAddress = (n: number): boolean => address !== undefined && n >= address.from && n <= address.to
-  let name: number | undefined
-  for (const n of rows.keys()) {
-    // The name stands above its address; one row more than a guess is lost where the address was not found.
-    const score = names[n]! - (address !== undefined && n > address.to ? 1.5 : 0)
-    if (!inAddress(n) && (name === undefined || score > names[name]!)) {
-      name = n
+  // The name stands above its address, in one row or a few; a row that scores below nothing joins none.
+  let name: { from: number; to: number; score: number } | undefined
+  for (let from = 0; from < rows.length; from += 1) {
+    const place = address !== undefined && from > address.to ? 1.5 : 0
+    let sum = -place
+    for (let to = from; to < Math.min(rows.length, from + maxNameRows) && !inAddress(to); to += 1) {
+      if (to > from && names[to]! < 0.3) {
+        break
+      }
+      sum += to > from ? Math.min(names[to]!, 1) : names[to]!
+      if (name === undefined || sum > name.score) {
+        name = { from, to, score: sum }
+      }
     }
   }
-  const follows = name !== undefined && !inAddress(name + 1) && names[name + 1] !== undefined && names[name + 1]! > 0.3
   return {
-    ...(name === undefined ? {} : { name: [name, follows ? name + 1 : name] as const }),
+    ...(name === undefined ? {} : { name: [name.from, name.to] as const }),
     ...(address === undefined ? {} : { address: [address.from, address.to] as const }),
   }
 }

@@ -80,6 +80,6 @@ export function tidy(text: string): string {
     .replace(/[|~_«»“”"¢©®°•·¥§]+/g, ' ')
     .replace(/\s+/g, ' ')
     .replace(/^[^\p{L}\p{N}(#]+/u, '')
-    .replace(/[^\p{L}\p{N}).]+$/u, '')
+    .replace(/[^\p{L}\p{N}).,]+$/u, '')
     .trim()
 }
