@@ -26,7 +26,7 @@ export function joinTable(stream: StreamState, operation: 'join' | 'leftJoin', t
   }
   throw new StreamsError(
     'TOPOLOGY_INVALID',
-    `${operation} behind '${stream.path}' takes a KTable or a GlobalKTable. Joins of two streams need windows, which are not there yet.`
+    `${operation} behind '${stream.path}' takes a KStream, a KTable or a GlobalKTable.`
   )
 }
 
@@ -93,7 +93,7 @@ function joinGlobalTable(
 }
 
 /** A left join gives a result for every record, so a repartition before it must let those without a key through (KIP-962). */
-function keepNullKeys(stream: StreamState, left: boolean): void {
+export function keepNullKeys(stream: StreamState, left: boolean): void {
   for (const nullKeys of left ? stream.nullKeys : []) {
     nullKeys.keep = true
   }

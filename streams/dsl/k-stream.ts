@@ -1,4 +1,5 @@
 import type { CallInfo } from '../async/operator.ts'
+import { StreamsError } from '../errors.ts'
 import { freshProcessors, requireFunction } from '../graph/topology-builder.ts'
 import type { AnyProcessor, AnySerde } from '../graph/topology.ts'
 import type { FixedKeyProcessor, Processor } from '../processor.ts'
@@ -8,6 +9,7 @@ import { BranchedKStream } from './branched-k-stream.ts'
 import { OldValues } from './change.ts'
 import type { GlobalKTable } from './global-k-table.ts'
 import { joinTable } from './join.ts'
+import type { JoinWindows } from './join-windows.ts'
 import { KGroupedStream } from './k-grouped-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import * as stateless from './operators/stateless.ts'
@@ -23,9 +25,11 @@ import type {
   ProcessOptions,
   RepartitionOptions,
   ResultSerdes,
+  StreamJoinOptions,
   ToOptions,
   ValueSerde,
 } from './options.ts'
+import { joinStreams, type StreamJoinArguments, type StreamJoinOperation } from './stream-join.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
 /**
@@ -176,8 +180,15 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, tableValue: VT, key: K) => VR,
     options?: OperatorOptions & ValueSerde<VR>
   ): KStream<K, VR>
-  join<VR>(table: unknown, ...rest: readonly unknown[]): KStream<K, VR> {
-    return new KStream(joinTable(this.state, 'join', table, rest))
+  /** Records of two streams that lie in each other's window; see `JoinWindows`. */
+  join<VO, VR>(
+    other: KStream<K, VO>,
+    joiner: (value: NonNullable<V>, otherValue: NonNullable<VO>, key: NonNullable<K>) => VR,
+    windows: JoinWindows,
+    options: StreamJoinOptions<K, V, VO, VR>
+  ): KStream<K, VR>
+  join<VR>(other: unknown, ...rest: readonly unknown[]): KStream<K, VR> {
+    return new KStream(this.#join('join', other, rest))
   }
 
   /** As `join`, but a record that finds nothing is joined with `null`. */
@@ -193,8 +204,25 @@ export class KStream<K, V> {
     joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR,
     options?: OperatorOptions & ValueSerde<VR>
   ): KStream<K, VR>
-  leftJoin<VR>(table: unknown, ...rest: readonly unknown[]): KStream<K, VR> {
-    return new KStream(joinTable(this.state, 'leftJoin', table, rest))
+  /** A record that finds nothing in its window is joined with `null` once the window and its grace have passed. */
+  leftJoin<VO, VR>(
+    other: KStream<K, VO>,
+    joiner: (value: NonNullable<V>, otherValue: NonNullable<VO> | null, key: K) => VR,
+    windows: JoinWindows,
+    options: StreamJoinOptions<K, V, VO, VR>
+  ): KStream<K, VR>
+  leftJoin<VR>(other: unknown, ...rest: readonly unknown[]): KStream<K, VR> {
+    return new KStream(this.#join('leftJoin', other, rest))
+  }
+
+  /** As `leftJoin`, but records of either stream that find nothing are joined with `null`. */
+  outerJoin<VO, VR>(
+    other: KStream<K, VO>,
+    joiner: (value: NonNullable<V> | null, otherValue: NonNullable<VO> | null, key: K) => VR,
+    windows: JoinWindows,
+    options: StreamJoinOptions<K, V, VO, VR>
+  ): KStream<K, VR> {
+    return new KStream(this.#join('outerJoin', other, [joiner, windows, options]))
   }
 
   /**
@@ -245,6 +273,17 @@ export class KStream<K, V> {
     const key: AnySerde = serdeFor(what, 'key', options.key, this.state.key)
     const value: AnySerde = serdeFor(what, 'value', options.value, this.state.value)
     graph.topology.addNode({ kind: 'sink', name, topic, key, value, partitioner: options.partitioner, onError: options.onError }, node)
+  }
+
+  #join(operation: StreamJoinOperation, other: unknown, rest: readonly unknown[]): StreamState {
+    if (other instanceof KStream) {
+      const [joiner, windows, options] = rest as StreamJoinArguments
+      return joinStreams(operation, this.state, other.state, joiner, windows, options)
+    }
+    if (operation === 'outerJoin') {
+      throw new StreamsError('TOPOLOGY_INVALID', `outerJoin behind '${this.state.path}' takes a KStream.`)
+    }
+    return joinTable(this.state, operation, other, rest)
   }
 
   #step(

@@ -89,6 +89,18 @@ export interface JoinOptions<K, V, VR> extends OperatorOptions, ValueSerde<VR> {
   readonly input?: ResultSerdes<K, V>
 }
 
+export interface StreamJoinOptions<K, V, VO, VR> extends NamedOptions, ValueSerde<VR> {
+  /** Serdes of this stream's records, which are kept in a window store. Default: those that came down. */
+  readonly input?: ResultSerdes<K, V>
+  /** Serdes of the other stream's records. Keys of both are compared by their bytes. */
+  readonly other?: ResultSerdes<K, VO>
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+  /** false: no changelogs; what waits for a partner is lost with the disk. Default true. */
+  readonly logged?: boolean
+  /** Settings of the changelog topics over the defaults. */
+  readonly topicConfig?: { readonly [key: string]: string }
+}
+
 export interface TableOperatorOptions<K, V> extends OperatorOptions, ValueSerde<V> {
   /** Keeps the result in a store of this name, to be queried or joined without computing it again. */
   readonly store?: { readonly name: string } & Omit<Materialized<K, V>, 'value'>

@@ -371,7 +371,7 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
   },
   'a join with a stream': {
     code: 'TOPOLOGY_INVALID',
-    message: /takes a KTable or a GlobalKTable. Joins of two streams need windows/,
+    message: /join behind 'in' joins two streams and needs windows: JoinWindows/,
     topology: (b) => void b.stream('in', strings).join(unchecked(b.stream('other', strings)), joined),
   },
   'a join with a table of another builder': {

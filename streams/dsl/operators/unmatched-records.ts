@@ -1,0 +1,141 @@
+import { Buffer } from 'node:buffer'
+import { type OperatorNote, operatorNote } from '../../graph/operator-time.ts'
+import type { AnySerde } from '../../graph/topology.ts'
+import type { KeyValueStore, ProcessingContext } from '../../processor.ts'
+import { NO_HEADERS } from '../../record.ts'
+
+export type JoinSide = 'left' | 'right'
+
+/** A record that has found no partner yet. */
+export interface UnmatchedRecord {
+  readonly side: JoinSide
+  readonly key: unknown
+  readonly value: unknown
+  readonly timestamp: number
+}
+
+export interface UnmatchedRecordsOptions {
+  readonly store: string
+  readonly key: AnySerde
+  readonly left: AnySerde
+  readonly right: AnySerde
+  /** Sides whose records may be here: the left of a left join, both of an outer one. */
+  readonly sides: readonly JoinSide[]
+}
+
+const LEFT = 1
+const RIGHT = 0
+const HEAD = 9
+/** Nothing of a side is here: later than every time. */
+const NONE = Number.MAX_SAFE_INTEGER
+const UNKNOWN = -1
+
+/**
+ * Records that may yet be the only ones in their join window, in the order of time: the shared store of a left or outer
+ * join, in the bytes of Kafka Streams (`time side key` → list of `side value`). Both sides of a join use the same.
+ */
+export class UnmatchedRecords {
+  readonly #options: UnmatchedRecordsOptions
+  readonly #store: KeyValueStore<Uint8Array, Uint8Array>
+  readonly #topic: string
+  /** Time of the oldest record of each side, so that looking for closed windows mostly needs no look into the store. */
+  readonly #oldest: { readonly [S in JoinSide]: OperatorNote }
+
+  constructor(context: ProcessingContext, options: UnmatchedRecordsOptions) {
+    this.#options = options
+    this.#store = context.getStateStore(options.store)
+    this.#topic = `${context.applicationId}-${options.store}-changelog`
+    this.#oldest = {
+      left: operatorNote(context, `${options.store} left`),
+      right: operatorNote(context, `${options.store} right`),
+    }
+  }
+
+  add(record: UnmatchedRecord): void {
+    const { side, timestamp } = record
+    const row = this.#row(side, timestamp, record.key)
+    const value = this.#options[side].serialize(this.#topic, record.value, NO_HEADERS)
+    this.#store.put(row, withEntry(this.#store.get(row), Buffer.concat([Uint8Array.of(side === 'left' ? LEFT : RIGHT), value])))
+    const oldest = this.#oldest[side]
+    if (oldest.value !== UNKNOWN && timestamp < oldest.value) {
+      oldest.set(timestamp)
+    }
+  }
+
+  /** The records of this side, key and time have found a partner. */
+  remove(side: JoinSide, timestamp: number, key: unknown): void {
+    if (!this.#options.sides.includes(side) || timestamp < this.#oldest[side].value) {
+      return
+    }
+    const row = this.#row(side, timestamp, key)
+    if (this.#store.get(row) !== undefined) {
+      this.#store.put(row, null)
+    }
+  }
+
+  /** Takes out, oldest first, the records that are older than `closed` says for their side. */
+  *take(closed: (side: JoinSide) => number): Generator<UnmatchedRecord> {
+    const { sides } = this.#options
+    if (sides.every((side) => this.#oldest[side].value >= closed(side))) {
+      return
+    }
+    const open = new Map<JoinSide, number>()
+    for (const [row, list] of this.#store.all()) {
+      const head = Buffer.from(row.buffer, row.byteOffset, HEAD)
+      const timestamp = Number(head.readBigInt64BE(0))
+      const side: JoinSide = head[8] === LEFT ? 'left' : 'right'
+      if (timestamp >= closed(side)) {
+        // Behind it may still be closed windows of the other side, if that has shorter ones.
+        if (!open.has(side)) {
+          open.set(side, timestamp)
+        }
+        if (open.size === sides.length) {
+          break
+        }
+        continue
+      }
+      this.#store.put(row, null)
+      const key: unknown = this.#options.key.deserialize(this.#topic, row.subarray(HEAD), NO_HEADERS)
+      for (const entry of entriesOf(list)) {
+        yield { side, key, timestamp, value: this.#options[side].deserialize(this.#topic, entry.subarray(1), NO_HEADERS) }
+      }
+    }
+    for (const side of sides) {
+      this.#oldest[side].set(open.get(side) ?? NONE)
+    }
+  }
+
+  #row(side: JoinSide, timestamp: number, key: unknown): Uint8Array {
+    const head = Buffer.allocUnsafe(HEAD)
+    head.writeBigInt64BE(BigInt(timestamp), 0)
+    head[8] = side === 'left' ? LEFT : RIGHT
+    return Buffer.concat([head, this.#options.key.serialize(this.#topic, key, NO_HEADERS)])
+  }
+}
+
+const LIST_HEAD = 5
+/** Kafka's ListSerializer: entries of any length, each with its length before it. */
+const VARIABLE_SIZE = 1
+
+/** `VARIABLE_SIZE`, number of entries, then length and bytes of each. */
+function withEntry(list: Uint8Array | undefined, entry: Uint8Array): Uint8Array {
+  const bytes = Buffer.alloc((list?.length ?? LIST_HEAD) + 4 + entry.length)
+  if (list === undefined) {
+    bytes[0] = VARIABLE_SIZE
+  } else {
+    bytes.set(list)
+  }
+  bytes.writeInt32BE(bytes.readInt32BE(1) + 1, 1)
+  bytes.writeInt32BE(entry.length, bytes.length - entry.length - 4)
+  bytes.set(entry, bytes.length - entry.length)
+  return bytes
+}
+
+function* entriesOf(list: Uint8Array): Generator<Uint8Array> {
+  const bytes = Buffer.from(list.buffer, list.byteOffset, list.length)
+  for (let at = LIST_HEAD; at < bytes.length; ) {
+    const length = bytes.readInt32BE(at)
+    yield bytes.subarray(at + 4, at + 4 + length)
+    at += 4 + length
+  }
+}
