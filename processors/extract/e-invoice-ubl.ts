@@ -14,8 +14,8 @@ export function mapUbl(root: XmlElement, maxLines: number): Omit<Extraction, 'ex
   const fields: DocumentFields = compact<DocumentFields>({
     seller: partyOf(find(root, 'AccountingSupplierParty', 'Party')),
     buyer: partyOf(find(root, 'AccountingCustomerParty', 'Party')),
-    payee: orNothing(partyOf(find(root, 'PayeeParty'))),
-    taxRepresentative: orNothing(partyOf(find(root, 'TaxRepresentativeParty'))),
+    payee: orNothing(withoutTradingName(partyOf(find(root, 'PayeeParty')))),
+    taxRepresentative: orNothing(withoutTradingName(partyOf(find(root, 'TaxRepresentativeParty')))),
     deliverTo: orNothing(compact<Party>({
       name: text(find(root, 'Delivery', 'DeliveryParty', 'PartyName', 'Name')),
       identifier: text(find(root, 'Delivery', 'DeliveryLocation', 'ID')),
@@ -150,14 +150,14 @@ function lineOf(item: XmlElement, quantityName: string): LineItem {
 function partyOf(party: XmlElement | undefined): Party {
   const schemes = findAll(party, 'PartyTaxScheme')
   const vat = schemes.find((scheme) => find(scheme, 'TaxScheme', 'ID')?.text === 'VAT')
-  const other = schemes.find((scheme) => scheme !== vat)
+  const other = schemes.find((scheme) => ![undefined, 'VAT'].includes(find(scheme, 'TaxScheme', 'ID')?.text))
   const identifiers = findAll(party, 'PartyIdentification').map((one) => find(one, 'ID')).filter((one) => one?.attributes.get('schemeID') !== 'SEPA')
   const legal = find(party, 'PartyLegalEntity')
   const name = find(party, 'PartyName', 'Name')
   const contact = find(party, 'Contact')
   return compact<Party>({
     name: text(find(legal, 'RegistrationName') ?? name),
-    tradingName: find(legal, 'RegistrationName') === undefined ? undefined : text(name),
+    tradingName: text(name),
     identifier: text(identifiers.find((one) => !one?.attributes.has('schemeID'))),
     globalIdentifier: text(identifiers.find((one) => one?.attributes.has('schemeID') === true)),
     registrationId: text(find(legal, 'CompanyID')),
@@ -169,6 +169,11 @@ function partyOf(party: XmlElement | undefined): Party {
     contactPhone: text(find(contact, 'Telephone')),
     contactEmail: text(find(contact, 'ElectronicMail')),
   })
+}
+
+/** Payee and tax representative have one name only, and it is the party's (BT-59, BT-62). */
+function withoutTradingName({ tradingName: _, ...party }: Party): Party {
+  return party
 }
 
 function addressOf(address: XmlElement | undefined): { [Key in keyof Party]: Party[Key] | undefined } {

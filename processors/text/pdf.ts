@@ -12,6 +12,7 @@ import type { Inspection, PdfContent, PdfPage, Picture, View } from './messages.
 import { toGreymap } from './picture.ts'
 import type { Word } from './runs.ts'
 import { joinWords } from './runs.ts'
+import { kindOf } from './sniff.ts'
 
 type PdfDocument = Awaited<ReturnType<typeof getDocument>['promise']>
 type PdfJsPage = Awaited<ReturnType<PdfDocument['getPage']>>
@@ -136,13 +137,12 @@ async function findEInvoice(document: PdfDocument, bounds: TextBounds): Promise<
   }
   const keys = [...attachments.entries()]
     .slice(0, bounds.maxAttachments)
-    .map(([key, value]) => ({ key: String(key), name: nameOf(value, String(key)) }))
-    .filter(({ name }) => name.endsWith('.xml'))
-  // The standards' own names first, so that an additional XML cannot push the invoice aside.
-  keys.sort((a, b) => Number(isStandardName(b.name)) - Number(isStandardName(a.name)))
+    .map(([key, value]) => ({ key: String(key), rank: rankOf(nameOf(value, String(key))) }))
+  // The standards' own names first, so that an additional XML cannot push the invoice aside; then what calls itself XML, then the rest.
+  keys.sort((a, b) => a.rank - b.rank)
   for (const { key } of keys) {
     const content: unknown = await document.getAttachmentContent(key).catch(() => undefined)
-    if (content instanceof Uint8Array) {
+    if (content instanceof Uint8Array && kindOf(content) === 'xml') {
       const invoice = recogniseEInvoice(content, bounds)
       if (invoice.ok) {
         return invoice.value
@@ -157,8 +157,8 @@ function nameOf(attachment: unknown, key: string): string {
   return (typeof filename === 'string' ? filename : key).toLowerCase()
 }
 
-function isStandardName(name: string): boolean {
-  return ['factur-x.xml', 'zugferd-invoice.xml', 'xrechnung.xml'].includes(name)
+function rankOf(name: string): number {
+  return ['factur-x.xml', 'zugferd-invoice.xml', 'xrechnung.xml'].includes(name) ? 0 : name.endsWith('.xml') ? 1 : 2
 }
 
 let library: ReturnType<typeof PDFiumLibrary.init> | undefined
