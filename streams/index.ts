@@ -4,11 +4,18 @@ export type { AsyncProcessor } from './dsl/async-operator.ts'
 export { BranchedKStream } from './dsl/branched-k-stream.ts'
 export { CogroupedKStream } from './dsl/cogrouped-k-stream.ts'
 export { GlobalKTable } from './dsl/global-k-table.ts'
-export { JoinWindows } from './dsl/join-windows.ts'
+export { JoinWindows } from './dsl/windows/join-windows.ts'
 export { KGroupedStream } from './dsl/k-grouped-stream.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { KStream } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
+export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts'
+export { TimeWindowedKStream, type WindowsByTime } from './dsl/time-windowed-k-stream.ts'
+export { EmitStrategy } from './dsl/windows/emit-strategy.ts'
+export { SessionWindows } from './dsl/windows/session-windows.ts'
+export { SlidingWindows } from './dsl/windows/sliding-windows.ts'
+export { TimeWindows, UnlimitedWindows } from './dsl/windows/time-windows.ts'
+export { WindowedSerdes } from './dsl/windows/windowed-serdes.ts'
 export type {
   AggregateOptions,
   AsyncOptions,
@@ -26,6 +33,7 @@ export type {
   TableOperatorOptions,
   TableOptions,
   ToOptions,
+  WindowedAggregateOptions,
 } from './dsl/options.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'

@@ -3,7 +3,7 @@ import { dropped } from '../../graph/dropped.ts'
 import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import { NO_HEADERS } from '../../record.ts'
-import type { JoinWindows } from '../join-windows.ts'
+import type { JoinWindows } from '../windows/join-windows.ts'
 import { type JoinSide, type UnmatchedRecord, UnmatchedRecords, type UnmatchedRecordsOptions } from './unmatched-records.ts'
 
 export type StreamJoiner<K, VL, VR, VO> = (left: VL | null, right: VR | null, key: K) => VO

@@ -1,5 +1,5 @@
-import { type Duration, milliseconds } from '../duration.ts'
-import { StreamsError } from '../errors.ts'
+import { type Duration, milliseconds } from '../../duration.ts'
+import { StreamsError } from '../../errors.ts'
 
 /** A duration that may be negative: a window can begin, or end, on the other side of its record. */
 function signed(option: string, duration: Duration): number {
