@@ -83,7 +83,7 @@ export function createReceiver(reader: Pick<TextReader, 'inspect'>, defaults: Pa
       }
       const found = sniff(bytes)
       if (found === undefined) {
-        return reject(fail('TYPE_UNSUPPORTED', 'content', 'PDF, JPEG, PNG, TIFF, WebP or e-invoice XML expected'))
+        return reject(fail('TYPE_UNSUPPORTED', 'content', 'PDF, JPEG, PNG, TIFF, WebP, AVIF or e-invoice XML expected (HEIC: export it as JPEG)'))
       }
       const declared = (input.contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
       if (!claimsNothing.has(declared) && (synonyms.get(declared) ?? declared) !== found.contentType) {

@@ -16,6 +16,8 @@ export interface View {
   readonly turn: 0 | 90 | 180 | 270
   /** Only the middle: enough to tell whether this is the right way up. */
   readonly probe: boolean
+  /** Contrast drawn out, for a page that is hard to tell from its surroundings. */
+  readonly stretched: boolean
 }
 
 export interface Inspection {

@@ -3,6 +3,7 @@ import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
 import type { Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
+import { toGreymapBytes } from './greymap.ts'
 import type { Inspection, Picture, View } from './messages.ts'
 
 // One document is one core's work; how many run at once is the pool's size.
@@ -40,23 +41,21 @@ export async function readImage(bytes: Uint8Array, page: number, view: View, bou
       .raw()
       .toBuffer({ resolveWithObject: true })
     return succeed(await toGreymap(sharp(upright.data, { raw: { width: upright.info.width, height: upright.info.height, channels: 1 } }), view))
-  } catch {
+  } catch (error) {
+    // Pages of a TIFF have sizes of their own; inspection saw the first one's.
+    if (error instanceof Error && error.message.includes('exceeds pixel limit')) {
+      return fail('TOO_MANY_PIXELS', 'content', 'an image of too many pixels', bounds.maxPixels)
+    }
     return fail('CORRUPT', 'content', 'an image that cannot be decoded')
   }
 }
 
 /** One byte per pixel behind a three-line header: no compression to pay for on the way to the recogniser. */
 export async function toGreymap(pipeline: Sharp, view: View): Promise<Picture> {
-  const whole = await pipeline
-    .flatten({ background: '#ffffff' })
-    .rotate(view.turn)
-    .greyscale()
-    .toColourspace('b-w')
-    .raw()
-    .toBuffer({ resolveWithObject: true })
+  const grey = pipeline.flatten({ background: '#ffffff' }).rotate(view.turn).greyscale()
+  const whole = await (view.stretched ? grey.normalise({ lower: 2, upper: 98 }) : grey).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
   const { data, info } = view.probe ? await middleOf(whole) : whole
-  const header = Buffer.from(`P5\n${info.width} ${info.height}\n255\n`, 'latin1')
-  return { bytes: Buffer.concat([header, data]), width: info.width, height: info.height }
+  return { bytes: toGreymapBytes({ data, width: info.width, height: info.height }), width: info.width, height: info.height }
 }
 
 /** Side of the square that is recognised in each direction: some dozen lines of text. */

@@ -3,6 +3,7 @@ import type { PoolStats } from '../pool/index.ts'
 import { ProcessPool } from '../pool/index.ts'
 import type { Outcome, TextLine, TextPage, TextWord } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
+import { settleLookAlikes } from './confusable.ts'
 import { guard } from './guard.ts'
 import type { Picture, Recognition, RecogniseTask, View } from './messages.ts'
 import { charactersOf, isDoubtful, qualityOf } from './quality.ts'
@@ -40,8 +41,10 @@ interface Seen {
 }
 
 const mebibyte = 1024 * 1024
-/** Below this mean confidence a page may lie on its side: the middle is tried in the other three directions. */
-const minUprightQuality = 0.5
+/** Below this mean confidence a page may be too dim, or lie on its side. */
+const minQuality = 0.5
+/** A page that was worth scanning says more than this; where less is seen, most of it was taken for background. */
+const minCharacters = 40
 /** A recognition of fewer characters says nothing about direction. */
 const minTurnCharacters = 12
 /** In heights of the text: a wider gap parts two runs. */
@@ -104,27 +107,32 @@ export class Recogniser {
     await Promise.all([this.#first.close(), this.#second?.close()])
   }
 
-  /** The page the right way up: where the first look reads next to nothing, the other directions are tried. */
+  /** The page as it can be read: where the first look reads next to nothing, more contrast is tried, then the other directions. */
   async #upright(source: PageSource, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
-    const asItIs = await this.#see(source, { turn: 0, probe: false }, bounds, signal)
-    if (!asItIs.ok || qualityOf([asItIs.value]) >= minUprightQuality || charactersOf(asItIs.value.lines) < minTurnCharacters) {
+    const asItIs = await this.#see(source, { turn: 0, probe: false, stretched: false }, bounds, signal)
+    if (!asItIs.ok || (qualityOf([asItIs.value]) >= minQuality && charactersOf(asItIs.value.lines) >= minCharacters)) {
       return asItIs
     }
-    const quality = qualityOf([asItIs.value])
+    const stretched = await this.#see(source, { turn: 0, probe: false, stretched: true }, bounds, signal)
+    const seen = stretched.ok && readable(stretched.value) > readable(asItIs.value) ? stretched : asItIs
+    const quality = qualityOf([seen.value])
+    if (quality >= minQuality || charactersOf(seen.value.lines) < minTurnCharacters) {
+      return seen
+    }
     let best: View['turn'] = 0
-    let bestQuality = Math.max(minUprightQuality, quality)
+    let bestQuality = Math.max(minQuality, quality)
     for (const turn of [90, 180, 270] as const) {
-      const probe = await this.#see(source, { turn, probe: true }, bounds, signal)
+      const probe = await this.#see(source, { turn, probe: true, stretched: false }, bounds, signal)
       if (probe.ok && qualityOf([probe.value]) > bestQuality && charactersOf(probe.value.lines) >= minTurnCharacters) {
         best = turn
         bestQuality = qualityOf([probe.value])
       }
     }
     if (best === 0) {
-      return asItIs
+      return seen
     }
-    const turned = await this.#see(source, { turn: best, probe: false }, bounds, signal)
-    return turned.ok && qualityOf([turned.value]) > quality ? turned : asItIs
+    const turned = await this.#see(source, { turn: best, probe: false, stretched: false }, bounds, signal)
+    return turned.ok && qualityOf([turned.value]) > quality ? turned : seen
   }
 
   async #see(source: PageSource, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
@@ -144,7 +152,12 @@ export class Recogniser {
 
 /** Runs of words, each a line of its own that names its words. */
 export function linesOf(rows: Rows): TextLine[] {
-  return rows.flatMap((row) => joinRecognised(row, columnGap))
+  return rows.flatMap((row) => joinRecognised(row.map((word) => ({ ...word, text: settleLookAlikes(word.text) })), columnGap))
+}
+
+/** How much was read that may be right: characters, by how far their confidence is above guessing. */
+function readable({ lines }: Seen): number {
+  return lines.reduce((sum, line) => sum + (line.confidence - 0.4) * line.text.length, 0)
 }
 
 function pageOf(number: number, { width, height }: Picture, lines: readonly TextLine[], bounds: TextBounds): TextPage {

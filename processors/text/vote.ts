@@ -28,13 +28,13 @@ export function vote(a: readonly Row[], b: readonly Row[]): TextWord[][] {
       row.partners.push(word)
     }
   }
-  const voted: TextWord[][] = rows.map(({ words, partners }) => decideRow([...partners].sort((x, y) => x.box.x - y.box.x), words))
+  const voted = rows.map(({ words, partners }) => decideRow([...partners].sort((x, y) => x.box.x - y.box.x), words)).filter((row) => row.length > 0)
   for (const { text, box, confidence } of alone) {
     if (confidence >= minAlone && /[\p{L}\p{N}]{2}/u.test(text)) {
       insert(voted, { text, box, confidence })
     }
   }
-  return voted.filter((row) => row.length > 0)
+  return voted
 }
 
 /** The row that has a word over the middle of this box, or beside it. */

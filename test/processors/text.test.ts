@@ -185,6 +185,15 @@ t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims 
   t.match(await reader.read(Buffer.from('no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
 })
 
+t.test('AVIF is read, HEIC is named as what cannot be; each page of a TIFF has its own bound', async (t) => {
+  const blank = (size: number): Promise<Buffer> => sharp({ create: { width: size, height: size, channels: 3, background: '#ffffff' } }).png().toBuffer()
+  t.same((await read(await sharp(await blank(64)).avif().toBuffer())).pages.length, 1)
+  const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')
+  t.match(await reader.read(heic), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
+  const small = await sharp(await blank(40)).tiff().toBuffer()
+  t.match(await reader.read(small, { bounds: { maxPixels: 1599 } }), { ok: false, failure: { code: 'TOO_MANY_PIXELS', limit: 1599 } })
+})
+
 t.test('one document with pages that no parser can read is complete, and says which', async (t) => {
   const kids = '3 0 R 9 0 R'
   const bytes = Buffer.from(`%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[${kids}]/Count 2>>endobj\n3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 100 100]>>endobj\ntrailer<</Root 1 0 R>>`)
