@@ -25,7 +25,9 @@ async function committer(groupId: string, topic: string): Promise<string | undef
   return offsets.flatMap(({ metadata }) => decodeOffsetMetadata(metadata).extras.get(COMMITTER) ?? [])[0]
 }
 
-async function run(t: { same(a: unknown, b: unknown): unknown; equal(a: unknown, b: unknown, message?: string): unknown; ok(a: unknown, message?: string): unknown }, name: string, meanwhile: (applicationId: string, source: string) => Promise<void>): Promise<number> {
+type Assertions = Pick<typeof t, 'same' | 'equal' | 'ok'>
+
+async function run(t: Assertions, name: string, meanwhile: (applicationId: string, source: string) => Promise<void>): Promise<number> {
   const [source, sink] = [await cluster.topic(`${name}-source`, 2), await cluster.topic(`${name}-sink`, 2)]
   const applicationId = cluster.name(name)
   const app = new KafkaStreams({
