@@ -1,11 +1,11 @@
 import { Decimal } from 'decimal.js'
 import { succeed } from '../failure.ts'
-import type { DocumentFields, DocumentText, Extraction, Field, Outcome, TaxLine } from '../types.ts'
+import type { DocumentFields, DocumentText, Extraction, Field, LineItem, Outcome, TaxLine } from '../types.ts'
 import { amountCandidates, labelOf } from './candidates.ts'
 import type { DateOrder } from './dates.ts'
 import { mapEInvoice } from './e-invoice.ts'
 import { toField } from './field.ts'
-import { findCurrency, findHeaderDates, findIban, findNumber } from './header.ts'
+import { findBic, findCurrency, findHeaderDates, findIban, findNumber } from './header.ts'
 import { labelsVersion, totalLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
 import { layOut } from './layout.ts'
@@ -15,6 +15,7 @@ import { findReceipt, receiptWeights } from './receipt.ts'
 import { isNarrow } from './receipt-rows.ts'
 import { findLines, maxItems } from './table.ts'
 import { findTotals } from './totals.ts'
+import { compareWithPages } from './visible.ts'
 
 export interface ExtractOptions {
   /** For dates like 03/04/2026. Default day-month. */
@@ -39,15 +40,24 @@ export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}.${receip
  * scores, an assignment. Pure and synchronous; the same text gives the same fields.
  */
 export function extract(text: DocumentText, options: ExtractOptions = {}): Outcome<Extraction> {
-  if (text.eInvoice !== undefined) {
-    const mapped = mapEInvoice(text.eInvoice)
-    return mapped.ok ? succeed(bounded({ ...mapped.value, extractorVersion })) : mapped
-  }
   const layout = layOut(text)
+  if (text.eInvoice === undefined) {
+    return succeed(bounded(extractFromPages(layout, options)))
+  }
+  const mapped = mapEInvoice(text.eInvoice)
+  if (!mapped.ok) {
+    return mapped
+  }
+  const visible = layout.rows.length === 0 ? [] : compareWithPages(mapped.value.fields, extractFromPages(layout, options).fields, layout)
+  return succeed(bounded({ ...mapped.value, ...(visible.length === 0 ? {} : { visible }), extractorVersion }))
+}
+
+function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
   const amounts = amountCandidates(layout)
   const number = findNumber(layout, 'invoiceNumber')
   const purchaseOrderNumber = findNumber(layout, 'purchaseOrder')
   const iban = findIban(layout)
+  const bic = findBic(layout)
   const currency = findCurrency(layout) ?? assumedCurrency(options.defaultCurrency)
   const dateOrder = options.dateOrder ?? 'day-month'
   const invoice: DocumentFields = { ...findParties(layout), ...findHeaderDates(layout, dateOrder, options.receivedDay), ...findTotals(layout, amounts) }
@@ -56,10 +66,23 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
     ...(number === undefined ? {} : { invoiceNumber: number }),
     ...(purchaseOrderNumber === undefined ? {} : { purchaseOrderNumber }),
     ...(iban === undefined ? {} : { iban }),
+    ...(bic === undefined ? {} : { bic }),
     ...(currency === undefined ? {} : { currency }),
   }
-  const lines = findLines(layout)
-  return succeed(bounded({ fields, lines, taxes: findTaxes(layout, amounts), extractorVersion, truncated: lines.length >= maxItems }))
+  const taxes = findTaxes(layout, amounts)
+  const lines = withOnlyRate(findLines(layout), taxes)
+  return { fields, lines, taxes, extractorVersion, truncated: lines.length >= maxItems }
+}
+
+/** A document with one rate of tax has it on every line, printed or not. */
+function withOnlyRate(lines: readonly LineItem[], taxes: readonly TaxLine[]): readonly LineItem[] {
+  const rates = new Set(taxes.map((tax) => tax.rate?.normalised))
+  const rate = rates.size === 1 ? taxes[0]?.rate : undefined
+  if (rate === undefined || lines.some((line) => line.taxRate !== undefined)) {
+    return lines
+  }
+  const inferred: Field = { ...rate, confidence: 0.7, provenance: { ...rate.provenance, method: 'rule' } }
+  return lines.map((line) => ({ ...line, taxRate: inferred }))
 }
 
 /**
@@ -86,7 +109,7 @@ function addsUp(net: Field | undefined, tax: Field | undefined, total: Field | u
   return net !== undefined && tax !== undefined && total !== undefined && new Decimal(net.normalised).plus(tax.normalised).minus(total.normalised).abs().lte('0.05')
 }
 
-/** As many lines and taxes as fit the bound; what was left out is said, so that nobody takes a part for the whole. */
+/** As many lines, taxes and adjustments as fit the bound; what was left out is said, so that nobody takes a part for the whole. */
 function bounded(extraction: Extraction): Extraction {
   let left = maxItemBytes
   const fits = (item: unknown): boolean => {
@@ -94,9 +117,11 @@ function bounded(extraction: Extraction): Extraction {
     return left >= 0
   }
   const taxes = extraction.taxes.slice(0, maxTaxes).filter(fits)
+  const adjustments = extraction.adjustments?.slice(0, maxTaxes).filter(fits)
   const cut = extraction.lines.findIndex((line) => !fits(line))
   const lines = cut < 0 ? extraction.lines : extraction.lines.slice(0, cut)
-  return { ...extraction, lines, taxes, truncated: extraction.truncated || lines.length < extraction.lines.length || taxes.length < extraction.taxes.length }
+  const whole = lines.length === extraction.lines.length && taxes.length === extraction.taxes.length && adjustments?.length === extraction.adjustments?.length
+  return { ...extraction, lines, taxes, ...(adjustments === undefined ? {} : { adjustments }), truncated: extraction.truncated || !whole }
 }
 
 function assumedCurrency(code: string | undefined): DocumentFields['currency'] {

@@ -140,7 +140,7 @@ function readItem(layout: Layout, anchor: Anchor, end: number, roles: ReadonlyMa
     description,
     quantity: number('quantity', (value) => value.toFixed(), agrees ? 0.95 : 0.75),
     unitPrice: number('unitPrice', amountText, agrees ? 0.95 : 0.75),
-    taxRate: rate !== undefined && rate.gte(0) && rate.lt(100) ? number('taxRate', (value) => value.toFixed(), 0.85) : undefined,
+    taxRate: rate?.gte(0) === true && rate.lt(100) ? number('taxRate', (value) => value.toFixed(), 0.85) : undefined,
     lineTotal: number('lineTotal', amountText, agrees ? 0.97 : 0.8),
   })
 }

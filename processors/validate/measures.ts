@@ -2,7 +2,7 @@ import { Decimal } from 'decimal.js'
 import { isValidBIC, isValidIBAN } from 'ibantools'
 import { checkVAT, countries } from 'jsvat'
 import { isCurrency } from '../currencies.ts'
-import type { Extraction, Field } from '../types.ts'
+import type { Extraction, Field, VisibleValue } from '../types.ts'
 
 /**
  * What rules compare besides the fields themselves: sums, ages, checksums. A measure is absent when the fields it needs are: a rule
@@ -36,6 +36,10 @@ export interface Measures {
   /** Of the fields that are required of its type, the least. */
   readonly lowestConfidence?: number
   readonly fromEInvoice: boolean
+  /** What the pages of an e-invoice show of what its XML says: `agrees`, `differs`, `not-found`. */
+  readonly visibleNumber?: string
+  readonly visibleDate?: string
+  readonly visibleTotal?: string
   readonly truncated: boolean
 }
 
@@ -72,9 +76,16 @@ export function measure(extraction: Extraction, receivedDay: string): Measures {
     currencyKnown: fields.currency === undefined ? undefined : isCurrency(fields.currency.normalised),
     lowestConfidence: key.length === 0 ? undefined : Math.min(...key.map((field) => field.confidence)),
     fromEInvoice: fields.invoiceNumber?.provenance.method === 'e-invoice-xml' || fields.grandTotal?.provenance.method === 'e-invoice-xml',
+    visibleNumber: visibleOutcome(extraction, 'invoiceNumber'),
+    visibleDate: visibleOutcome(extraction, 'issueDate'),
+    visibleTotal: visibleOutcome(extraction, 'grandTotal'),
     truncated: extraction.truncated,
   }
   return Object.fromEntries(Object.entries(measures).filter(([, value]) => value !== undefined)) as unknown as Measures
+}
+
+function visibleOutcome({ visible }: Extraction, field: VisibleValue['field']): string | undefined {
+  return visible?.find((one) => one.field === field)?.outcome
 }
 
 function decimalOf(field: Field | undefined): Decimal | undefined {
