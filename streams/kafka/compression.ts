@@ -1,23 +1,31 @@
-import { compressionsAlgorithms } from '@platformatic/kafka'
 import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { lz4Decompress } from './lz4.ts'
+import { snappyDecompress } from './snappy.ts'
 
-/**
- * A batch may not unfold to more than this: a damaged or hostile one must not take the process's memory.
- * Brokers refuse batches over message.max.bytes (1 MB by default), so real ones are far below.
- */
+/** No batch unfolds to more: a damaged or hostile one must not take the process's memory. */
 const MAX_UNCOMPRESSED_BYTES = 256 * 1024 * 1024
+/** Any batch may: large records of one repeated byte shrink to nearly nothing. */
+const ALWAYS_ALLOWED_BYTES = 16 * 1024 * 1024
+/** What one byte of gzip unfolds to at most; real batches are far below, with every codec. */
+const MAX_RATIO = 1_032
 
-/** Unpacks the records of a batch. `type` is the batch's attribute bits 0 to 2. Throws on anything damaged. */
+/** How many bytes a compressed batch of `size` bytes may unfold to. */
+export function uncompressedLimit(size: number): number {
+  return Math.min(MAX_UNCOMPRESSED_BYTES, ALWAYS_ALLOWED_BYTES + size * MAX_RATIO)
+}
+
+/** Unpacks the records of a batch. `type` is the batch's attribute bits 0 to 2. Throws on anything damaged or beyond the limit. */
 export function decompress(type: number, data: Buffer): Buffer {
+  const limit = uncompressedLimit(data.length)
   switch (type) {
     case 1:
-      return gunzipSync(data, { maxOutputLength: MAX_UNCOMPRESSED_BYTES })
+      return gunzipSync(data, { maxOutputLength: limit })
     case 2:
-      return compressionsAlgorithms.snappy.decompressSync(data)
+      return snappyDecompress(data, limit)
     case 3:
-      return compressionsAlgorithms.lz4.decompressSync(data)
+      return lz4Decompress(data, limit)
     case 4:
-      return zstdDecompressSync(data, { maxOutputLength: MAX_UNCOMPRESSED_BYTES })
+      return zstdDecompressSync(data, { maxOutputLength: limit })
     default:
       throw new RangeError(`compression type ${type} is not known`)
   }

@@ -59,7 +59,12 @@ export function decodeOffsetMetadata(text: string): OffsetMetadata {
     }
     let at = 13
     for (let entries = bytes.readInt32BE(9); entries > 0; entries--) {
-      at += 4 + bytes.readInt32BE(at) + 8
+      const length = bytes.readInt32BE(at)
+      if (length < 0) {
+        // Going backwards, a few bytes would be read two thousand million times.
+        throw new RangeError('A position has a negative length.')
+      }
+      at += 4 + length + 8
     }
     if (at + 4 > bytes.length || bytes.readUInt16BE(at) !== EXTRAS_MAGIC || bytes.readUInt8(at + 2) !== EXTRAS_VERSION) {
       return { partitionTime, extras: NO_EXTRAS }
@@ -69,6 +74,9 @@ export function decodeOffsetMetadata(text: string): OffsetMetadata {
     at += 4
     const next = () => {
       const length = bytes.readUInt16BE(at)
+      if (at + 2 + length > bytes.length) {
+        throw new RangeError('A text is cut off.')
+      }
       const part = bytes.toString('utf8', at + 2, at + 2 + length)
       at += 2 + length
       return part
