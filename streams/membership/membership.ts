@@ -10,7 +10,7 @@ import { BrokerCode } from './broker-code.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, PROTOCOL_NAME } from './protocol.ts'
 import type { Identity, MembershipAction, MembershipEvent, MembershipState } from './state-machine.ts'
 import { identityOf, transition, UNJOINED } from './state-machine.ts'
-import type { Claim, Member, PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
+import type { Claim, CopyPolicy, Member, PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { mergeDescriptions } from './versions.ts'
 
@@ -29,6 +29,12 @@ export interface MembershipOptions {
   onMemberId(memberId: string): Promise<void>
   /** `revoked` tasks must be released, then `released()` called. `owned` is all this member has from now on. */
   onAssigned(added: readonly TaskVersion[], revoked: readonly TaskVersion[], owned: readonly TaskVersion[]): void
+  /** How much restoring the task from nothing would cost, in records; undefined: not known, or it has no state. */
+  sizeOf?(task: TaskVersion): number | undefined
+  /** What the application wants of its copies, when this member leads. */
+  readonly copies?: CopyPolicy
+  /** With every assignment, before `onAssigned`: copies this member is to feed from now on, and no others. */
+  onCopies?(standbys: readonly TaskVersion[], warmups: readonly TaskVersion[]): void
   /** With every assignment, before `onAssigned`: the processes this one watches. */
   onWatch?(processes: readonly PeerProcess[]): void
   /** The membership is void; everything uncommitted must be dropped, then `dropped()` called. */
@@ -225,7 +231,10 @@ export class Membership {
 
   async #join(identity: Identity, owned: readonly TaskVersion[]): Promise<void> {
     const { group, groupId, sessionTimeoutMs, topics } = this.#options
-    const claims: Claim[] = owned.map((task) => ({ ...task, generation: this.#confirmed.get(taskVersionKey(task)) ?? -1 }))
+    const claims: Claim[] = owned.map((task) => {
+      const size = this.#options.sizeOf?.(task)
+      return { ...task, generation: this.#confirmed.get(taskVersionKey(task)) ?? -1, ...(size === undefined ? {} : { size }) }
+    })
     const metadata = encodeSubscription({ ...this.#options.subscription(), owned: claims, released: this.#released }, topics)
     let joined: Awaited<ReturnType<GroupClient['join']>>
     try {
@@ -260,7 +269,8 @@ export class Membership {
       const assignments = joined.leader === joined.memberId ? this.#assign(joined.members) : []
       const bytes = await this.#retry(now, () => group.sync({ groupId, memberId: now.memberId, generationId: now.generation }, joined.protocolName, assignments))
       if (this.#current(now)) {
-        const { tasks, watch } = decodeAssignment(bytes)
+        const { tasks, watch, standbys, warmups } = decodeAssignment(bytes)
+        this.#options.onCopies?.(standbys ?? [], warmups ?? [])
         this.#options.onWatch?.(watch ?? [])
         this.#dispatch({ type: 'synced', tasks })
       }
@@ -277,7 +287,7 @@ export class Membership {
         this.#options.onWarning?.(`member ${memberId} gets no task: ${(error as Error).message}`)
       }
     }
-    const result = assign(members)
+    const result = assign(members, this.#options.copies)
     const descriptions = mergeDescriptions(members)
     this.#options.onAssignedGroup?.(members.length, result.waiting.length, members.length === described.length ? [...descriptions.values()] : undefined)
     return described.map(({ memberId }) => ({ memberId, assignment: encodeAssignment(result.members.get(memberId) ?? { tasks: [] }, descriptions) }))

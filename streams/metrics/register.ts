@@ -24,6 +24,7 @@ const THREAD_COUNTERS: readonly { readonly name: string; readonly help: string; 
   { name: 'millrace_thread_commit_end_seconds_total', help: 'Time until the end of a transaction was decided.', value: (c) => c.endMs / 1000 },
   { name: 'millrace_thread_commit_apply_seconds_total', help: 'Time to write committed changes to local state.', value: (c) => c.applyMs / 1000 },
   { name: 'millrace_thread_restored_records_total', help: 'Changelog records restored.', value: (c) => c.recordsRestored },
+  { name: 'millrace_thread_fed_records_total', help: 'Changelog records applied to standbys and warm-ups.', value: (c) => c.recordsFed },
   { name: 'millrace_thread_rebalances_total', help: 'Rounds of the group this thread took part in.', value: (c) => c.rebalances },
   { name: 'millrace_thread_memberships_lost_total', help: 'Times the group evicted this thread.', value: (c) => c.membershipsLost },
   { name: 'millrace_thread_producers_replaced_total', help: 'Producers replaced because they were fenced or their transaction was undecided.', value: (c) => c.producersReplaced },

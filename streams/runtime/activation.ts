@@ -5,7 +5,7 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { ErrorPolicy } from '../error-policy.ts'
-import type { CommittedOffset, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+import type { CommittedOffset, FetchedRecords, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { OffsetReader } from './committed-offsets.ts'
 import { judgeCopy } from './local-copy.ts'
 import type { Restorer } from './restorer.ts'
@@ -30,15 +30,28 @@ interface Marks {
   readonly highWatermarks: ReadonlyMap<string, number>
 }
 
+/** Where a source topic that is read as a table was committed; the others do not matter to a copy. */
+type Committed = readonly Pick<CommittedOffset, 'topic' | 'partition' | 'offset'>[]
+
 /** Steps 2 to 4; the entry's state is open. Resolves with the offsets to begin from. */
 export async function restoreTask(entry: TaskEntry, options: ActivationOptions, signal: AbortSignal): Promise<readonly CommittedOffset[]> {
   const partitions = entry.changelogs.map(({ topic }) => ({ topic, partition: entry.partition }))
   const committed = await options.offsets.starting(entry.inputs, () => hasState(entry, partitions, options), signal)
   signal.throwIfAborted()
+  await restoreStores(entry, committed, options, signal)
+  return committed
+}
+
+/** Steps 3 and 4: brings every store to the end its changelog has now. For a copy, too: it only goes on from there. */
+export async function restoreStores(entry: TaskEntry, committed: Committed, options: ActivationOptions, signal: AbortSignal): Promise<void> {
+  const partitions = entry.changelogs.map(({ topic }) => ({ topic, partition: entry.partition }))
   if (partitions.length > 0) {
     // Never before the committed offsets: a mark taken earlier may miss the transaction that moved them.
     const marks = await readMarks(partitions, options)
     signal.throwIfAborted()
+    for (const { key } of entry.changelogs) {
+      entry.highWatermarks.set(key, marks.highWatermarks.get(key) ?? 0)
+    }
     const topics = await options.cluster.metadata([...new Set(partitions.map((p) => p.topic))], { fresh: true })
     await Promise.all(
       entry.changelogs.map((changelog) => {
@@ -51,7 +64,6 @@ export async function restoreTask(entry: TaskEntry, options: ActivationOptions, 
     )
   }
   signal.throwIfAborted()
-  return committed
 }
 
 async function readMarks(partitions: readonly TopicPartition[], { cluster }: ActivationOptions): Promise<Marks> {
@@ -79,7 +91,7 @@ async function restoreStore(
   changelog: StoreChangelog,
   topicId: string,
   marks: Marks,
-  committed: readonly CommittedOffset[],
+  committed: Committed,
   options: ActivationOptions,
   signal: AbortSignal,
 ): Promise<void> {
@@ -104,22 +116,18 @@ async function restoreStore(
   }
   const rebuild = verdict === 'rebuild'
   if (rebuild) {
+    entry.rebuilding.add(changelog.store)
     await state.beginRebuild(changelog.store)
   }
   const from = rebuild || verdict === 'fresh' ? logStart : position!.offset
-  const to = changelog.source === undefined ? highWatermark : Math.min(highWatermark, committed.find((c) => c.topic === tp.topic && c.partition === tp.partition)?.offset ?? 0)
-  const deserialization = changelog.source?.node.onError?.deserialization ?? options.errors.deserialization ?? 'fail'
+  const to = changelog.source === undefined ? highWatermark : Math.min(highWatermark, committedOffset(changelog, entry, committed))
   const fenced = new Set<string>()
   await options.restorer.read({
     ...tp,
     from,
     to,
     signal,
-    apply: async (records) => {
-      const count = await restoreChunk(state, changelog, records, to, topicId, deserialization, options.now())
-      entry.restoredRecords += count
-      options.onRestored?.(entry, count)
-    },
+    apply: (records) => applyChunk(entry, changelog, records, to, topicId, options),
     onStall: () => {
       // A slow read is nobody's fault; one that an undecided transaction holds back is its producer's (rule C3).
       options.cluster
@@ -130,11 +138,25 @@ async function restoreStore(
   })
   if (rebuild) {
     await state.finishRebuild(changelog.store)
+    entry.rebuilding.delete(changelog.store)
   }
   if (state.position(changelog.key) === undefined) {
     // Nothing to read: the commit's merge needs to know which topic its offsets are of.
     await state.restore(changelog.store, [], changelog.key, { offset: Math.max(from, 0), topicId, leaderEpoch: -1, appliedAt: options.now() })
   }
+}
+
+export function committedOffset(changelog: StoreChangelog, entry: TaskEntry, committed: Committed): number {
+  return committed.find((c) => c.topic === changelog.topic && c.partition === entry.partition)?.offset ?? 0
+}
+
+/** Writes one chunk of a changelog into its store. */
+export async function applyChunk(entry: TaskEntry, changelog: StoreChangelog, records: FetchedRecords, to: number, topicId: string, options: ActivationOptions): Promise<void> {
+  const deserialization = changelog.source?.node.onError?.deserialization ?? options.errors.deserialization ?? 'fail'
+  const count = await restoreChunk(entry.state!, changelog, records, to, topicId, deserialization, options.now())
+  entry.highWatermarks.set(changelog.key, Math.max(records.highWatermark, entry.highWatermarks.get(changelog.key) ?? 0))
+  entry.restoredRecords += count
+  options.onRestored?.(entry, count)
 }
 
 async function epochEnd(tp: TopicPartition, leaderEpoch: number, { cluster }: ActivationOptions): Promise<number | undefined> {

@@ -56,6 +56,11 @@ export class OffsetReader {
     }
   }
 
+  /** As they stand, undecided commits left out; for who only follows. */
+  committed(partitions: readonly TopicPartition[]): Promise<readonly CommittedOffset[]> {
+    return this.#group.fetchOffsets(this.#groupId, partitions, { requireStable: false })
+  }
+
   /**
    * Ends what the last committers of these partitions left open. A wrong guess costs that member one generation, never
    * data: an id is never used twice (rule B7). `done` remembers who was fenced.

@@ -31,6 +31,16 @@ export interface StreamsConfig {
   readonly storeMemoryBytes?: number
   /** The broker evicts a silent member after this, ms. Default 10 000; brokers take 6 000 and more. */
   readonly sessionTimeoutMs?: number
+  /** Copies of each stateful task on other processes, fed beside processing, that take over at once. Default 0. Kafka Streams' num.standby.replicas. */
+  readonly standbyReplicas?: number
+  /** A copy so many records behind its changelogs takes over without a warm-up. Default 10 000. */
+  readonly acceptableRecoveryLag?: number
+  /** Tasks of the group that may be warming up elsewhere before they move. Default 2; 0: they move at once and restore where they arrive. */
+  readonly maxWarmupReplicas?: number
+  /** Where this process runs, for `rackAwareAssignmentTags`: { zone: 'eu-1a' }. At most 8. */
+  readonly clientTags?: { readonly [tag: string]: string }
+  /** Client tags in which a task and its standbys should differ, the most important first. */
+  readonly rackAwareAssignmentTags?: readonly string[]
   /** A hand-over takes one such interval of its slowest party, ms. Default 500. */
   readonly heartbeatIntervalMs?: number
   /** The broker aborts a transaction open for longer, ms: prevents that a frozen process stalls readers. Default 10 000. */
@@ -78,6 +88,11 @@ export interface RuntimeConfig {
   readonly storeMemoryBytes: number
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  readonly standbyReplicas: number
+  readonly acceptableRecoveryLag: number
+  readonly maxWarmupReplicas: number
+  readonly clientTags: { readonly [tag: string]: string }
+  readonly rackAwareAssignmentTags: readonly string[]
   readonly transactionTimeoutMs: number
   readonly replicationFactor: number
   readonly internalTopics: 'create' | 'verify'
@@ -97,7 +112,7 @@ export interface RuntimeConfig {
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
-  'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
+  'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
@@ -139,6 +154,24 @@ function servers(value: string | readonly string[]): readonly string[] {
     }
   }
   return list
+}
+
+const MAX_TAGS = 8
+const TAG = /^[\x21-\x7e]{1,60}$/
+
+function clientTags(tags: { readonly [tag: string]: string }): { readonly [tag: string]: string } {
+  const entries = Object.entries(tags)
+  if (entries.length > MAX_TAGS || !entries.every(([tag, value]) => TAG.test(tag) && typeof value === 'string' && TAG.test(value))) {
+    throw invalid('clientTags', `takes at most ${MAX_TAGS} tags, names and values of 1 to 60 ASCII characters without spaces: every member sends them with each rebalance.`)
+  }
+  return tags
+}
+
+function rackTags(tags: readonly string[]): readonly string[] {
+  if (!Array.isArray(tags) || tags.length > MAX_TAGS || !tags.every((tag) => TAG.test(String(tag)))) {
+    throw invalid('rackAwareAssignmentTags', `must be a list of at most ${MAX_TAGS} names of client tags.`)
+  }
+  return tags
 }
 
 const ACTIONS: readonly ErrorAction[] = ['fail', 'skip', 'dead-letter']
@@ -206,6 +239,11 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     storeMemoryBytes: number(config, 'storeMemoryBytes', 64 * MIB, MIB),
     sessionTimeoutMs,
     heartbeatIntervalMs,
+    standbyReplicas: number(config, 'standbyReplicas', 0, 0, 16),
+    acceptableRecoveryLag: number(config, 'acceptableRecoveryLag', 10_000, 0),
+    maxWarmupReplicas: number(config, 'maxWarmupReplicas', 2, 0, 1_000),
+    clientTags: clientTags(config.clientTags ?? {}),
+    rackAwareAssignmentTags: rackTags(config.rackAwareAssignmentTags ?? []),
     transactionTimeoutMs: number(config, 'transactionTimeoutMs', 10_000, 1_000, 900_000),
     replicationFactor: number(config, 'replicationFactor', -1, -1, 32_767),
     internalTopics: oneOf(config, 'internalTopics', ['create', 'verify']),

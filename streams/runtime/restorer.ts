@@ -11,6 +11,8 @@ export interface RestoreJob extends TopicPartition {
   readonly to: number
   /** Applies the records below `to`; chunks come one after the other. */
   apply(records: FetchedRecords): Promise<void>
+  /** `to` is never reached: records come as they are written, gathered for a moment. */
+  readonly follow?: boolean
   /** Called when nothing has come for `STALL_MS`: somebody's open transaction may hold the end back. */
   onStall?(): void
   readonly signal: AbortSignal
@@ -32,7 +34,12 @@ const MAX_QUEUED = 2
 /** How long a dead producer's open transaction may hold a restore back before its producer is fenced (rule C3). */
 export const STALL_MS = 200
 
+/** Who follows a changelog applies what has gathered in this time at once: many small batches cost more than they bring. */
+const FOLLOW_MS = 20
+
 export class Restorer {
+  /** While tasks have work: one chunk after the other, whoever it is for. */
+  #turn: Promise<void> = Promise.resolve()
   readonly #fetcher: Fetcher
   readonly #jobs = new Map<string, RunningJob>()
   readonly #busy: () => boolean
@@ -83,6 +90,9 @@ export class Restorer {
 
   #watch(running: RunningJob): void {
     clearTimeout(running.stall)
+    if (running.job.onStall === undefined) {
+      return
+    }
     running.stall = setTimeout(() => {
       running.job.onStall?.()
       this.#watch(running)
@@ -116,8 +126,7 @@ export class Restorer {
       if (job.signal.aborted) {
         return
       }
-      const started = performance.now()
-      await job.apply(records)
+      await this.#inTurn(() => job.apply(records))
       this.#watch(running)
       if (records.nextOffset >= job.to) {
         running.done.resolve()
@@ -127,12 +136,29 @@ export class Restorer {
         running.paused = false
         this.#fetcher.resume(job)
       }
-      await this.#yield(performance.now() - started)
+      await new Promise<void>((resolve) => (job.follow === true ? setTimeout(resolve, FOLLOW_MS) : setImmediate(resolve)))
     }
   }
 
-  #yield(spentMs: number): Promise<void> {
-    return new Promise((resolve) => (this.#busy() ? setTimeout(resolve, Math.ceil(spentMs * 2)) : setImmediate(resolve)))
+  /**
+   * While tasks have work all jobs together get a third of the time at most: one applies, then all wait for twice as long
+   * as that took. Otherwise they go on side by side.
+   */
+  #inTurn(apply: () => Promise<void>): Promise<void> {
+    if (!this.#busy()) {
+      return apply()
+    }
+    let spentMs = 0
+    const applied = this.#turn.then(async () => {
+      const started = performance.now()
+      await apply()
+      spentMs = performance.now() - started
+    })
+    this.#turn = applied.then(
+      () => new Promise((resolve) => setTimeout(resolve, Math.ceil(spentMs * 2))),
+      () => undefined,
+    )
+    return applied
   }
 }
 

@@ -13,7 +13,7 @@ import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import { Membership } from '../membership/membership.ts'
-import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
+import type { LocalCopy, PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import { OutputCollector } from './collector.ts'
 import { CommitCycle } from './commit-cycle.ts'
@@ -29,6 +29,7 @@ import { Purger } from './purger.ts'
 import { RecordLoop } from './record-loop.ts'
 import { Restorer } from './restorer.ts'
 import { createTask } from './task.ts'
+import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
 import { snapshotTask } from './task-snapshot.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
@@ -87,6 +88,8 @@ export class StreamThread {
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
   #parts: Parts | undefined
+  /** As the newest assignment has them. */
+  #copies: WantedCopies = { standbys: [], warmups: [] }
   #endpoint: Endpoint | undefined
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
@@ -169,10 +172,22 @@ export class StreamThread {
           orphans.assigned(membership.identity, descriptions)
         }
       },
+      copies: { standbys: config.standbyReplicas, acceptableLag: config.acceptableRecoveryLag, maxWarmups: config.maxWarmupReplicas, rackTags: config.rackAwareAssignmentTags },
+      sizeOf: (version) => {
+        const entry = tasks.entry(version)
+        // One that is still restoring may go on restoring elsewhere.
+        return entry?.status === 'running' ? entry.changelogSize : undefined
+      },
+      onCopies: (standbys, warmups) => {
+        this.#copies = { standbys, warmups }
+      },
       onWatch: (processes) => this.#options.onWatch?.(processes),
       onLost: (code) => this.#onLost(code),
       onFailed: (error) => this.fail(error),
-      onState: () => this.#updateState(),
+      onState: () => {
+        this.#updateState()
+        this.#tellOfWarmups()
+      },
       onWarning,
     })
     const orphans = this.#makeOrphanCheck(restorer, () => membership.identity)
@@ -215,10 +230,21 @@ export class StreamThread {
       processId,
       thread,
       subtopologies: descriptions,
-      copies: [],
+      copies: this.#describeCopies(),
+      feeds: true,
+      ...(Object.keys(config.clientTags).length === 0 ? {} : { tags: config.clientTags }),
       ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint }),
       ...(config.processingGuarantee === 'exactly_once_v2' ? { transactionalId: this.#producer.transactionalId } : {}),
     }
+  }
+
+  #describeCopies(): LocalCopy[] {
+    return (this.#parts?.tasks.copies ?? []).map((entry) => {
+      const { subtopology, partition } = entry.version
+      const size = entry.changelogSize
+      entry.reportedLag = entry.changelogLag
+      return { subtopology, partition, lag: entry.reportedLag, open: true, ...(size === undefined ? {} : { size }) }
+    })
   }
 
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
@@ -274,8 +300,8 @@ export class StreamThread {
         restorer,
         errors: config.errors,
         now: Date.now,
-        onRestored: (_entry, records) => {
-          counters.recordsRestored += records
+        onRestored: (entry, records) => {
+          counters[entry.status === 'standby' ? 'recordsFed' : 'recordsRestored'] += records
         },
       },
       locate: (taskId) => folder.taskLocation(taskId),
@@ -285,6 +311,8 @@ export class StreamThread {
       progress: this.#options.progress,
       onWake,
       onFailed: (error) => this.fail(error),
+      onCopy: () => this.#tellOfWarmups(),
+      onWarning: this.#options.onWarning,
     })
   }
 
@@ -308,7 +336,21 @@ export class StreamThread {
         this.#updateState()
       })
     }
+    this.#runExclusive(async ({ tasks }) => {
+      if (this.#state !== 'closing' && this.#state !== 'failed') {
+        await tasks.feed(this.#copies)
+      }
+    })
     this.#updateState()
+  }
+
+  /** A task waits for a copy here to catch up: the group is told as soon as it has, in a new round (probing rebalance). */
+  #tellOfWarmups(): void {
+    const { tasks, membership } = this.#parts ?? {}
+    const { acceptableRecoveryLag } = this.#options.config
+    if (membership?.state.name === 'stable' && tasks?.copies.some((copy) => copy.warmup && copy.reportedLag > acceptableRecoveryLag && copy.changelogLag <= acceptableRecoveryLag)) {
+      membership.rejoin()
+    }
   }
 
   /** Rule C2: released means no record of the task in any open generation, its calls signalled, its database closed. */
@@ -316,7 +358,7 @@ export class StreamThread {
     // Some may have been added since the revocation came in.
     const entries = tasks.suspend(revoked)
     await commits.flush()
-    await tasks.close(entries)
+    await tasks.release(entries, this.#copies)
     membership.released()
   }
 

@@ -9,17 +9,19 @@ import { changelogFormat } from './typed-stores.ts'
 
 /**
  *   created → restoring → running → suspended → closed
- *                 ↑_________│ drop (rule B6)
+ *      │          ↑_________│ drop (rule B6)│ feed
+ *      └ feed → standby ←─────────────────┘       standby → restoring: promoted, its database stays open
  */
-export type TaskStatus = 'created' | 'restoring' | 'running' | 'suspended' | 'closed'
+export type TaskStatus = 'created' | 'standby' | 'restoring' | 'running' | 'suspended' | 'closed'
 
-export type TaskEvent = 'restore' | 'restored' | 'drop' | 'suspend' | 'close'
+export type TaskEvent = 'feed' | 'restore' | 'restored' | 'drop' | 'suspend' | 'close'
 
 const TRANSITIONS: { readonly [S in TaskStatus]: { readonly [E in TaskEvent]?: TaskStatus } } = {
-  created: { restore: 'restoring', suspend: 'suspended', close: 'closed' },
+  created: { feed: 'standby', restore: 'restoring', suspend: 'suspended', close: 'closed' },
+  standby: { restore: 'restoring', suspend: 'suspended', close: 'closed' },
   restoring: { restored: 'running', restore: 'restoring', drop: 'restoring', suspend: 'suspended', close: 'closed' },
   running: { drop: 'restoring', suspend: 'suspended', close: 'closed' },
-  suspended: { close: 'closed', suspend: 'suspended', drop: 'suspended' },
+  suspended: { feed: 'standby', close: 'closed', suspend: 'suspended', drop: 'suspended' },
   closed: { close: 'closed' },
 }
 
@@ -58,6 +60,12 @@ export class TaskEntry {
   /** No offset was committed under the thread's transactional id yet: the next commit names this task (rule C3). */
   unannounced = true
   restoredRecords = 0
+  /** As a copy: the task is to move here once it has caught up. */
+  warmup = false
+  /** As a copy: its lag as the group was last told. */
+  reportedLag = Number.MAX_SAFE_INTEGER
+  /** Stores whose rebuild has begun and not ended: the open state cannot go on with it. */
+  readonly rebuilding = new Set<string>()
   processed = 0
   /** Next offset of each input after the last commit; for lag and purge. */
   readonly committed = new Map<string, number>()
@@ -80,6 +88,28 @@ export class TaskEntry {
         })),
     )
     this.changelogs = changelogsOf(applicationId, subtopology, version.partition)
+  }
+
+  /** Records by which the local state is behind its changelogs, as last heard of; much, while nothing was heard. */
+  get changelogLag(): number {
+    let lag = 0
+    for (const { key } of this.changelogs) {
+      const end = this.highWatermarks.get(key)
+      if (end === undefined) {
+        return Number.MAX_SAFE_INTEGER
+      }
+      lag += Math.max(0, end - (this.state?.position(key)?.offset ?? 0))
+    }
+    return lag
+  }
+
+  /** Records in its changelogs, at most: what restoring it from nothing would read. Undefined: no state, or not known. */
+  get changelogSize(): number | undefined {
+    let size = 0
+    for (const { key } of this.changelogs) {
+      size += this.state?.position(key)?.offset ?? this.highWatermarks.get(key) ?? 0
+    }
+    return this.changelogs.length === 0 ? undefined : size
   }
 
   /** There is something of this task to commit. */

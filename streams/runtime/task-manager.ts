@@ -1,4 +1,5 @@
-/** The tasks of one thread: opened, activated, taken away, dropped and closed; each through `TaskEntry`'s states. */
+/** The tasks of one thread, and its copies of others: opened, fed, activated, taken away, dropped and closed; each through `TaskEntry`'s states. */
+import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskState } from 'millrace-state-stores'
 import { openTaskState, storageEngine } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
@@ -12,6 +13,7 @@ import type { RuntimeConfig } from './config.ts'
 import type { RecordCollector, StreamTask, TaskOptions } from './contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Progress } from './progress.ts'
+import { feedStandby } from './standby.ts'
 import { storeSpecs } from './stores.ts'
 import { TaskEntry } from './task-entry.ts'
 
@@ -31,7 +33,20 @@ export interface TaskManagerOptions {
   /** A task has become active, or wants to be looked at. */
   onWake(): void
   onFailed(error: Error, entry: TaskEntry): void
+  /** A copy has come nearer to its changelogs. */
+  onCopy(entry: TaskEntry): void
+  onWarning(message: string): void
 }
+
+/** What a thread is to feed beside its tasks. */
+export interface WantedCopies {
+  readonly standbys: readonly TaskVersion[]
+  readonly warmups: readonly TaskVersion[]
+}
+
+/** Another thread of this process, evicted without knowing it yet, may still have a database open; prevents that this one fails for it. */
+const OPEN_TRIES = 50
+const OPEN_RETRY_MS = 200
 
 export class TaskManager {
   readonly #options: TaskManagerOptions
@@ -56,6 +71,15 @@ export class TaskManager {
     return versions.every((version) => this.#entries.get(taskVersionKey(version))?.status === 'running')
   }
 
+  /** Copies this thread feeds. */
+  get copies(): TaskEntry[] {
+    return [...this.#entries.values()].filter((entry) => entry.status === 'standby')
+  }
+
+  entry(version: TaskVersion): TaskEntry | undefined {
+    return this.#entries.get(taskVersionKey(version))
+  }
+
   taskOf(topic: string, partition: number): TaskEntry | undefined {
     return this.#byInput.get(`${topic}-${partition}`)
   }
@@ -63,16 +87,73 @@ export class TaskManager {
   /** Begins to activate tasks this thread was given. Failures go to `onFailed`. */
   add(versions: readonly TaskVersion[]): void {
     for (const version of versions) {
-      const subtopology = this.#options.topology.subtopologies.find((s) => s.name === version.subtopology && s.fingerprint === version.fingerprint)
-      if (subtopology === undefined) {
-        throw new StreamsError('TOPOLOGY_INVALID', `The group assigned ${version.subtopology}_${version.partition} in a version this instance does not have.`)
+      const known = this.entry(version)
+      if (known === undefined) {
+        this.activate(this.#make(version))
+      } else if (known.status === 'standby') {
+        // Promoted: the feeding ends, the database stays open, the rest is read.
+        this.#halt(known)
+        this.activate(known)
       }
-      const key = taskVersionKey(version)
-      if (!this.#entries.has(key)) {
-        const entry = new TaskEntry(this.#options.config.applicationId, version, subtopology, this.#options.partitionsOf)
-        this.#entries.set(key, entry)
-        this.activate(entry)
+    }
+  }
+
+  #make(version: TaskVersion): TaskEntry {
+    const subtopology = this.#options.topology.subtopologies.find((s) => s.name === version.subtopology && s.fingerprint === version.fingerprint)
+    if (subtopology === undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `The group assigned ${version.subtopology}_${version.partition} in a version this instance does not have.`)
+    }
+    const entry = new TaskEntry(this.#options.config.applicationId, version, subtopology, this.#options.partitionsOf)
+    this.#entries.set(taskVersionKey(version), entry)
+    return entry
+  }
+
+  /** Feeds these copies and no others. Those that became tasks are none any more. */
+  async feed({ standbys, warmups }: WantedCopies): Promise<void> {
+    const wanted = new Map([...standbys, ...warmups].map((version) => [taskVersionKey(version), version]))
+    const warming = new Set(warmups.map(taskVersionKey))
+    await this.close(this.copies.filter((entry) => !wanted.has(taskVersionKey(entry.version))))
+    for (const [key, version] of wanted) {
+      const known = this.entry(version)
+      if (known === undefined) {
+        const entry = this.#make(version)
+        entry.warmup = warming.has(key)
+        this.#feed(entry)
+      } else {
+        known.warmup = warming.has(key)
       }
+    }
+  }
+
+  #feed(entry: TaskEntry): void {
+    if (!entry.move('feed')) {
+      return
+    }
+    const { activation, onCopy, onWarning } = this.#options
+    const { signal } = entry.abort
+    entry.reportedLag = Number.MAX_SAFE_INTEGER
+    entry.tail = entry.tail
+      .then(() => feedStandby(entry, { activation, open: (each) => this.#ready(each), onProgress: onCopy, onWarning }, signal))
+      // Only when it is to end.
+      .catch(() => undefined)
+  }
+
+  /**
+   * Gives up suspended tasks whose generations have ended: those wanted as copies go on as such, with their databases
+   * open; the others are closed.
+   */
+  async release(entries: readonly TaskEntry[], { standbys, warmups }: WantedCopies): Promise<void> {
+    const wanted = new Set([...standbys, ...warmups].map(taskVersionKey))
+    await this.close(entries.filter((entry) => !wanted.has(taskVersionKey(entry.version))))
+    for (const entry of entries.filter((each) => wanted.has(taskVersionKey(each.version)))) {
+      entry.tail = entry.tail.then(() => {
+        entry.task?.drop()
+        entry.task = undefined
+        entry.setInitialized(false)
+        entry.unannounced = true
+      })
+      await entry.tail
+      this.#feed(entry)
     }
   }
 
@@ -94,9 +175,9 @@ export class TaskManager {
   async #activate(entry: TaskEntry, signal: AbortSignal): Promise<void> {
     const { activation, fetcher } = this.#options
     signal.throwIfAborted()
-    entry.state ??= await this.#open(entry)
+    await this.#ready(entry)
     const committed = await restoreTask(entry, activation, signal)
-    entry.task ??= this.#create(entry, entry.state)
+    entry.task ??= this.#create(entry, entry.state!)
     entry.task.initialize(committed)
     entry.setInitialized(true)
     entry.unannounced = true
@@ -118,6 +199,26 @@ export class TaskManager {
     const internal = new Set(topology.subtopologies.flatMap((each) => each.sources.filter((source) => source.repartition).flatMap((source) => source.topics)))
     const written = subtopology.sinks.flatMap(({ topic }) => (typeof topic === 'string' && internal.has(topic) ? [topic] : []))
     return written.flatMap((topic) => Array.from({ length: partitionsOf(topic) }, (_, partition) => ({ topic, partition })))
+  }
+
+  /** Its state is open, and fit to go on from where it stands. */
+  async #ready(entry: TaskEntry): Promise<void> {
+    if (entry.rebuilding.size > 0) {
+      const { state } = entry
+      entry.state = undefined
+      entry.rebuilding.clear()
+      await state?.close()
+    }
+    for (let tries = 1; entry.state === undefined; tries++) {
+      try {
+        entry.state = await this.#open(entry)
+      } catch (error) {
+        if (tries >= OPEN_TRIES || (error as { code?: unknown }).code !== 'STATE_OPEN_FAILED') {
+          throw error
+        }
+        await delay(OPEN_RETRY_MS, undefined, { signal: entry.abort.signal })
+      }
+    }
   }
 
   async #open(entry: TaskEntry): Promise<TaskState> {

@@ -3,7 +3,7 @@ import type { TaskEntry } from './task-entry.ts'
 import type { TaskSnapshot } from './thread-counters.ts'
 
 export function snapshotTask(entry: TaskEntry): TaskSnapshot {
-  let lag = 0
+  let lag = entry.status === 'standby' ? entry.changelogLag : 0
   for (const [key, offset] of entry.committed) {
     lag += Math.max(0, (entry.highWatermarks.get(key) ?? offset) - offset)
   }

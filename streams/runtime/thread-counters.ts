@@ -4,6 +4,8 @@ import type { InFlightCounts } from '../async/async-node.ts'
 export interface ThreadCounters {
   recordsProcessed: number
   recordsRestored: number
+  /** Changelog records applied to copies (standbys, warm-ups). */
+  recordsFed: number
   commits: number
   commitsDropped: number
   commitMs: number
@@ -21,6 +23,7 @@ export function newCounters(): ThreadCounters {
   return {
     recordsProcessed: 0,
     recordsRestored: 0,
+    recordsFed: 0,
     commits: 0,
     commitsDropped: 0,
     commitMs: 0,
@@ -38,7 +41,7 @@ export function newCounters(): ThreadCounters {
 export interface TaskSnapshot {
   readonly id: string
   readonly status: string
-  /** Records between the committed offsets and the high watermarks of the inputs, as last fetched. */
+  /** Records between the committed offsets and the high watermarks of the inputs, as last fetched; of a copy: of its changelogs. */
   readonly lag: number
   readonly restored: number
   readonly inFlight: number

@@ -12,7 +12,7 @@ async function open(t: Test, { state = 'RUNNING', missing = [] as string[] }: { 
     state,
     metrics: async () => {
       asked += 1
-      const counters = { recordsProcessed: 42, recordsRestored: 1, commits: 2, commitsDropped: 0, commitMs: 30, produceMs: 10, offsetsMs: 5, endMs: 5, applyMs: 5, rebalances: 1, membershipsLost: 0, producersReplaced: 0, committersFenced: 0 }
+      const counters = { recordsProcessed: 42, recordsRestored: 1, recordsFed: 0, commits: 2, commitsDropped: 0, commitMs: 30, produceMs: 10, offsetsMs: 5, endMs: 5, applyMs: 5, rebalances: 1, membershipsLost: 0, producersReplaced: 0, committersFenced: 0 }
       const operators = [{ operator: 'recognise', pending: 3, running: 2, parked: 1 }]
       const tasks = ['a_0', 'a_1'].map((id) => ({ id, status: 'running', lag: 7, restored: 0, inFlight: 3, operators, processed: 21, skipped: 0, dropped: 0, deadLettered: 1 }))
       return [{ thread: 0, state: 'running', membership: 'stable', counters, tasks }]

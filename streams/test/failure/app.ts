@@ -26,7 +26,12 @@ async function runningTasks(): Promise<string[]> {
   return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'running').map((task) => task.id))
 }
 
-process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks() }))
+async function caughtUpCopies(): Promise<string[]> {
+  const threads = await app.metrics()
+  return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'standby' && task.lag === 0).map((task) => task.id))
+}
+
+process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks(), copies: await caughtUpCopies() }))
 process.channel?.unref()
 app.onError((error) => {
   report({ error: error.message, code: (error as { code?: string }).code, stack: error.stack, cause: String(error.cause) })

@@ -10,6 +10,8 @@ export interface Report {
   readonly state?: string
   readonly tasks?: readonly string[]
   readonly question?: string
+  /** Copies that have caught up with their changelogs. */
+  readonly copies?: readonly string[]
   readonly warning?: string
   readonly error?: string
   readonly closed?: boolean
@@ -68,10 +70,14 @@ export class Child {
 
   /** Asks for the tasks it runs now. */
   async tasks(): Promise<readonly string[]> {
+    return (await this.asked()).tasks ?? []
+  }
+
+  /** Asks what it runs and has now. */
+  async asked(): Promise<Report> {
     const question = `${++this.#questions}`
     this.process.send({ question })
-    const { tasks } = await this.report((report) => report.question === question)
-    return tasks ?? []
+    return this.report((report) => report.question === question)
   }
 
   running(): Promise<Report> {

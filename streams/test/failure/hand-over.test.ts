@@ -9,8 +9,9 @@ const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
+/** Without connections between the instances: the session decides who is dead, as when a host vanishes. */
 function options(applicationId: string, settings: FailureSettings) {
-  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, replicationFactor: 1 }
+  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, replicationFactor: 1, peers: { listen: false as const } }
 }
 
 /** Sends without pause until told to stop. */
