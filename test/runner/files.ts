@@ -9,7 +9,7 @@ export interface TestFile {
   readonly kind: Kind
 }
 
-const roots = ['state-stores/test', 'streams/test', 'test']
+const roots = ['state-stores/test', 'streams/test', 'examples', 'test']
 
 /** All test files, unit tests first. A path that contains /integration/ or /failure/ needs the real servers. */
 export function findTestFiles(checkout: string, only?: string): TestFile[] {

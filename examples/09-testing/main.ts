@@ -1,0 +1,3 @@
+import { run } from '../run.ts'
+
+await run('election', { topology: new URL('./topology.ts', import.meta.url), topics: { votes: 2, results: 1 } })
