@@ -1,5 +1,5 @@
 /** The packages as somebody gets them: built, packed, and installed into an empty project. */
-import { execFile } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -41,7 +41,16 @@ export async function run(file: string, args: readonly string[], folder: string,
   }
 }
 
-/** Runs a script of the project on the oldest Node.js the packages promise (test/package/node-22.json). */
+/** Arguments that start a script on the oldest Node.js the packages promise (test/package/node-22.json). */
+function onNode22(script: string, args: readonly string[]): string[] {
+  return [join(checkout, 'launch.js'), '--node', join(import.meta.dirname, 'node-22.json'), script, ...args]
+}
+
 export function runOnNode22(script: string, args: readonly string[], project: Project): Promise<string> {
-  return run(process.execPath, [join(checkout, 'launch.js'), '--node', join(import.meta.dirname, 'node-22.json'), join(project.folder, script), ...args], project.folder)
+  return run(process.execPath, onNode22(join(project.folder, script), args), project.folder)
+}
+
+/** The same for a script that goes on until it is told to stop. */
+export function startOnNode22(script: string, args: readonly string[], project: Project): ChildProcess {
+  return spawn(process.execPath, onNode22(join(project.folder, script), args), { cwd: project.folder, stdio: ['ignore', 'pipe', 'inherit'] })
 }

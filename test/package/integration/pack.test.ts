@@ -1,8 +1,10 @@
 /** `npm pack` → an empty project → ES module, CommonJS and TypeScript consumers, on the oldest and the newest Node.js. */
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { checkout, installedNames, installedProject, run, runOnNode22 } from '../installed.ts'
+import { long, TestCluster } from '../../../streams/test/integration/streams-support.ts'
+import { checkout, installedNames, installedProject, run, runOnNode22, startOnNode22 } from '../installed.ts'
 
 // npm may have to ask the registry once; a machine that is busy must not fail this.
 t.setTimeout(240_000)
@@ -56,4 +58,29 @@ t.test('types are right for ES module and CommonJS consumers', async (t) => {
   const types = join(checkout, 'node_modules', '@types')
   const output = await run(process.execPath, [join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project.folder, '--typeRoots', types], project.folder)
   t.equal(output, '')
+})
+
+t.test('the command line is installed with it', async (t) => {
+  t.match(await run(join(project.folder, 'node_modules', '.bin', 'millrace'), ['--help'], project.folder), /^millrace COMMAND/)
+  t.match(await runOnNode22(join('node_modules', 'millrace', 'lib', 'cli', 'millrace.js'), ['describe', join(project.folder, 'topology.mjs')], project), /Sub-topology: 1/)
+})
+
+t.test('an application runs its threads in workers, on Node.js 22 against a broker', async (t) => {
+  const cluster = new TestCluster()
+  await cluster.connect()
+  t.teardown(() => cluster.close())
+  const [lines, counts] = [await cluster.topic('lines', 2), await cluster.topic('counts', 2)]
+  const applicationId = cluster.name('packed')
+  const app = startOnNode22('app.mjs', [cluster.bootstrapServers, applicationId, lines, counts, cluster.folder()], project)
+  t.teardown(() => app.kill('SIGKILL'))
+  const exited = once(app, 'exit')
+  const [said] = await once(app.stdout!, 'data')
+  t.match(String(said), /^RUNNING on 22\./)
+  await cluster.send(lines, [{ key: 'a', value: 'mill race mill' }, { key: 'b', value: 'race' }])
+  await cluster.consumed(applicationId, lines)
+  await cluster.consumed(applicationId, `${applicationId}-words-repartition`)
+  const found = Object.fromEntries((await cluster.committed(counts)).map(({ key, value }) => [key!.toString(), long(value)]))
+  t.same(found, { mill: 2, race: 2 })
+  app.kill('SIGTERM')
+  t.same(await exited, [0, null])
 })
