@@ -24,7 +24,7 @@ export type { ReviewThresholds } from './review.ts'
 export { createTextReader, defaultTextBounds } from './text/index.ts'
 export type { ReadOptions, TextBounds, TextReader, TextReaderOptions } from './text/index.ts'
 export * from './types.ts'
-export { checkRuleSet, createValidator, defaultRuleSet, RuleSetInvalid } from './validate/index.ts'
+export { checkRuleSet, createValidator, defaultRuleSet, en16931RuleSet, RuleSetInvalid } from './validate/index.ts'
 export type { Rule, RuleSet, RuleSetError, ValidateInput, Validator } from './validate/index.ts'
 
 export interface DocumentParsers {

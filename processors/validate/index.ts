@@ -1,3 +1,4 @@
+export { en16931RuleSet } from './en16931/index.ts'
 export { measure } from './measures.ts'
 export type { Measures } from './measures.ts'
 export { checkRuleSet, ruleSetBounds } from './rule-set.ts'

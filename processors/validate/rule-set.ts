@@ -35,7 +35,7 @@ export interface RuleSet {
   readonly rules: readonly Rule[]
 }
 
-export const factNames = ['fields', 'measures', 'document'] as const
+export const factNames = ['fields', 'measures', 'document', 'en16931'] as const
 export type FactName = (typeof factNames)[number]
 
 /** The whole list: nobody adds one from data. All are linear in what they compare. */

@@ -2,6 +2,7 @@ import type { NestedCondition, TopLevelCondition } from 'json-rules-engine'
 import { Engine, Operator } from 'json-rules-engine'
 import type { DocumentType, Extraction, RuleResult, Validation } from '../types.ts'
 import defaultRules from './default-rules.json' with { type: 'json' }
+import { en16931Facts, en16931RuleSet } from './en16931/index.ts'
 import { measure } from './measures.ts'
 import type { Condition, Rule, RuleSet } from './rule-set.ts'
 import { checkRuleSet } from './rule-set.ts'
@@ -26,7 +27,10 @@ export interface ValidateInput {
 
 export interface Validator {
   readonly ruleSet: RuleSet
-  /** Deterministic; never throws for what stands in a document. */
+  /**
+   * Deterministic; never throws for what stands in a document. An e-invoice of EN 16931 is held to the rules of the standard besides, of
+   * which only those are reported that apply; a rule of the same id in the rule set takes its place.
+   */
   validate(input: ValidateInput): Promise<Validation>
 }
 
@@ -39,30 +43,23 @@ export function createValidator(ruleSet: RuleSet = defaultRuleSet): Validator {
   if (error !== undefined) {
     throw new RuleSetInvalid(typeof ruleSet?.id === 'string' ? ruleSet.id.slice(0, 63) : '', error.field, error.reason)
   }
-  const engines = new Map<DocumentType, Engine>()
+  const own = new Compiled(ruleSet.rules)
+  const ids = new Set(ruleSet.rules.map((rule) => rule.id))
+  const standard = new Compiled(en16931RuleSet.rules.filter((rule) => !ids.has(rule.id)))
   return {
     ruleSet,
     async validate(input) {
-      const rules = ruleSet.rules.filter((rule) => rule.types === undefined || rule.types.includes(input.type))
-      let engine = engines.get(input.type)
-      if (engine === undefined) {
-        engine = compile(rules)
-        engines.set(input.type, engine)
-      }
-      const { events } = await engine.run({
+      const en16931 = en16931Facts(input.extraction)
+      const facts = {
         fields: input.extraction.fields,
         measures: measure(input.extraction, input.receivedDay),
         document: { type: input.type, lines: input.extraction.lines, taxes: input.extraction.taxes },
-      })
-      const held = new Set(events.map((event) => event.type))
-      const results = rules.map((rule): RuleResult => ({
-        ruleId: rule.id,
-        ruleVersion: rule.version,
-        severity: rule.severity,
-        outcome: !held.has(`when:${rule.id}`) ? 'not-applicable' : held.has(`require:${rule.id}`) ? 'passed' : 'failed',
-        fields: rule.fields,
-        message: rule.message,
-      }))
+        en16931,
+      }
+      const results = await own.run(input.type, facts)
+      if (Object.keys(en16931).length > 0) {
+        results.push(...(await standard.run(input.type, facts)).filter((result) => result.outcome !== 'not-applicable'))
+      }
       return {
         ruleSetId: ruleSet.id,
         ruleSetVersion: ruleSet.version,
@@ -70,6 +67,35 @@ export function createValidator(ruleSet: RuleSet = defaultRuleSet): Validator {
         valid: !results.some((result) => result.severity === 'hard' && result.outcome === 'failed'),
       }
     },
+  }
+}
+
+/** Rules with the engines made of them, one for each type of document, when the first of that type comes. */
+class Compiled {
+  readonly #rules: readonly Rule[]
+  readonly #engines = new Map<DocumentType, { readonly rules: readonly Rule[]; readonly engine: Engine }>()
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules
+  }
+
+  async run(type: DocumentType, facts: Record<string, unknown>): Promise<RuleResult[]> {
+    let compiled = this.#engines.get(type)
+    if (compiled === undefined) {
+      const rules = this.#rules.filter((rule) => rule.types === undefined || rule.types.includes(type))
+      compiled = { rules, engine: compile(rules) }
+      this.#engines.set(type, compiled)
+    }
+    const { events } = await compiled.engine.run(facts)
+    const held = new Set(events.map((event) => event.type))
+    return compiled.rules.map((rule) => ({
+      ruleId: rule.id,
+      ruleVersion: rule.version,
+      severity: rule.severity,
+      outcome: !held.has(`when:${rule.id}`) ? 'not-applicable' : held.has(`require:${rule.id}`) ? 'passed' : 'failed',
+      fields: rule.fields,
+      message: rule.message,
+    }))
   }
 }
 
