@@ -176,7 +176,7 @@ function bestStandby(candidates: readonly Member[], task: TaskVersion, chosen: r
     const copy = copies.of(member, task)
     const held = claims.holders.get(taskVersionKey(task))?.has(member.memberId) === true
     const near = policy.rackTags.map((tag) => chosen.filter((other) => other.tags?.[tag] !== undefined && other.tags[tag] === member.tags?.[tag]).length)
-    return [...near, held || copy?.open === true ? 0 : 1, copy?.lag ?? Number.MAX_SAFE_INTEGER, standbys.get(member.memberId)?.length ?? 0]
+    return [...near, held || copy?.open === true ? 0 : 1, copy?.lag ?? Number.POSITIVE_INFINITY, standbys.get(member.memberId)?.length ?? 0]
   }
   let best: { member: Member; rank: readonly number[] } | undefined
   for (const member of candidates) {

@@ -9,31 +9,25 @@
 import type { StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
-import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
+import type { KafkaCluster } from '../kafka/contract.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
-import { Membership } from '../membership/membership.ts'
-import type { LocalCopy, PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
+import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import { OutputCollector } from './collector.ts'
-import { CommitCycle } from './commit-cycle.ts'
-import { OffsetReader } from './committed-offsets.ts'
 import type { RuntimeConfig } from './config.ts'
 import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import { openSerdes } from './open-serdes.ts'
-import { OrphanCheck } from './orphan-check.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
-import { Purger } from './purger.ts'
-import { RecordLoop } from './record-loop.ts'
-import { Restorer } from './restorer.ts'
-import { createTask } from './task.ts'
-import type { WantedCopies } from './task-manager.ts'
-import { TaskManager } from './task-manager.ts'
+import { describeCopies, RestingCopies } from './resting-copies.ts'
+import type { TaskManager, WantedCopies } from './task-manager.ts'
 import { snapshotTask } from './task-snapshot.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import { newCounters } from './thread-counters.ts'
+import type { ThreadParts } from './thread-parts.ts'
+import { assembleParts } from './thread-parts.ts'
 import type { ThreadState } from './thread-state.ts'
 import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
@@ -68,18 +62,6 @@ export interface StreamThreadOptions {
   onWarning(message: string): void
 }
 
-/** What there is once the thread has started. */
-interface Parts {
-  readonly prepared: PreparedTopics
-  readonly fetcher: Fetcher
-  readonly restorer: Restorer
-  readonly orphans: OrphanCheck
-  readonly tasks: TaskManager
-  readonly membership: Membership
-  readonly loop: RecordLoop
-  readonly commits: CommitCycle
-}
-
 export class StreamThread {
   readonly #options: StreamThreadOptions
   readonly #topics: TopicCatalog
@@ -87,10 +69,11 @@ export class StreamThread {
   readonly #producer: ProducerIncarnation
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
-  #parts: Parts | undefined
+  #parts: ThreadParts | undefined
   /** As the newest assignment has them. */
   #copies: WantedCopies = { standbys: [], warmups: [] }
   #endpoint: Endpoint | undefined
+  readonly #resting: RestingCopies
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
@@ -102,6 +85,7 @@ export class StreamThread {
     this.#topics = new TopicCatalog(cluster, cluster.admin())
     this.#collector = new OutputCollector(cluster, this.#topics)
     this.#endpoint = options.endpoint
+    this.#resting = new RestingCopies(folder)
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
     this.#globals = new GlobalTables({
@@ -133,6 +117,7 @@ export class StreamThread {
     await openSerdes(topology)
     await this.#producer.renew()
     await this.#globals.load()
+    await this.#resting.load()
     if (this.#state !== 'starting') {
       return
     }
@@ -140,111 +125,43 @@ export class StreamThread {
     this.#parts.membership.start()
   }
 
-  #assemble(prepared: PreparedTopics): Parts {
-    const { topology, config, cluster, failpoint, progress, onWarning } = this.#options
-    const counters = this.#counters
-    const group = cluster.group()
-    const fetcher = cluster.fetcher({
-      isolation: config.processingGuarantee === 'exactly_once_v2' ? 'read_committed' : 'read_uncommitted',
-      onRecords: (records) => loop.deliver(records),
-      onError: ({ topic, partition }, error) => {
-        if (tasks.taskOf(topic, partition) !== undefined) {
-          this.fail(error)
-        }
-      },
-    })
-    const restorer = new Restorer(cluster, () => loop.busy)
-    const tasks = this.#makeTasks(prepared, fetcher, restorer, () => {
-      this.#updateState()
-      loop.wake()
-    })
-    const membership = new Membership({
-      group,
-      groupId: config.applicationId,
-      sessionTimeoutMs: config.sessionTimeoutMs,
-      heartbeatIntervalMs: config.heartbeatIntervalMs,
-      topics: prepared.subscribed,
-      subscription: () => this.#subscription(prepared),
-      onMemberId: (memberId) => this.#producer.setMemberId(memberId),
-      onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
-      onAssignedGroup: (_members, _waiting, descriptions) => {
-        if (descriptions !== undefined && membership.identity !== undefined) {
-          orphans.assigned(membership.identity, descriptions)
-        }
-      },
-      copies: { standbys: config.standbyReplicas, acceptableLag: config.acceptableRecoveryLag, maxWarmups: config.maxWarmupReplicas, rackTags: config.rackAwareAssignmentTags },
-      sizeOf: (version) => {
-        const entry = tasks.entry(version)
-        // One that is still restoring may go on restoring elsewhere.
-        return entry?.status === 'running' ? entry.changelogSize : undefined
-      },
-      onCopies: (standbys, warmups) => {
-        this.#copies = { standbys, warmups }
-      },
-      onWatch: (processes) => this.#options.onWatch?.(processes),
-      onLost: (code) => this.#onLost(code),
-      onFailed: (error) => this.fail(error),
-      onState: () => {
+  #assemble(prepared: PreparedTopics): ThreadParts {
+    return assembleParts({
+      ...this.#options,
+      prepared,
+      topics: this.#topics,
+      collector: this.#collector,
+      producer: this.#producer,
+      globals: this.#globals,
+      counters: this.#counters,
+      describe: (tasks) => this.#describe(prepared, tasks),
+      onTasks: () => this.#updateState(),
+      onMembership: () => {
         this.#updateState()
         this.#tellOfWarmups()
       },
-      onWarning,
-    })
-    const orphans = this.#makeOrphanCheck(restorer, () => membership.identity)
-    const commits = new CommitCycle({
-      tasks,
-      collector: this.#collector,
-      producer: this.#producer,
-      membership,
-      group,
-      topics: this.#topics,
-      outputTopics: outputTopics(topology, config),
-      purger: new Purger(cluster.admin(), onWarning),
-      config,
-      counters,
-      failpoint,
-      full: () => loop.full,
-      wake: () => loop.wake(),
-      wakeAt: (at) => loop.wakeAt(at),
-      onTasks: () => this.#updateState(),
-      onWarning,
+      onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
+      onCopies: (copies) => {
+        this.#copies = copies
+      },
+      onCopy: () => this.#tellOfWarmups(),
+      onLost: (code) => this.#onLost(code),
       onFailed: (error) => this.fail(error),
     })
-    const loop = new RecordLoop({
-      tasks,
-      fetcher,
-      collector: this.#collector,
-      uncommittedMaxBytes: config.uncommittedMaxBytes,
-      counters,
-      progress,
-      commitIfDue: () => commits.ifDue(),
-      onFailed: (error) => this.fail(error),
-    })
-    return { prepared, fetcher, restorer, orphans, tasks, membership, loop, commits }
   }
 
-  /** What this member tells the group, beside what it owns. */
-  #subscription({ descriptions }: PreparedTopics): Omit<Subscription, 'owned' | 'released'> {
+  #describe({ descriptions }: PreparedTopics, tasks: TaskManager): Omit<Subscription, 'owned' | 'released'> {
     const { config, processId, thread } = this.#options
     return {
       processId,
       thread,
       subtopologies: descriptions,
-      copies: this.#describeCopies(),
+      copies: [...describeCopies(tasks.copies), ...this.#resting.describe(descriptions, tasks)],
       feeds: true,
       ...(Object.keys(config.clientTags).length === 0 ? {} : { tags: config.clientTags }),
       ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint }),
       ...(config.processingGuarantee === 'exactly_once_v2' ? { transactionalId: this.#producer.transactionalId } : {}),
     }
-  }
-
-  #describeCopies(): LocalCopy[] {
-    return (this.#parts?.tasks.copies ?? []).map((entry) => {
-      const { subtopology, partition } = entry.version
-      const size = entry.changelogSize
-      entry.reportedLag = entry.changelogLag
-      return { subtopology, partition, lag: entry.reportedLag, open: true, ...(size === undefined ? {} : { size }) }
-    })
   }
 
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
@@ -258,67 +175,9 @@ export class StreamThread {
     this.#parts?.membership.rejoin()
   }
 
-  #makeOrphanCheck(restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
-    const { cluster, config, folder, processId, thread, onWarning } = this.#options
-    return new OrphanCheck({
-      cluster,
-      topics: this.#topics,
-      config,
-      restorer,
-      folder,
-      processId,
-      thread,
-      identity,
-      onWarning,
-      onFailed: (error) => this.fail(error),
-      onDone: () => this.#updateState(),
-    })
-  }
-
-  #makeTasks(prepared: PreparedTopics, fetcher: Fetcher, restorer: Restorer, onWake: () => void): TaskManager {
-    const { topology, config, cluster, folder } = this.#options
-    const counters = this.#counters
-    const offsets = new OffsetReader({
-      cluster,
-      group: cluster.group(),
-      groupId: config.applicationId,
-      isOurs: (transactionalId) => transactionalId === this.#producer.transactionalId,
-      onFence: () => {
-        counters.committersFenced++
-      },
-    })
-    return new TaskManager({
-      topology,
-      config,
-      collector: this.#collector,
-      globalStores: this.#globals.stores,
-      createTask,
-      activation: {
-        cluster,
-        topics: this.#topics,
-        offsets,
-        restorer,
-        errors: config.errors,
-        now: Date.now,
-        onRestored: (entry, records) => {
-          counters[entry.status === 'standby' ? 'recordsFed' : 'recordsRestored'] += records
-        },
-      },
-      locate: (taskId) => folder.taskLocation(taskId),
-      partitionsOf: (topic) => prepared.partitions.get(topic) ?? 0,
-      committer: () => (config.processingGuarantee === 'exactly_once_v2' ? this.#producer.transactionalId : undefined),
-      fetcher,
-      progress: this.#options.progress,
-      onWake,
-      onFailed: (error) => this.fail(error),
-      onCopy: () => this.#tellOfWarmups(),
-      onWarning: this.#options.onWarning,
-    })
-  }
-
   // --- the group gives and takes -------------------------------------------------------------------------------------
 
-  #runExclusive(run: (parts: Parts) => Promise<void>): Promise<void> {
+  #runExclusive(run: (parts: ThreadParts) => Promise<void>): Promise<void> {
     const next = this.#exclusive.then(() => (this.#parts === undefined ? undefined : run(this.#parts)))
     this.#exclusive = next.catch((error: Error) => this.fail(error))
     return this.#exclusive
@@ -354,7 +213,7 @@ export class StreamThread {
   }
 
   /** Rule C2: released means no record of the task in any open generation, its calls signalled, its database closed. */
-  async #release({ tasks, commits, membership }: Parts, revoked: readonly TaskVersion[]): Promise<void> {
+  async #release({ tasks, commits, membership }: ThreadParts, revoked: readonly TaskVersion[]): Promise<void> {
     // Some may have been added since the revocation came in.
     const entries = tasks.suspend(revoked)
     await commits.flush()

@@ -451,6 +451,16 @@ t.test('standbys go to other zones while there are any', async (t) => {
   }
 })
 
+t.test('of members without a ready copy the one with a database on its disk gets the task, or the warm-up', async (t) => {
+  const resting = [1, 3].map((partition) => ({ subtopology: 'orders', partition, lag: Number.MAX_SAFE_INTEGER, open: false }))
+  const back = { ...member('b', [ORDERS]), copies: resting }
+  const fresh = assign([member('a', [ORDERS]), back])
+  t.same(fresh.members.get('b')!.tasks.map(({ partition }) => partition).sort(), [1, 3], 'of tasks nobody runs')
+  const owned = [0, 1, 2, 3].map((partition) => ({ subtopology: 'orders', fingerprint: 'f1', partition, generation: 1, size: SIZE }))
+  const warming = assign([member('a', [ORDERS], owned), back])
+  t.same(warming.members.get('b')!.warmups!.map(({ partition }) => partition).sort(), [1, 3], 'of tasks another one runs')
+})
+
 t.test('a small state, and one of a build that says nothing of sizes, moves without a warm-up', async (t) => {
   for (const size of [100, undefined]) {
     const owned = [0, 1, 2, 3].map((partition) => ({ subtopology: 'orders', fingerprint: 'f1', partition, generation: 1, ...(size === undefined ? {} : { size }) }))

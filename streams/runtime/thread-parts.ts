@@ -1,0 +1,189 @@
+/** What a stream thread is made of once it has started, and how the parts know each other. */
+import type { StateFolder } from 'millrace-state-stores'
+import type { Topology } from '../graph/topology.ts'
+import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
+import { Membership } from '../membership/membership.ts'
+import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
+import type { OutputCollector } from './collector.ts'
+import { CommitCycle } from './commit-cycle.ts'
+import { OffsetReader } from './committed-offsets.ts'
+import type { RuntimeConfig } from './config.ts'
+import type { HitFailpoint } from './failpoints.ts'
+import type { GlobalTables } from './global-tables.ts'
+import { OrphanCheck } from './orphan-check.ts'
+import type { ProducerIncarnation } from './producer-incarnation.ts'
+import type { Progress } from './progress.ts'
+import { Purger } from './purger.ts'
+import { RecordLoop } from './record-loop.ts'
+import { Restorer } from './restorer.ts'
+import { createTask } from './task.ts'
+import type { WantedCopies } from './task-manager.ts'
+import { TaskManager } from './task-manager.ts'
+import type { ThreadCounters } from './thread-counters.ts'
+import type { TopicCatalog } from './topic-catalog.ts'
+import type { PreparedTopics } from './topics.ts'
+import { outputTopics } from './topics.ts'
+
+export interface ThreadParts {
+  readonly prepared: PreparedTopics
+  readonly fetcher: Fetcher
+  readonly restorer: Restorer
+  readonly orphans: OrphanCheck
+  readonly tasks: TaskManager
+  readonly membership: Membership
+  readonly loop: RecordLoop
+  readonly commits: CommitCycle
+}
+
+export interface PartsOptions {
+  readonly topology: Topology
+  readonly config: RuntimeConfig
+  readonly cluster: KafkaCluster
+  readonly processId: string
+  readonly thread: number
+  readonly folder: StateFolder
+  readonly failpoint: HitFailpoint
+  readonly progress?: Progress | undefined
+  readonly prepared: PreparedTopics
+  readonly topics: TopicCatalog
+  readonly collector: OutputCollector
+  readonly producer: ProducerIncarnation
+  readonly globals: GlobalTables
+  readonly counters: ThreadCounters
+  /** What this member tells the group, beside what it owns. */
+  describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>
+  /** Tasks have come, gone or begun to run. */
+  onTasks(): void
+  /** The membership is in another state. */
+  onMembership(): void
+  onAssigned(added: readonly TaskVersion[], revoked: readonly TaskVersion[]): void
+  onCopies(copies: WantedCopies): void
+  /** A copy has come nearer to its changelogs. */
+  onCopy(): void
+  onWatch?(processes: readonly PeerProcess[]): void
+  onLost(code: number | undefined): void
+  onFailed(error: Error): void
+  onWarning(message: string): void
+}
+
+export function assembleParts(options: PartsOptions): ThreadParts {
+  const { topology, config, cluster, failpoint, progress, prepared, collector, producer, topics, counters, onTasks, onFailed, onWarning } = options
+  const group = cluster.group()
+  const fetcher = cluster.fetcher({
+    isolation: config.processingGuarantee === 'exactly_once_v2' ? 'read_committed' : 'read_uncommitted',
+    onRecords: (records) => loop.deliver(records),
+    onError: ({ topic, partition }, error) => {
+      if (tasks.taskOf(topic, partition) !== undefined) {
+        onFailed(error)
+      }
+    },
+  })
+  const restorer = new Restorer(cluster, () => loop.busy)
+  const tasks = makeTasks(options, fetcher, restorer, () => {
+    onTasks()
+    loop.wake()
+  })
+  const membership = new Membership({
+    group,
+    groupId: config.applicationId,
+    sessionTimeoutMs: config.sessionTimeoutMs,
+    heartbeatIntervalMs: config.heartbeatIntervalMs,
+    topics: prepared.subscribed,
+    copies: { standbys: config.standbyReplicas, acceptableLag: config.acceptableRecoveryLag, maxWarmups: config.maxWarmupReplicas, rackTags: config.rackAwareAssignmentTags },
+    subscription: () => options.describe(tasks),
+    sizeOf: (version) => {
+      const entry = tasks.entry(version)
+      // One that is still restoring may go on restoring elsewhere.
+      return entry?.status === 'running' ? entry.changelogSize : undefined
+    },
+    onMemberId: (memberId) => producer.setMemberId(memberId),
+    onAssigned: (added, revoked) => options.onAssigned(added, revoked),
+    onAssignedGroup: (_members, _waiting, descriptions) => {
+      if (descriptions !== undefined && membership.identity !== undefined) {
+        orphans.assigned(membership.identity, descriptions)
+      }
+    },
+    onCopies: (standbys, warmups) => options.onCopies({ standbys, warmups }),
+    onWatch: (processes) => options.onWatch?.(processes),
+    onLost: (code) => options.onLost(code),
+    onFailed,
+    onState: () => options.onMembership(),
+    onWarning,
+  })
+  const orphans = makeOrphanCheck(options, restorer, () => membership.identity)
+  const commits = new CommitCycle({
+    tasks,
+    collector,
+    producer,
+    membership,
+    group,
+    topics,
+    outputTopics: outputTopics(topology, config),
+    purger: new Purger(cluster.admin(), onWarning),
+    config,
+    counters,
+    failpoint,
+    full: () => loop.full,
+    wake: () => loop.wake(),
+    wakeAt: (at) => loop.wakeAt(at),
+    onTasks,
+    onWarning,
+    onFailed,
+  })
+  const loop = new RecordLoop({
+    tasks,
+    fetcher,
+    collector,
+    uncommittedMaxBytes: config.uncommittedMaxBytes,
+    counters,
+    progress,
+    commitIfDue: () => commits.ifDue(),
+    onFailed,
+  })
+  return { prepared, fetcher, restorer, orphans, tasks, membership, loop, commits }
+}
+
+function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
+  const { cluster, topics, config, folder, processId, thread, onWarning, onFailed, onTasks } = options
+  return new OrphanCheck({ cluster, topics, config, restorer, folder, processId, thread, identity, onWarning, onFailed, onDone: onTasks })
+}
+
+function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, onWake: () => void): TaskManager {
+  const { topology, config, cluster, folder, topics, collector, producer, globals, prepared, counters, progress, onFailed, onWarning } = options
+  const offsets = new OffsetReader({
+    cluster,
+    group: cluster.group(),
+    groupId: config.applicationId,
+    isOurs: (transactionalId) => transactionalId === producer.transactionalId,
+    onFence: () => {
+      counters.committersFenced++
+    },
+  })
+  return new TaskManager({
+    topology,
+    config,
+    collector,
+    globalStores: globals.stores,
+    createTask,
+    activation: {
+      cluster,
+      topics,
+      offsets,
+      restorer,
+      errors: config.errors,
+      now: Date.now,
+      onRestored: (entry, records) => {
+        counters[entry.status === 'standby' ? 'recordsFed' : 'recordsRestored'] += records
+      },
+    },
+    locate: (taskId) => folder.taskLocation(taskId),
+    partitionsOf: (topic) => prepared.partitions.get(topic) ?? 0,
+    committer: () => (config.processingGuarantee === 'exactly_once_v2' ? producer.transactionalId : undefined),
+    fetcher,
+    progress,
+    onWake,
+    onFailed,
+    onCopy: () => options.onCopy(),
+    onWarning,
+  })
+}
