@@ -3,6 +3,7 @@ import { StreamsError } from '../errors.ts'
 import type { AnySerde } from '../graph/topology.ts'
 import type { Headers } from '../record.ts'
 import type { Serde } from '../serdes.ts'
+import { readVarint, varint } from './varint.ts'
 
 /**
  * What flows between table operators: the value a key has now and the one it had. `null`: none. `oldValue` is only
@@ -11,6 +12,16 @@ import type { Serde } from '../serdes.ts'
 export interface Change<V> {
   readonly newValue: V | null
   readonly oldValue: V | null
+  /**
+   * Only from versioned tables: the change is of the past, the key has a later version (KIP-914). Who joins or aggregates
+   * tables passes it over.
+   */
+  readonly outOfOrder?: true
+}
+
+/** A change as an operator hands it on; one of the past says so. */
+export function changed<V>(newValue: V | null, oldValue: V | null, outOfOrder: boolean): Change<V> {
+  return outOfOrder ? { newValue, oldValue, outOfOrder } : { newValue, oldValue }
 }
 
 const OLD_ONLY = 0
@@ -47,7 +58,7 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
         case NEW_ONLY:
           return { newValue: read(0, end), oldValue: null }
         case BOTH: {
-          const { value: length, next } = readVarint(bytes, end)
+          const { value: length, next } = readVarint(bytes, 0, end)
           if (length < 0 || next + length > end) {
             throw new RangeError('The length in a change exceeds it.')
           }
@@ -59,30 +70,6 @@ export function changeSerde<V>(inner: Serde<V>): Serde<Change<V>> {
     },
     open: inner.open === undefined ? undefined : () => inner.open!(),
   }
-}
-
-/** Kafka's signed (zig-zag) varint of a length. */
-function varint(length: number): Uint8Array {
-  const bytes: number[] = []
-  let rest = length * 2
-  while (rest >= 0x80) {
-    bytes.push((rest % 0x80) + 0x80)
-    rest = Math.floor(rest / 0x80)
-  }
-  bytes.push(rest)
-  return Uint8Array.from(bytes)
-}
-
-function readVarint(bytes: Uint8Array, end: number): { value: number; next: number } {
-  let raw = 0
-  for (let index = 0; index < Math.min(5, end); index++) {
-    const byte = bytes[index]!
-    raw += (byte & 0x7f) * 2 ** (7 * index)
-    if (byte < 0x80) {
-      return { value: raw % 2 === 0 ? raw / 2 : -(raw + 1) / 2, next: index + 1 }
-    }
-  }
-  throw new RangeError('The length in a change has no end.')
 }
 
 /**

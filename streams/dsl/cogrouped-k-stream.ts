@@ -6,7 +6,6 @@ import type { KGroupedStream } from './k-grouped-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import { passThrough } from './operators/stateless.ts'
 import { streamAggregate } from './operators/stream-aggregate.ts'
-import { storeView } from './operators/table-view.ts'
 import type { AggregateOptions } from './options.ts'
 import { requireName, requireSameGraph, serdeFor } from './stream-state.ts'
 
@@ -55,7 +54,7 @@ export class CogroupedKStream<K, VA> {
     const { graph } = first
     const key = serdeFor(what, 'key', options.key, ...sources.map((source) => source.key))
     const value = serdeFor(what, 'value', options.value)
-    materialize(graph, name, key, value, options)
+    const view = materialize<K, VA>(graph, name, key, value, options)
     const oldValues = new OldValues()
     const folded = sources.map((source, index) => {
       const { aggregator } = this.#cogroups[index]!
@@ -80,7 +79,7 @@ export class CogroupedKStream<K, VA> {
       sources: new Set(sources.flatMap((source) => [...source.sources])),
       nullKeys: [],
     }
-    return new KTable<K, VA>(state, storeView(name), oldValues, name)
+    return new KTable<K, VA>(state, view, oldValues, name)
   }
 
   /** The streams, each repartitioned if it must be, all of them with equal partitions. */

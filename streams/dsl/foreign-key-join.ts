@@ -1,8 +1,8 @@
 import { type Serde, Serdes } from '../serdes.ts'
 import type { AnySerde, StreamPartitioner } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
-import { OldValues } from './change.ts'
-import { KTable, materialize } from './k-table.ts'
+import { demandedTable } from './demanded-table.ts'
+import type { KTable } from './k-table.ts'
 import {
   answerSubscribers,
   answerSubscription,
@@ -13,24 +13,8 @@ import {
 } from './operators/foreign-key-join.ts'
 import { type SubscriptionResponse, responseSerde, subscriptionSerde } from './operators/subscription.ts'
 import { recordsToChanges, tableSource } from './operators/table-source.ts'
-import { demandedView, storeView } from './operators/table-view.ts'
-import type { ForeignKeyJoinOptions, TableOperatorOptions } from './options.ts'
-import { requireName, requireSameGraph, type StreamState, serdeFor } from './stream-state.ts'
-
-/** A table that is kept only once an operator reads it or needs its old values. */
-class DemandedOldValues extends OldValues {
-  readonly #demand: () => void
-
-  constructor(demand: () => void) {
-    super()
-    this.#demand = demand
-  }
-
-  override enable(): void {
-    this.#demand()
-    super.enable()
-  }
-}
+import type { ForeignKeyJoinOptions } from './options.ts'
+import { requireName, requireSameGraph, serdeFor } from './stream-state.ts'
 
 /**
  * Joins every row of `left` with the row of `right` whose key `extractor` takes from it. Two topics of the application
@@ -96,7 +80,7 @@ export function joinByForeignKey<K, V, KO, VO, VR>(
     name: `${name}-subscription-join-foreign`,
     stores: right.view.stores,
   })
-  const told = graph.process([right.state], 'answerSubscribers', () => answerSubscribers(join, subscriptions), {
+  const told = graph.process([right.state], 'answerSubscribers', (node) => answerSubscribers(node, join, subscriptions), {
     name: `${name}-foreign-join-subscription`,
     stores: [subscriptions],
   })
@@ -124,37 +108,13 @@ export function joinByForeignKey<K, V, KO, VO, VR>(
     onError,
     stores: left.view.stores,
   })
-  return result(what, { ...resolved, key: join.key, value: options.value, sources }, `${name}-result`, options)
-}
-
-/** The table of results. Without a store of its own it gets one when an operator behind it needs one. */
-function result<K, VR>(
-  what: string,
-  resolved: StreamState,
-  node: string,
-  options: TableOperatorOptions<K, VR>
-): KTable<K, VR> {
-  const { graph } = resolved
-  let store: string | undefined
-  const materialized = (): string => {
-    if (store === undefined) {
-      store = options.store?.name ?? node
-      const key = serdeFor(what, 'store.key', options.store?.key, resolved.key)
-      materialize(graph, store, key, serdeFor(what, 'value', options.value), { ...options.store })
-      graph.topology.connectProcessorAndStateStores(node, store)
-    }
-    return store
+  const result = {
+    what,
+    operation: 'result',
+    node: `${name}-result`,
+    supplier: (node: string, store: string | undefined) => (store === undefined ? recordsToChanges(node) : tableSource(node, store)),
   }
-  const state = graph.process(
-    [resolved],
-    'result',
-    () => (store === undefined ? recordsToChanges(node) : tableSource(node, store)),
-    { name: node }
-  )
-  if (options.store !== undefined) {
-    return new KTable<K, VR>(state, storeView(materialized()), new OldValues(), store)
-  }
-  return new KTable<K, VR>(state, demandedView(materialized), new DemandedOldValues(materialized), undefined)
+  return demandedTable<K, VR>({ ...resolved, key: join.key, sources }, result, options)
 }
 
 /** The serde, opened together with others that are used beside it. */

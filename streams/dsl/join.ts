@@ -1,8 +1,11 @@
+import { milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
+import { Serdes } from '../serdes.ts'
 import { GlobalKTable } from './global-k-table.ts'
 import { KTable } from './k-table.ts'
-import { type StreamTableJoin, streamTableJoin } from './operators/stream-table-join.ts'
+import { type JoinGrace, type StreamTableJoin, streamTableJoin } from './operators/stream-table-join.ts'
+import { valueWithHeaders } from './operators/value-with-headers.ts'
 import type { JoinOptions, OperatorOptions, ValueSerde } from './options.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
@@ -55,13 +58,47 @@ function joinKTable(
   keepNullKeys(source, left)
   source.graph.topology.copartition(new Set([...source.sources, ...table.state.sources]))
   const join = { table: table.view, tableKey: (key: unknown) => key, joiner, left }
+  const grace = options.grace === undefined ? undefined : joinGrace(source, operation, table, options)
   return source.graph.process(
     [source],
     operation,
-    (node) => streamTableJoin(node, join),
-    { name: options.name, onError: options.onError, stores: table.view.stores },
+    (node) => streamTableJoin(node, join, grace),
+    {
+      name: options.name,
+      onError: options.onError,
+      stores: grace === undefined ? table.view.stores : [...table.view.stores, grace.waiting.store],
+    },
     { value: options.value }
   )
+}
+
+/** Adds the store in which stream records wait for the table, `<name>-buffer`. */
+function joinGrace(
+  stream: StreamState,
+  operation: 'join' | 'leftJoin',
+  table: KTable<unknown, unknown>,
+  options: JoinOptions<unknown, unknown, unknown>
+): JoinGrace {
+  const name = requireName(stream, operation, options.name, 'keeps records for its grace')
+  const what = `${operation} '${name}'`
+  const graceMs = milliseconds(`grace of ${what}`, options.grace!, true)
+  const history = table.view.historyRetentionMs
+  if (history === undefined || history < graceMs) {
+    throw new StreamsError(
+      'TOPOLOGY_INVALID',
+      `${what} has a grace of ${graceMs} ms, but its table ${history === undefined ? 'keeps no history' : `keeps a history of ${history} ms`}: ` +
+        'give the table a historyRetention of at least the grace.'
+    )
+  }
+  const key = serdeFor(what, 'input.key', options.input?.key, stream.key, table.state.key)
+  const value = valueWithHeaders(serdeFor(what, 'input.value', options.input?.value, stream.value))
+  const store = `${name}-buffer`
+  const bytes = Serdes.bytes()
+  stream.graph.topology.addStore(
+    { kind: 'key-value', name: store, key: bytes, value: bytes, timestamped: false, logged: true, topicConfig: {} },
+    { kind: 'own' }
+  )
+  return { graceMs, waiting: { store, key, left: value, right: value, sides: ['left'] } }
 }
 
 function joinGlobalTable(

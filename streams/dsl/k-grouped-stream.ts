@@ -4,7 +4,6 @@ import { OldValues } from './change.ts'
 import { type Aggregator, CogroupedKStream } from './cogrouped-k-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import { type StreamAggregation, streamAggregate } from './operators/stream-aggregate.ts'
-import { storeView } from './operators/table-view.ts'
 import type { AggregateOptions, GroupOptions } from './options.ts'
 import { requireName, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
@@ -64,7 +63,7 @@ export class KGroupedStream<K, V> {
     const source = this.partitionedByKey(what, name)
     const key = serdeFor(what, 'key', options.key, source.key)
     const value = serdeFor(what, 'value', options.value)
-    materialize(source.graph, name, key, value, options)
+    const view = materialize<K, VA>(source.graph, name, key, value, options)
     const oldValues = new OldValues()
     const state = source.graph.process(
       [source],
@@ -73,7 +72,7 @@ export class KGroupedStream<K, V> {
       { name, onError: options.onError, stores: [name] },
       { key, value }
     )
-    return new KTable<K, VA>(state, storeView(name), oldValues, name)
+    return new KTable<K, VA>(state, view, oldValues, name)
   }
 
   /** @internal Name of the repartition topic, if it was given one. */

@@ -3,7 +3,6 @@ import { Serdes } from '../serdes.ts'
 import { changeSerde, OldValues } from './change.ts'
 import { KTable, materialize } from './k-table.ts'
 import { type TableAggregation, tableAggregate } from './operators/table-aggregate.ts'
-import { storeView } from './operators/table-view.ts'
 import type { AggregateOptions, GroupOptions } from './options.ts'
 import { requireName, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
@@ -68,7 +67,7 @@ export class KGroupedTable<K, V> {
     const value = serdeFor(what, 'value', options.value)
     const source = this.#repartitioned(name)
     const key = serdeFor(what, 'key', options.key, source.key)
-    materialize(source.graph, name, key, value, options)
+    const view = materialize<K, VA>(source.graph, name, key, value, options)
     const oldValues = new OldValues()
     const state = source.graph.process(
       [source],
@@ -77,7 +76,7 @@ export class KGroupedTable<K, V> {
       { name, onError: options.onError, stores: [name] },
       { key, value }
     )
-    return new KTable<K, VA>(state, storeView(name), oldValues, name)
+    return new KTable<K, VA>(state, view, oldValues, name)
   }
 
   /** The topic carries changes, old and new value together, whatever the rows' own serde is. */

@@ -14,7 +14,6 @@ import { KGroupedStream } from './k-grouped-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import * as stateless from './operators/stateless.ts'
 import { tableSource } from './operators/table-source.ts'
-import { storeView } from './operators/table-view.ts'
 import type {
   AggregateOptions,
   AsyncOptions,
@@ -156,7 +155,7 @@ export class KStream<K, V> {
     } else {
       source.graph.topology.copartition(source.sources)
     }
-    materialize(source.graph, name, key, value, options)
+    const view = materialize<NonNullable<K>, NonNullable<V>>(source.graph, name, key, value, options)
     const state = source.graph.process(
       [source],
       'toTable',
@@ -164,7 +163,7 @@ export class KStream<K, V> {
       { name, onError: options.onError, stores: [name] },
       { key, value }
     )
-    return new KTable<NonNullable<K>, NonNullable<V>>(state, storeView(name), new OldValues(), name)
+    return new KTable<NonNullable<K>, NonNullable<V>>(state, view, new OldValues(), name)
   }
 
   /** Only records that find a row give a result. */

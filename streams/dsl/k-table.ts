@@ -1,5 +1,7 @@
+import { milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import { checkName } from '../graph/names.ts'
+import type { Changelog } from '../graph/node-spec.ts'
 import type { AnySerde } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
@@ -8,7 +10,7 @@ import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
 import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
-import { computedView, storeView, type TableView } from './operators/table-view.ts'
+import { computedView, storeView, type TableView, versionedView } from './operators/table-view.ts'
 import type { ForeignKeyJoinOptions, GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
 import type { TableJoiner } from './operators/table-table-join.ts'
 import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
@@ -81,7 +83,7 @@ export class KTable<K, V> {
       checkName('group', options.name)
     }
     this.oldValues.enable()
-    const state = this.state.graph.process([this.state], 'groupBy', () => tableGroupBy(mapper, key), {}, { key, value, keyChanged: true })
+    const state = this.state.graph.process([this.state], 'groupBy', (node) => tableGroupBy(node, mapper, key), {}, { key, value, keyChanged: true })
     return new KGroupedTable(state, options)
   }
 
@@ -147,31 +149,34 @@ export class KTable<K, V> {
   ): KTable<K, VR> {
     const { graph } = this.state
     const value: AnySerde | undefined = options.value ?? inherited
-    const store = keptIn(this.state, operation, this.state.key, value, options)
+    const kept = keptIn(this.state, operation, this.state.key, value, options)
+    const store = kept?.store
     const oldValues = new OldValues(this.oldValues)
-    if (silentWhenAbsent) {
+    // A versioned table also says when a key was not in it.
+    const silent = silentWhenAbsent && this.view.historyRetentionMs === undefined
+    if (silent) {
       // Every table is kept somewhere above, so a filter can always tell whether the key was in its table (KAFKA-10077).
       oldValues.enable()
     }
     const state = graph.process(
       [this.state],
       operation,
-      () => tableCompute({ compute, store, silentWhenAbsent }, oldValues),
+      () => tableCompute({ compute, store, silentWhenAbsent: silent }, oldValues),
       { name: options.name ?? store, onError: options.onError, stores: store === undefined ? [] : [store] },
       { value }
     )
-    return new KTable<K, VR>(state, store === undefined ? computedView(this.view, compute) : storeView(store), oldValues, store)
+    return new KTable<K, VR>(state, kept === undefined ? computedView(this.view, compute) : kept.view, oldValues, store)
   }
 }
 
-/** Adds the store an operator's result is to be kept in, if it is; returns its name. */
+/** Adds the store an operator's result is to be kept in, if it is. */
 export function keptIn<K, V>(
   behind: StreamState,
   operation: string,
   key: AnySerde | undefined,
   value: AnySerde | undefined,
   options: TableOperatorOptions<K, V>
-): string | undefined {
+): { readonly store: string; readonly view: TableView<K, V> } | undefined {
   if (options.store === undefined) {
     return undefined
   }
@@ -180,16 +185,31 @@ export function keptIn<K, V>(
     throw new StreamsError('NAME_REQUIRED', `${operation} behind '${behind.path}' keeps its result: give store.name.`)
   }
   const what = `${operation} '${name}'`
-  materialize(behind.graph, name, serdeFor(what, 'store.key', options.store.key, key), serdeFor(what, 'value', value), options.store)
-  return name
+  const keySerde = serdeFor(what, 'store.key', options.store.key, key)
+  return { store: name, view: materialize(behind.graph, name, keySerde, serdeFor(what, 'value', value), options.store) }
 }
 
-/** Adds the store of a table or aggregation: key-value, timestamped, logged unless told otherwise. */
-export function materialize<K, V>(graph: DslGraph, name: string, key: AnySerde, value: AnySerde, options: Materialized<K, V>): void {
+/**
+ * Adds the store of a table or aggregation, and says how it is read: the latest value of each key with its timestamp, or
+ * with a `historyRetention` all versions. Logged unless told otherwise, to `changelog` or a topic of its own.
+ */
+export function materialize<K, V>(
+  graph: DslGraph,
+  name: string,
+  key: AnySerde,
+  value: AnySerde,
+  options: Materialized<K, V>,
+  changelog?: Changelog
+): TableView<K, V> {
   checkName('store', name)
-  const logged = options.logged ?? true
-  graph.topology.addStore(
-    { kind: 'key-value', name, key, value, engine: options.engine, timestamped: true, logged, topicConfig: { ...options.topicConfig } },
-    { kind: logged ? 'own' : 'none' }
-  )
+  const { engine, logged = true, topicConfig, historyRetention } = options
+  const store = { name, key, value, engine, timestamped: true, logged, topicConfig: { ...topicConfig } }
+  const by: Changelog = changelog ?? { kind: logged ? 'own' : 'none' }
+  if (historyRetention === undefined) {
+    graph.topology.addStore({ kind: 'key-value', ...store }, by)
+    return storeView(name)
+  }
+  const historyRetentionMs = milliseconds(`historyRetention of the store '${name}'`, historyRetention, true)
+  graph.topology.addStore({ kind: 'versioned', historyRetentionMs, ...store }, by)
+  return versionedView(name, historyRetentionMs)
 }

@@ -46,6 +46,8 @@ export interface TableOptions<K, V> extends OperatorOptions {
   /** With one, the table gets a changelog of its own: what it extracts is not in the source topic's timestamps. */
   readonly timestampExtractor?: TimestampExtractor
   readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+  /** As of `Materialized`. With one, the table gets a changelog of its own: compaction of the source topic forgets versions. */
+  readonly historyRetention?: Duration
 }
 
 export interface GlobalTableOptions<K, V> extends OperatorOptions {
@@ -62,6 +64,11 @@ export interface Materialized<K, V> extends ResultSerdes<K, V> {
   readonly logged?: boolean
   /** Settings of the changelog topic over the defaults. */
   readonly topicConfig?: { readonly [key: string]: string }
+  /**
+   * Keeps all versions of a key, so long after a later one took its place: joins then find the one that held at their
+   * record's time, and changes that come out of order overwrite nothing newer (KIP-889, KIP-914). Default: the latest only.
+   */
+  readonly historyRetention?: Duration
 }
 
 export interface AggregateOptions<K, VA> extends NamedOptions, Materialized<K, VA> {}
@@ -85,8 +92,13 @@ export interface ToOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {
 }
 
 export interface JoinOptions<K, V, VR> extends OperatorOptions, ValueSerde<VR> {
-  /** Used if the stream's key was changed, so that the join must repartition; `name` is then required. */
+  /** Used if the stream's key was changed, so that the join must repartition, or with a grace; `name` is then required. */
   readonly input?: ResultSerdes<K, V>
+  /**
+   * Stream records wait until the stream is so much further, so that rows of their time which the table gets late are
+   * found. The table must be versioned, with a `historyRetention` of at least this.
+   */
+  readonly grace?: Duration
 }
 
 export interface StreamJoinOptions<K, V, VO, VR> extends NamedOptions, ValueSerde<VR> {

@@ -6,7 +6,7 @@ import { keepNullKeys } from './join.ts'
 import { JoinWindows } from './windows/join-windows.ts'
 import { passThrough } from './operators/stateless.ts'
 import { joinSide, keepInWindow, type StreamJoiner, type StreamStreamJoin, selfJoin } from './operators/stream-stream-join.ts'
-import type { JoinSide, UnmatchedRecordsOptions } from './operators/unmatched-records.ts'
+import type { JoinSide, WaitingRecordsOptions } from './operators/waiting-records.ts'
 import type { StreamJoinOptions } from './options.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
@@ -171,7 +171,7 @@ function unmatchedRecords(
   key: AnySerde,
   values: { readonly [S in JoinSide]: AnySerde },
   { engine, logged = true, topicConfig }: Options
-): UnmatchedRecordsOptions | undefined {
+): WaitingRecordsOptions | undefined {
   if (sides.length === 0) {
     return undefined
   }

@@ -1,15 +1,14 @@
 import { StreamsError } from '../errors.ts'
 import { checkName, checkTopic } from '../graph/names.ts'
-import type { SourceSettings } from '../graph/node-spec.ts'
+import type { Changelog, SourceSettings } from '../graph/node-spec.ts'
 import type { StoreBuilder } from '../graph/store-builder.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { BuildOptions } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
 import { GlobalKTable } from './global-k-table.ts'
 import { KStream } from './k-stream.ts'
-import { KTable } from './k-table.ts'
+import { KTable, materialize } from './k-table.ts'
 import { tableSource } from './operators/table-source.ts'
-import { storeView } from './operators/table-view.ts'
 import type { GlobalTableOptions, StreamOptions, TableOptions } from './options.ts'
 import { DslGraph, type StreamState } from './stream-state.ts'
 
@@ -32,18 +31,16 @@ export class StreamsBuilder {
   table<K, V>(topic: string, options: TableOptions<K, V>): KTable<K, V> {
     const source = this.#source('table', topic, options, undefined)
     const name = checkName('store', options.name ?? topic)
-    const ownChangelog = options.timestampExtractor !== undefined
-    const { key, value, engine } = options
-    this.#graph.topology.addStore(
-      { kind: 'key-value', name, key, value, engine, timestamped: true, logged: true, topicConfig: {} },
-      ownChangelog ? { kind: 'own' } : { kind: 'source', topic }
-    )
+    const ownChangelog = options.timestampExtractor !== undefined || options.historyRetention !== undefined
+    const { key, value, engine, historyRetention } = options
+    const changelog: Changelog = ownChangelog ? { kind: 'own' } : { kind: 'source', topic }
+    const view = materialize<K, V>(this.#graph, name, key, value, { engine, historyRetention }, changelog)
     const state = this.#graph.process([source], 'table', (node) => tableSource(node, name), {
       name: options.name,
       onError: options.onError,
       stores: [name],
     })
-    return new KTable<K, V>(state, storeView(name), new OldValues(), name)
+    return new KTable<K, V>(state, view, new OldValues(), name)
   }
 
   /** Reads a topic whole into every stream thread, kept in the store `name` (default: the topic), to be joined by any key. */

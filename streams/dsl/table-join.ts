@@ -2,7 +2,6 @@ import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
 import { KTable, keptIn } from './k-table.ts'
 import { type JoinKeeps, joinedView, type TableJoiner, tableJoinHalf, tableJoinMerge } from './operators/table-table-join.ts'
-import { storeView } from './operators/table-view.ts'
 import type { TableOperatorOptions } from './options.ts'
 import { requireSameGraph } from './stream-state.ts'
 
@@ -30,7 +29,8 @@ export function joinTables<K, VL, VR, VO>(
   const { graph } = left.state
   const keeps = KEEPS[operation]
   const key = options.store?.key ?? left.state.key ?? right.state.key
-  const store = keptIn(left.state, operation, key, options.value, options)
+  const kept = keptIn(left.state, operation, key, options.value, options)
+  const store = kept?.store
   // A join in which rows can be without a partner must know whether there was a row, to be silent when there was none.
   if (keeps.left) {
     left.oldValues.enable()
@@ -46,14 +46,15 @@ export function joinTables<K, VL, VR, VO>(
   const fromLeft = graph.process(
     [left.state],
     `${operation}-this`,
-    () => tableJoinHalf<K, VL, VR, VO>({ other: right.view, joiner, keepsOwn: keeps.left, keepsOther: keeps.right }, oldValues),
+    (node) => tableJoinHalf<K, VL, VR, VO>(node, { other: right.view, joiner, keepsOwn: keeps.left, keepsOther: keeps.right }, oldValues),
     { name: name === undefined ? undefined : `${name}-join-this`, onError, stores: right.view.stores }
   )
   const fromRight = graph.process(
     [right.state],
     `${operation}-other`,
-    () =>
+    (node) =>
       tableJoinHalf<K, VR, VL, VO>(
+        node,
         { other: left.view, joiner: (r, l, k) => joiner(l, r, k), keepsOwn: keeps.right, keepsOther: keeps.left },
         oldValues
       ),
@@ -66,6 +67,6 @@ export function joinTables<K, VL, VR, VO>(
     { name, onError, stores: store === undefined ? [] : [store] },
     { key, value: options.value, sources }
   )
-  const view = store === undefined ? joinedView(left.view, right.view, joiner, keeps) : storeView<K, VO>(store)
+  const view = kept === undefined ? joinedView(left.view, right.view, joiner, keeps) : kept.view
   return new KTable<K, VO>(state, view, oldValues, store)
 }

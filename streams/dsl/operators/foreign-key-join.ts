@@ -51,7 +51,11 @@ export function subscribe<K, V, KO, VO, VR>(
       topic = `${given.applicationId}-${join.subscriptionTopic}`
       partition = Number(given.taskId.slice(given.taskId.lastIndexOf('_') + 1))
     },
-    process({ key, value: { oldValue, newValue }, timestamp, headers }) {
+    process({ key, value: { oldValue, newValue, outOfOrder }, timestamp, headers }) {
+      if (outOfOrder === true) {
+        dropped(context, node, 'out-of-order')
+        return
+      }
       if (oldValue === null && newValue === null) {
         return
       }
@@ -151,6 +155,7 @@ export function answerSubscription<KO, VO>(
 
 /** Tells everybody who subscribed to a right row what has become of it. */
 export function answerSubscribers<KO, VO>(
+  node: string,
   join: Pick<ForeignKeyJoin<never, never, KO, never, never>, 'foreignKey' | 'subscriptionTopic'>,
   storeName: string
 ): Processor<KO, Change<VO>, Uint8Array, SubscriptionResponse<VO>> {
@@ -163,7 +168,11 @@ export function answerSubscribers<KO, VO>(
       store = given.getStateStore(storeName)
       topic = `${given.applicationId}-${join.subscriptionTopic}-fk`
     },
-    process({ key, value: { newValue }, timestamp, headers }) {
+    process({ key, value: { newValue, outOfOrder }, timestamp, headers }) {
+      if (outOfOrder === true) {
+        dropped(context, node, 'out-of-order')
+        return
+      }
       const prefix = subscriptionPrefix(join.foreignKey.serialize(topic, key, NO_HEADERS))
       for (const [, { value }] of store.prefixScan(prefix)) {
         const { hash, primaryKey, primaryPartition } = value

@@ -1,6 +1,7 @@
 import { dropped } from '../../graph/dropped.ts'
-import type { Processor, ProcessorContext, TimestampedKeyValueStore } from '../../processor.ts'
+import type { Processor, ProcessorContext } from '../../processor.ts'
 import type { Change, OldValues } from '../change.ts'
+import { type TableStore, tableStore } from './table-store.ts'
 
 export interface StreamAggregation<K, V, VA> {
   readonly store: string
@@ -20,11 +21,11 @@ export function streamAggregate<K, V, VA>(
   oldValues: OldValues
 ): Processor<K, V, K, Change<VA>> {
   let context: ProcessorContext<K, Change<VA>>
-  let store: TimestampedKeyValueStore<K, VA>
+  let store: TableStore<K, VA>
   return {
     init(given) {
       context = given
-      store = given.getStateStore(aggregation.store)
+      store = tableStore(given, aggregation.store)
     },
     process({ key, value, timestamp, headers }) {
       if (key === null || value === null) {
@@ -35,13 +36,13 @@ export function streamAggregate<K, V, VA>(
       const newest = old === undefined ? timestamp : Math.max(timestamp, old.timestamp)
       const oldValue = old === undefined || !oldValues.enabled ? null : unshared(store, key, old.value)
       const newValue = (old === undefined ? aggregation.first(key, value) : aggregation.next(key, value, old.value)) ?? null
-      store.put(key, newValue === null ? null : { value: newValue, timestamp: newest })
+      store.put(key, newValue, newest)
       context.forward({ key, value: { newValue, oldValue }, timestamp: newest, headers })
     },
   }
 }
 
 /** A second copy of an object: an aggregator may change the one it is given, and the old value must stay what it was. */
-export function unshared<K, VA>(store: TimestampedKeyValueStore<K, VA>, key: K, value: VA): VA {
+export function unshared<K, VA>(store: TableStore<K, VA>, key: K, value: VA): VA {
   return typeof value === 'object' ? store.get(key)!.value : value
 }

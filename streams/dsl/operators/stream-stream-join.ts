@@ -4,7 +4,7 @@ import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import { NO_HEADERS } from '../../record.ts'
 import type { JoinWindows } from '../windows/join-windows.ts'
-import { type JoinSide, type UnmatchedRecord, UnmatchedRecords, type UnmatchedRecordsOptions } from './unmatched-records.ts'
+import { type JoinSide, type WaitingRecord, WaitingRecords, type WaitingRecordsOptions } from './waiting-records.ts'
 
 export type StreamJoiner<K, VL, VR, VO> = (left: VL | null, right: VR | null, key: K) => VO
 
@@ -17,7 +17,7 @@ export interface StreamStreamJoin<K, VL, VR, VO> {
   /** Window stores with the records of each side. */
   readonly stores: { readonly [S in JoinSide]: string }
   /** Absent for an inner join. */
-  readonly unmatched?: UnmatchedRecordsOptions
+  readonly unmatched?: WaitingRecordsOptions
 }
 
 /** Keeps the records of one side for the other, which looks for them after `joinSide` has looked for partners. */
@@ -32,7 +32,8 @@ export function keepInWindow<K, V>(storeName: string): Processor<K, V> {
     process(record) {
       // First the join, then the store: what joins a stream with itself must not find this very record on its own side.
       context.forward(record)
-      if (record.key !== null && record.value !== null) {
+      if (record.key !== null) {
+        // One without a value is not kept, but its time passes in the store as that of every other.
         store.put(record.key, record.value, record.timestamp)
       }
     },
@@ -64,9 +65,9 @@ export function joinSide<K, VL, VR, VO>(
   let context: ProcessorContext<K, VO>
   let others: WindowStore<K, unknown>
   let time: OperatorTime | undefined
-  let unmatched: UnmatchedRecords | undefined
+  let unmatched: WaitingRecords | undefined
 
-  const forwardUnmatched = ({ side: from, key, value, timestamp }: UnmatchedRecord) => {
+  const forwardUnmatched = ({ side: from, key, value, timestamp }: WaitingRecord) => {
     const result = from === 'left' ? joiner(value as VL, null, key as K) : joiner(null, value as VR, key as K)
     context.forward({ key: key as K, value: result, timestamp, headers: NO_HEADERS })
   }
@@ -76,7 +77,7 @@ export function joinSide<K, VL, VR, VO>(
       others = given.getStateStore(join.stores[otherSide])
       if (join.unmatched !== undefined) {
         time = operatorTime(given, join.name)
-        unmatched = new UnmatchedRecords(given, join.unmatched)
+        unmatched = new WaitingRecords(given, join.unmatched)
       }
     },
     process(record) {

@@ -1,6 +1,8 @@
-import type { Processor, ProcessorContext, TimestampedKeyValueStore } from '../../processor.ts'
+import { dropped } from '../../graph/dropped.ts'
+import type { Processor, ProcessorContext } from '../../processor.ts'
 import { type Change, type OldValues, sameKey } from '../change.ts'
 import { unshared } from './stream-aggregate.ts'
+import { type TableStore, tableStore } from './table-store.ts'
 import type { AnySerde } from '../../graph/topology.ts'
 
 /**
@@ -8,6 +10,7 @@ import type { AnySerde } from '../../graph/topology.ts'
  * one first. A mapper that returns nothing, or a null key or value, leaves that side out.
  */
 export function tableGroupBy<K, V, KR, VR>(
+  node: string,
   mapper: (key: K, value: V) => readonly [KR, VR] | null | undefined,
   keySerde: AnySerde
 ): Processor<K, Change<V>, KR, Change<VR>> {
@@ -21,6 +24,10 @@ export function tableGroupBy<K, V, KR, VR>(
       context = given
     },
     process({ key, value: change, timestamp, headers }) {
+      if (change.outOfOrder === true) {
+        dropped(context, node, 'out-of-order')
+        return
+      }
       const oldPair = pairOf(key, change.oldValue)
       const newPair = pairOf(key, change.newValue)
       if (oldPair !== undefined && newPair !== undefined && sameKey(keySerde, oldPair[0], newPair[0])) {
@@ -50,11 +57,11 @@ export function tableAggregate<K, V, VA>(
   oldValues: OldValues
 ): Processor<K, Change<V>, K, Change<VA>> {
   let context: ProcessorContext<K, Change<VA>>
-  let store: TimestampedKeyValueStore<K, VA>
+  let store: TableStore<K, VA>
   return {
     init(given) {
       context = given
-      store = given.getStateStore(aggregation.store)
+      store = tableStore(given, aggregation.store)
     },
     process({ key, value: change, timestamp, headers }) {
       const old = store.get(key)
@@ -67,7 +74,7 @@ export function tableAggregate<K, V, VA>(
       if (change.newValue !== null) {
         aggregate = aggregation.add(key, change.newValue, aggregate) ?? null
       }
-      store.put(key, aggregate === null ? null : { value: aggregate, timestamp: newest })
+      store.put(key, aggregate, newest)
       context.forward({ key, value: { newValue: aggregate, oldValue }, timestamp: newest, headers })
     },
   }

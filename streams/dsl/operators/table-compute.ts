@@ -1,5 +1,6 @@
-import type { Processor, ProcessorContext, TimestampedKeyValueStore } from '../../processor.ts'
-import type { Change, OldValues } from '../change.ts'
+import type { Processor, ProcessorContext } from '../../processor.ts'
+import { type Change, changed, type OldValues } from '../change.ts'
+import { type TableStore, tableStore } from './table-store.ts'
 
 export interface TableComputation<K, V, VR> {
   /** `null`: the key is not in the resulting table. Never called with `null`. */
@@ -16,12 +17,12 @@ export function tableCompute<K, V, VR>(
   oldValues: OldValues
 ): Processor<K, Change<V>, K, Change<VR>> {
   let context: ProcessorContext<K, Change<VR>>
-  let store: TimestampedKeyValueStore<K, VR> | undefined
+  let store: TableStore<K, VR> | undefined
   const apply = (key: K, value: V | null) => (value === null ? null : computation.compute(key, value))
   return {
     init(given) {
       context = given
-      store = computation.store === undefined ? undefined : given.getStateStore(computation.store)
+      store = computation.store === undefined ? undefined : tableStore(given, computation.store)
     },
     process({ key, value: change, timestamp, headers }) {
       const newValue = apply(key, change.newValue)
@@ -32,8 +33,11 @@ export function tableCompute<K, V, VR>(
           return
         }
       }
-      store?.put(key, newValue === null ? null : { value: newValue, timestamp })
-      context.forward({ key, value: { newValue, oldValue }, timestamp, headers })
+      const put = store === undefined ? undefined : store.put(key, newValue, timestamp)
+      if (put !== 'expired') {
+        const outOfOrder = put === undefined ? change.outOfOrder === true : put === 'out-of-order'
+        context.forward({ key, value: changed(newValue, oldValue, outOfOrder), timestamp, headers })
+      }
     },
   }
 }

@@ -1,18 +1,20 @@
 import { dropped } from '../../graph/dropped.ts'
-import type { Processor, ProcessorContext, TimestampedKeyValueStore } from '../../processor.ts'
-import type { Change } from '../change.ts'
+import type { Processor, ProcessorContext } from '../../processor.ts'
+import { type Change, changed } from '../change.ts'
+import { type TableStore, tableStore } from './table-store.ts'
 
 /**
  * Keeps the last value of each key and tells what it replaced. A record older than the value it meets still replaces it:
- * the order in the topic counts, as for every table that is not versioned.
+ * the order in the topic counts, unless the table is versioned; then it is told as a change of the past, if it is not
+ * older than the history.
  */
 export function tableSource<K, V>(node: string, storeName: string): Processor<K, V | null, K, Change<V>> {
   let context: ProcessorContext<K, Change<V>>
-  let store: TimestampedKeyValueStore<K, V>
+  let store: TableStore<K, V>
   return {
     init(given) {
       context = given
-      store = given.getStateStore(storeName)
+      store = tableStore(given, storeName)
     },
     process({ key, value, timestamp, headers }) {
       if (key === null) {
@@ -20,8 +22,10 @@ export function tableSource<K, V>(node: string, storeName: string): Processor<K,
         return
       }
       const oldValue = store.get(key)?.value ?? null
-      store.put(key, value === null ? null : { value, timestamp })
-      context.forward({ key, value: { newValue: value, oldValue }, timestamp, headers })
+      const put = store.put(key, value, timestamp)
+      if (put !== 'expired') {
+        context.forward({ key, value: changed(value, oldValue, put === 'out-of-order'), timestamp, headers })
+      }
     },
   }
 }

@@ -1,5 +1,7 @@
-import type { Processor, ProcessorContext, TimestampedKeyValueStore } from '../../processor.ts'
-import type { Change, OldValues } from '../change.ts'
+import { dropped } from '../../graph/dropped.ts'
+import type { Processor, ProcessorContext } from '../../processor.ts'
+import { type Change, changed, type OldValues } from '../change.ts'
+import { type TableStore, tableStore } from './table-store.ts'
 import type { TableReader, TableView } from './table-view.ts'
 
 /** Which rows without a partner are in the result: none (inner), the left table's, or both tables'. */
@@ -23,9 +25,11 @@ export interface TableJoinHalf<K, V, VOther, VO> {
 /**
  * Kafka Streams' rules (KTableKTable{Inner,Left,Right,Outer}Join): a change is joined with the row the other table has
  * now, under the greater timestamp of both; where no result can have been and none is, nothing is said. A deletion that
- * may have ended a result is handed on, though there may have been none: an inner join does not know.
+ * may have ended a result is handed on, though there may have been none: an inner join does not know. What a versioned
+ * table says of the past is passed over (KIP-914).
  */
 export function tableJoinHalf<K, V, VOther, VO>(
+  node: string,
   half: TableJoinHalf<K, V, VOther, VO>,
   oldValues: OldValues
 ): Processor<K, Change<V>, K, Change<VO>> {
@@ -42,6 +46,10 @@ export function tableJoinHalf<K, V, VOther, VO>(
       read = half.other.open(given)
     },
     process({ key, value: change, timestamp, headers }) {
+      if (change.outOfOrder === true) {
+        dropped(context, node, 'out-of-order')
+        return
+      }
       const found = read(key)
       if (found === undefined && (!keepsOwn || (change.newValue === null && change.oldValue === null))) {
         return
@@ -63,16 +71,22 @@ export function tableJoinHalf<K, V, VOther, VO>(
 /** Where both halves meet; keeps the result if it has a store. */
 export function tableJoinMerge<K, V>(storeName: string | undefined): Processor<K, Change<V>> {
   let context: ProcessorContext<K, Change<V>>
-  let store: TimestampedKeyValueStore<K, V> | undefined
+  let store: TableStore<K, V> | undefined
   return {
     init(given) {
       context = given
-      store = storeName === undefined ? undefined : given.getStateStore(storeName)
+      store = storeName === undefined ? undefined : tableStore(given, storeName)
     },
     process(record) {
-      const { newValue } = record.value
-      store?.put(record.key, newValue === null ? null : { value: newValue, timestamp: record.timestamp })
-      context.forward(record)
+      if (store === undefined) {
+        context.forward(record)
+        return
+      }
+      const { key, value, timestamp, headers } = record
+      const put = store.put(key, value.newValue, timestamp)
+      if (put !== 'expired') {
+        context.forward({ key, value: changed(value.newValue, value.oldValue, put === 'out-of-order'), timestamp, headers })
+      }
     },
   }
 }

@@ -6,20 +6,20 @@ import { NO_HEADERS } from '../../record.ts'
 
 export type JoinSide = 'left' | 'right'
 
-/** A record that has found no partner yet. */
-export interface UnmatchedRecord {
+/** A record that waits for a partner, or for its time. */
+export interface WaitingRecord {
   readonly side: JoinSide
   readonly key: unknown
   readonly value: unknown
   readonly timestamp: number
 }
 
-export interface UnmatchedRecordsOptions {
+export interface WaitingRecordsOptions {
   readonly store: string
   readonly key: AnySerde
   readonly left: AnySerde
   readonly right: AnySerde
-  /** Sides whose records may be here: the left of a left join, both of an outer one. */
+  /** Sides whose records may be here: both only in an outer join of streams. */
   readonly sides: readonly JoinSide[]
 }
 
@@ -31,17 +31,18 @@ const NONE = Number.MAX_SAFE_INTEGER
 const UNKNOWN = -1
 
 /**
- * Records that may yet be the only ones in their join window, in the order of time: the shared store of a left or outer
- * join, in the bytes of Kafka Streams (`time side key` → list of `side value`). Both sides of a join use the same.
+ * Records that wait in the order of their time: those of a left or outer join of streams which have found no partner yet
+ * (its shared store, in the bytes of Kafka Streams: `time side key` → list of `side value`; both sides use the same), and
+ * those which a table is given time to catch up with.
  */
-export class UnmatchedRecords {
-  readonly #options: UnmatchedRecordsOptions
+export class WaitingRecords {
+  readonly #options: WaitingRecordsOptions
   readonly #store: KeyValueStore<Uint8Array, Uint8Array>
   readonly #topic: string
   /** Time of the oldest record of each side, so that looking for closed windows mostly needs no look into the store. */
   readonly #oldest: { readonly [S in JoinSide]: OperatorNote }
 
-  constructor(context: ProcessingContext, options: UnmatchedRecordsOptions) {
+  constructor(context: ProcessingContext, options: WaitingRecordsOptions) {
     this.#options = options
     this.#store = context.getStateStore(options.store)
     this.#topic = `${context.applicationId}-${options.store}-changelog`
@@ -51,7 +52,7 @@ export class UnmatchedRecords {
     }
   }
 
-  add(record: UnmatchedRecord): void {
+  add(record: WaitingRecord): void {
     const { side, timestamp } = record
     const row = this.#row(side, timestamp, record.key)
     const value = this.#options[side].serialize(this.#topic, record.value, NO_HEADERS)
@@ -74,7 +75,7 @@ export class UnmatchedRecords {
   }
 
   /** Takes out, oldest first, the records that are older than `closed` says for their side. */
-  *take(closed: (side: JoinSide) => number): Generator<UnmatchedRecord> {
+  *take(closed: (side: JoinSide) => number): Generator<WaitingRecord> {
     const { sides } = this.#options
     if (sides.every((side) => this.#oldest[side].value >= closed(side))) {
       return
