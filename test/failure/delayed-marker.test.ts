@@ -10,9 +10,10 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { KafkaStreams } from 'millrace'
 import t from 'tap'
 import { Child } from '../../streams/test/failure/child.ts'
+import { Brokers } from '../brokers/brokers.ts'
 import { eventually } from '../connectors/integration/support.ts'
 import perKey from './per-key-topology.ts'
-import { twoBrokers } from './two-brokers.ts'
+
 
 t.setTimeout(180_000)
 
@@ -20,9 +21,9 @@ t.setTimeout(180_000)
 const ROUNDS = 50
 
 t.test('restores up to the high watermark, and waits for markers that are on their way', async (t) => {
-  const brokers = await twoBrokers((line) => t.comment(line))
+  const brokers = await Brokers.start()
   const state = mkdtempSync(join(tmpdir(), 'millrace-marker-'))
-  const kafka = new Kafka({ clientId: 'test', brokers: [brokers.first], logLevel: logLevel.NOTHING, retry: { retries: 20 } })
+  const kafka = new Kafka({ clientId: 'test', brokers: [brokers.address(1)], logLevel: logLevel.NOTHING, retry: { retries: 20 } })
   const admin = kafka.admin()
   const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
   t.teardown(async () => {
@@ -40,9 +41,9 @@ t.test('restores up to the high watermark, and waits for markers that are on the
   await (await warm.transaction()).abort()
   await warm.disconnect()
   await eventually('the group coordinator', async () => (await admin.describeGroups(['warm'])).groups.length === 1)
-  await brokers.startSecond()
+  await brokers.startBroker(2)
   // a broker is known before it listens
-  const onSecond = new Kafka({ clientId: 'test', brokers: [brokers.second], logLevel: logLevel.NOTHING, retry: { retries: 0 } }).admin()
+  const onSecond = new Kafka({ clientId: 'test', brokers: [brokers.address(2)], logLevel: logLevel.NOTHING, retry: { retries: 0 } }).admin()
   await eventually('the second broker answers', async () => {
     await onSecond.connect()
     await onSecond.disconnect()
@@ -50,7 +51,7 @@ t.test('restores up to the high watermark, and waits for markers that are on the
   })
 
   const applicationId = 'marker'
-  const options = { applicationId, replicationFactor: 1, sessionTimeoutMs: 6_000, bootstrapServers: brokers.first }
+  const options = { applicationId, replicationFactor: 1, sessionTimeoutMs: 6_000, bootstrapServers: brokers.address(1) }
   await admin.createTopics({
     topics: [['source', 1], ['sink', 1], [`${applicationId}-per-key-changelog`, 2]].map(([topic, broker]) => ({
       topic: topic as string,

@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+
+const HOST = '127.0.0.1'
+
+/** A way to a port that can be shut: what comes meanwhile waits, nothing is lost and no connection breaks. */
+export class Gate {
+  readonly #server: Server
+  readonly #ways = new Map<Socket, Socket>()
+  #closed = false
+
+  constructor(target: number) {
+    this.#server = createServer((inward) => {
+      const outward = connect(target, HOST)
+      this.#ways.set(inward, outward)
+      outward.pipe(inward)
+      if (!this.#closed) {
+        inward.pipe(outward)
+      }
+      inward.on('close', () => {
+        this.#ways.delete(inward)
+        outward.destroy()
+      })
+      outward.on('close', () => inward.destroy())
+      outward.on('error', () => inward.destroy())
+      inward.on('error', () => outward.destroy())
+    })
+  }
+
+  async listen(port: number): Promise<void> {
+    this.#server.listen(port, HOST)
+    await once(this.#server, 'listening')
+  }
+
+  close(): void {
+    this.#closed = true
+    for (const inward of this.#ways.keys()) {
+      inward.unpipe()
+      inward.pause()
+    }
+  }
+
+  open(): void {
+    this.#closed = false
+    for (const [inward, outward] of this.#ways) {
+      inward.pipe(outward)
+    }
+  }
+
+  async end(): Promise<void> {
+    for (const inward of this.#ways.keys()) {
+      inward.destroy()
+    }
+    this.#server.close()
+    await once(this.#server, 'close')
+  }
+}

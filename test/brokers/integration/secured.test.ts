@@ -1,0 +1,171 @@
+/** The client layer and a whole application against a broker with TLS, SASL and ACLs. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import kafkajs, { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from 'millrace'
+import { createCluster, type KafkaClientOptions } from 'millrace/kafka'
+import t from 'tap'
+import { Brokers } from '../brokers.ts'
+import { eventually } from '../../connectors/integration/support.ts'
+
+const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs
+
+t.setTimeout(240_000)
+
+const PASSWORD = 'changeit'
+const folder = mkdtempSync(join(tmpdir(), 'millrace-secured-'))
+t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+
+/** A certificate for 127.0.0.1 that signed itself; only who is given it trusts it. */
+async function certificate(name: string): Promise<{ keystore: string; pem: string }> {
+  const keytool = await Brokers.javaTool('keytool')
+  const keystore = join(folder, `${name}.p12`)
+  const store = ['-keystore', keystore, '-storetype', 'PKCS12', '-storepass', PASSWORD, '-alias', name]
+  execFileSync(keytool, ['-genkeypair', '-keyalg', 'EC', '-dname', `CN=${name}`, '-ext', 'san=ip:127.0.0.1', '-validity', '2', ...store], { stdio: 'ignore' })
+  const pemFile = join(folder, `${name}.pem`)
+  execFileSync(keytool, ['-exportcert', '-rfc', '-file', pemFile, ...store], { stdio: 'ignore' })
+  return { keystore, pem: readFileSync(pemFile, 'utf8') }
+}
+
+const server = await certificate('broker')
+const other = await certificate('other')
+const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
+const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
+const brokers = await Brokers.start({
+  protocol: 'SASL_SSL',
+  scram: ['SCRAM-SHA-256=[name=app,password=app-secret]', 'SCRAM-SHA-512=[name=app,password=app-secret]'],
+  settings: `listener.name.client.sasl.enabled.mechanisms=${MECHANISMS.join(',')}
+listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="admin-secret" user_app="app-secret";
+listener.name.client.scram-sha-256.sasl.jaas.config=${scram}
+listener.name.client.scram-sha-512.sasl.jaas.config=${scram}
+listener.name.client.ssl.keystore.type=PKCS12
+listener.name.client.ssl.keystore.location=${server.keystore}
+listener.name.client.ssl.keystore.password=${PASSWORD}
+listener.name.client.ssl.key.password=${PASSWORD}
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:admin;User:ANONYMOUS`,
+})
+const kafka = new Kafka({
+  clientId: 'admin',
+  brokers: [brokers.address(1)],
+  logLevel: logLevel.NOTHING,
+  ssl: { ca: [server.pem] },
+  sasl: { mechanism: 'plain', username: 'admin', password: 'admin-secret' },
+})
+const admin = kafka.admin()
+const producer = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+await eventually('the broker answers', async () => {
+  await admin.connect()
+  return true
+})
+await producer.connect()
+t.teardown(async () => {
+  await Promise.all([admin.disconnect(), producer.disconnect()])
+  await brokers.stop()
+})
+
+const APPLICATION = 'secured'
+const asApp = (mechanism: (typeof MECHANISMS)[number], over: Partial<KafkaClientOptions> = {}): KafkaClientOptions => ({
+  bootstrapServers: [brokers.address(1)],
+  clientId: 'app',
+  tls: { ca: server.pem },
+  sasl: { mechanism, username: 'app', password: 'app-secret' },
+  ...over,
+})
+
+function right(resourceType: number, resourceName: string, resourcePatternType: number, operation: number) {
+  return { resourceType, resourceName, resourcePatternType, operation, principal: 'User:app', host: '*', permissionType: AclPermissionTypes.ALLOW }
+}
+
+async function connects(options: KafkaClientOptions): Promise<void> {
+  const cluster = createCluster(options)
+  try {
+    await cluster.metadata(['open'], { fresh: true })
+  } finally {
+    await cluster.close()
+  }
+}
+
+await admin.createTopics({ topics: ['open', 'source', 'sink'].map((topic) => ({ topic, numPartitions: 2, replicationFactor: 1 })) })
+await admin.createAcls({ acl: [right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.DESCRIBE)] })
+
+for (const mechanism of MECHANISMS) {
+  t.test(mechanism, async (t) => {
+    await connects(asApp(mechanism))
+    await t.rejects(connects(asApp(mechanism, { sasl: { mechanism, username: 'app', password: 'wrong' } })), { code: 'AUTHORIZATION_FAILED', message: /credentials/ })
+  })
+}
+
+t.test('a broker whose certificate is not trusted', async (t) => {
+  await t.rejects(connects(asApp('PLAIN', { tls: { ca: other.pem } })), { code: 'CONFIG_INVALID', message: /TLS failed.*tls\.ca/ })
+})
+
+/** What an application needs, and nothing else: docs/streams/security.md lists the same. */
+const grants = [
+  [AclResourceTypes.TOPIC, 'source', ResourcePatternTypes.LITERAL, [AclOperationTypes.READ, AclOperationTypes.DESCRIBE_CONFIGS]],
+  [AclResourceTypes.TOPIC, 'sink', ResourcePatternTypes.LITERAL, [AclOperationTypes.WRITE, AclOperationTypes.DESCRIBE_CONFIGS]],
+  [AclResourceTypes.TOPIC, `${APPLICATION}-`, ResourcePatternTypes.PREFIXED, [AclOperationTypes.CREATE, AclOperationTypes.READ, AclOperationTypes.WRITE, AclOperationTypes.DELETE, AclOperationTypes.DESCRIBE_CONFIGS]],
+  [AclResourceTypes.GROUP, APPLICATION, ResourcePatternTypes.LITERAL, [AclOperationTypes.READ]],
+  [AclResourceTypes.TRANSACTIONAL_ID, `${APPLICATION}-`, ResourcePatternTypes.PREFIXED, [AclOperationTypes.WRITE]],
+] as const
+
+
+function application(name: string, over: Partial<KafkaStreamsOptions> = {}): KafkaStreams {
+  const { tls, sasl, bootstrapServers } = asApp('SCRAM-SHA-256')
+  return new KafkaStreams({
+    topology: (b: StreamsBuilder) => {
+      b.stream('source', { key: Serdes.string(), value: Serdes.string() })
+        .groupBy((_key, value) => value, { name: 'by-value', key: Serdes.string(), value: Serdes.string() })
+        .count({ name: 'per-value' })
+        .toStream()
+        .to('sink', { key: Serdes.string(), value: Serdes.long() })
+    },
+    applicationId: APPLICATION,
+    bootstrapServers: [...bootstrapServers],
+    tls: tls!,
+    sasl: sasl!,
+    stateDir: join(folder, name),
+    threads: 'in-process',
+    replicationFactor: 1,
+    onWarning: () => undefined,
+    ...over,
+  })
+}
+
+t.test('an application with the rights that are documented, and without one of them', async (t) => {
+  const refused = application('refused')
+  await t.rejects(refused.start(), { code: 'AUTHORIZATION_FAILED', message: /source/ }, 'the error names what is denied')
+  await refused.close()
+
+  await admin.createAcls({ acl: grants.flatMap(([type, name, pattern, operations]) => operations.map((operation) => right(type, name, pattern, operation))) })
+  const app = application('allowed')
+  const failed = new Promise<Error>((resolve) => app.onError(resolve))
+  t.teardown(() => app.close())
+  await app.start()
+  const send = async (count: number): Promise<void> => {
+    await producer.send({ topic: 'source', messages: Array.from({ length: count }, (_, i) => ({ key: `${i}`, value: `value-${i % 7}` })) })
+  }
+  await send(700)
+  const reader = kafka.consumer({ groupId: 'reader' })
+  await reader.connect()
+  await reader.subscribe({ topic: 'sink', fromBeginning: true })
+  const counts = new Map<string, number>()
+  const all = Promise.withResolvers<void>()
+  await reader.run({
+    eachMessage: async ({ message }) => {
+      counts.set(message.key!.toString(), Number(message.value!.readBigInt64BE(0)))
+      if (counts.size === 7 && [...counts.values()].every((count) => count === 100)) {
+        all.resolve()
+      }
+    },
+  })
+  await all.promise
+  await reader.disconnect()
+  t.same([...counts.values()], Array(7).fill(100))
+
+  await admin.deleteAcls({ filters: [right(AclResourceTypes.TOPIC, 'sink', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE)] })
+  await send(7)
+  t.match(await failed, { code: 'AUTHORIZATION_FAILED', message: /sink/ }, 'a right that is taken away stops it, and is named')
+})
