@@ -38,6 +38,16 @@ export interface ApplicationConfig {
   readonly threads: number
   readonly engine: 'rocksdb' | 'leveldb' | 'memory'
   readonly sessionTimeoutMs: number
+  /** Copies of each task's state on other instances, which take over at once. */
+  readonly standbyReplicas: number
+  /** Where the other instances reach this one, so that they notice at once when it dies; absent: those on this machine. */
+  readonly peers?: {
+    /** `host:port` to listen on. */
+    readonly listen: string
+    readonly advertised?: string
+    readonly secretFile?: string
+    readonly tls?: { readonly caFile: string; readonly certFile: string; readonly keyFile: string }
+  }
   readonly ocrWorkers: number
   readonly parserWorkers: number
   /** `thorough` reads doubtful pages with a second engine, too: one more process, up to 1.8 GB. */
@@ -67,6 +77,7 @@ const defaults = {
   threads: 1,
   engine: 'rocksdb',
   sessionTimeoutMs: 10_000,
+  standbyReplicas: 0,
   ocrWorkers: 2,
   parserWorkers: 1,
   ocrProfile: 'standard',
@@ -77,12 +88,13 @@ const defaults = {
 /** What may stand where; a section lists its own keys. `?` marks what may be absent. */
 const shape = {
   applicationId: 'string', topicPrefix: 'string', partitions: 'integer', replicationFactor: 'integer', registry: 'string', stateDir: 'string', contentDir: 'string',
-  threads: 'integer', engine: 'string', sessionTimeoutMs: 'integer', ocrWorkers: 'integer', parserWorkers: 'integer', ocrProfile: 'string', 'ocrEngineDir?': 'string', tenantTopics: 'strings',
+  threads: 'integer', engine: 'string', sessionTimeoutMs: 'integer', standbyReplicas: 'integer', ocrWorkers: 'integer', parserWorkers: 'integer', ocrProfile: 'string', 'ocrEngineDir?': 'string', tenantTopics: 'strings',
   kafka: {
     bootstrapServers: 'strings',
     'tls?': { 'caFile?': 'string', 'certFile?': 'string', 'keyFile?': 'string' },
     'sasl?': { mechanism: 'string', username: 'string', passwordFile: 'string' },
   },
+  'peers?': { listen: 'string', 'advertised?': 'string', 'secretFile?': 'string', 'tls?': { caFile: 'string', certFile: 'string', keyFile: 'string' } },
   'api?': { host: 'string', port: 'integer', tokensFile: 'string', maximumBytes: 'integer' },
   ops: { host: 'string', port: 'integer' },
   'postgresql?': { host: 'string', port: 'integer', database: 'string', user: 'string', passwordFile: 'string' },
@@ -92,7 +104,7 @@ const shape = {
 type Shape = { readonly [key: string]: 'string' | 'integer' | 'strings' | Shape }
 
 const limits: { readonly [path: string]: readonly [least: number, most: number] } = {
-  partitions: [1, 1000], replicationFactor: [-1, 9], threads: [1, 64], sessionTimeoutMs: [6_000, 300_000], ocrWorkers: [1, 64], parserWorkers: [1, 64],
+  partitions: [1, 1000], replicationFactor: [-1, 9], threads: [1, 64], sessionTimeoutMs: [6_000, 300_000], standbyReplicas: [0, 16], ocrWorkers: [1, 64], parserWorkers: [1, 64],
   'api.port': [0, 65_535], 'ops.port': [0, 65_535], 'postgresql.port': [1, 65_535], 'api.maximumBytes': [1, 2 ** 31],
 }
 

@@ -1,3 +1,4 @@
+import type { StreamsConfig } from 'millrace'
 import type { KafkaClientOptions } from 'millrace/kafka'
 import { type ApplicationConfig, readSecret } from './config.ts'
 
@@ -8,6 +9,20 @@ export function kafkaClientOptions({ kafka }: Pick<ApplicationConfig, 'kafka'>):
     bootstrapServers,
     ...(tls === undefined ? {} : { tls: pemFiles(tls) }),
     ...(sasl === undefined ? {} : { sasl: { mechanism: sasl.mechanism, username: sasl.username, password: readSecret(sasl.passwordFile) } }),
+  }
+}
+
+/** The connections between instances, secrets read from their files. @throws ApplicationError CONFIG_UNREADABLE */
+export function peersOptions({ peers }: Pick<ApplicationConfig, 'peers'>): NonNullable<StreamsConfig['peers']> {
+  if (peers === undefined) {
+    return {}
+  }
+  const { listen, advertised, secretFile, tls } = peers
+  return {
+    listen,
+    ...(advertised === undefined ? {} : { advertised }),
+    ...(secretFile === undefined ? {} : { secret: readSecret(secretFile) }),
+    ...(tls === undefined ? {} : { tls: { ca: readSecret(tls.caFile), cert: readSecret(tls.certFile), key: readSecret(tls.keyFile) } }),
   }
 }
 

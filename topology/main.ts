@@ -6,7 +6,7 @@ import { Registry } from '../avro/index.ts'
 import { createMetrics, DocumentCounter, type Ops, startOps, StatusSource } from '../ops/index.ts'
 import { type ApplicationConfig, instanceName } from './config.ts'
 import { createTopics } from './create-topics.ts'
-import { kafkaClientOptions } from './kafka.ts'
+import { kafkaClientOptions, peersOptions } from './kafka.ts'
 import { TenantDirectory } from './tenant-directory.ts'
 import { topics } from './topics.ts'
 
@@ -25,6 +25,8 @@ export function documentStreams(config: ApplicationConfig, onWarning: (message: 
     threads: config.threads,
     engine: config.engine,
     sessionTimeoutMs: config.sessionTimeoutMs,
+    standbyReplicas: config.standbyReplicas,
+    peers: peersOptions(config),
     replicationFactor: config.replicationFactor,
     deadLetterTopic: topics(config.topicPrefix).deadLetter.name,
     errors: { deserialization: 'dead-letter', processing: 'fail', production: 'fail' },
