@@ -127,7 +127,7 @@ export interface TaskState {
   close(): Promise<void>
 }
 
-export type StoreKind = 'key-value' | 'window' | 'session' | 'versioned'
+export type StoreKind = 'key-value' | 'window' | 'session' | 'versioned' | 'buffer'
 
 export interface StoreSpec {
   readonly name: string

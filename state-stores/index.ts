@@ -44,6 +44,13 @@ export {
   type SessionStoreShape,
 } from './kinds/session.ts'
 export {
+  BUFFER_LAYOUT,
+  type BufferedEntry,
+  bufferFormat,
+  createTimeOrderedBuffer,
+  type TimeOrderedBuffer,
+} from './kinds/time-ordered-buffer.ts'
+export {
   createVersionedKeyValueStore,
   type ReadOnlyVersionedKeyValueStore,
   type Version,

@@ -9,6 +9,14 @@ export { KGroupedStream } from './dsl/k-grouped-stream.ts'
 export { KGroupedTable } from './dsl/k-grouped-table.ts'
 export { KStream } from './dsl/k-stream.ts'
 export { KTable } from './dsl/k-table.ts'
+export { SessionWindowedKStream } from './dsl/session-windowed-k-stream.ts'
+export { BufferConfig, Suppressed } from './dsl/suppressed.ts'
+export { TimeWindowedKStream, type WindowsByTime } from './dsl/time-windowed-k-stream.ts'
+export { EmitStrategy } from './dsl/windows/emit-strategy.ts'
+export { SessionWindows } from './dsl/windows/session-windows.ts'
+export { SlidingWindows } from './dsl/windows/sliding-windows.ts'
+export { TimeWindows, UnlimitedWindows } from './dsl/windows/time-windows.ts'
+export { WindowedSerdes } from './dsl/windows/windowed-serdes.ts'
 export type {
   AggregateOptions,
   AsyncOptions,
@@ -23,9 +31,11 @@ export type {
   RepartitionOptions,
   StreamJoinOptions,
   StreamOptions,
+  SuppressOptions,
   TableOperatorOptions,
   TableOptions,
   ToOptions,
+  WindowedAggregateOptions,
 } from './dsl/options.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'

@@ -12,6 +12,8 @@ export interface ChangelogFormat {
   recordValue(value: Bytes): Bytes | null
   /** The rows a record becomes, in bytes of their own; the last write of a row counts. `timestamp` is the record's. */
   rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]
+  /** Headers of every record. */
+  readonly headers?: readonly { readonly key: string; readonly value: Bytes }[]
   /** Records of a generation must be written oldest first, whatever the order of the writes. */
   readonly byTime: boolean
 }

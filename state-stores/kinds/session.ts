@@ -29,7 +29,10 @@ export interface ReadOnlySessionStore<K, V> {
   /** Sessions of the key that end at `earliestEnd` or later and begin at `latestStart` or earlier, by their end. */
   findSessions(key: K, earliestEnd: number, latestStart: number): IterableIterator<readonly [Windowed<K>, V]>
   backwardFindSessions(key: K, earliestEnd: number, latestStart: number): IterableIterator<readonly [Windowed<K>, V]>
-  /** Of all keys, those that end in `from` … `to`: in the order of their ends if the store has an index by time. */
+  /**
+   * Of all keys, those that end in `from` … `to`: in the order of their ends if the store has an index by time. Expired
+   * ones too, as long as they are there: what has just closed is found, however far time has jumped.
+   */
   findSessionsByEnd(from: number, to: number): IterableIterator<readonly [Windowed<K>, V]>
   fetchSession(key: K, start: number, end: number): V | undefined
   fetch(key: K): IterableIterator<readonly [Windowed<K>, V]>
@@ -144,7 +147,7 @@ class TypedSessionStore<K, V> implements SessionStore<K, V>, Expiring {
   }
 
   findSessionsByEnd(from: number, to: number): IterableIterator<readonly [Windowed<K>, V]> {
-    const first = Math.max(Math.ceil(from), this.#oldest())
+    const first = Math.max(Math.ceil(from), 0)
     const last = Math.min(Math.floor(to), Math.max(this.#options.clock.highest, first))
     if (!(last >= first)) {
       return new SelectedRows<readonly [Windowed<K>, V]>([], () => undefined)

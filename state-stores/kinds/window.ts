@@ -285,7 +285,7 @@ class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
       const bytes = value()
       return bytes === undefined
         ? undefined
-        : [{ key: this.#deserializeKey(key), window: { start, end: start + this.#shape.windowSizeMs } }, this.#decode(bytes)]
+        : [{ key: this.#deserializeKey(key), window: { start, end: Math.min(start + this.#shape.windowSizeMs, Number.MAX_SAFE_INTEGER) } }, this.#decode(bytes)]
     }
     if (this.#shape.indexed) {
       const rows = this.#view.range({ ...indexRange(first, last), reverse })
@@ -299,9 +299,12 @@ class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
     return new SelectedRows([rows], (row, value) => pick(loggedKey(row)!, () => value))
   }
 
-  /** The first window start that has not expired. */
+  /**
+   * The first window start that has not expired. Ordered by time a store keeps one millisecond more: what is told when
+   * windows close depends on it, and so it is in Kafka Streams.
+   */
   #oldest(): number {
-    return Math.max(0, this.#options.clock.time - this.#shape.retentionMs + 1)
+    return Math.max(0, this.#options.clock.time - this.#shape.retentionMs + (this.#shape.indexed ? 0 : 1))
   }
 
   #span(from: number, to: number): readonly [number, number] {

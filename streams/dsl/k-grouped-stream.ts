@@ -1,3 +1,4 @@
+import { StreamsError } from '../errors.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { Serdes } from '../serdes.ts'
 import { OldValues } from './change.ts'
@@ -5,7 +6,10 @@ import { type Aggregator, CogroupedKStream } from './cogrouped-k-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import { type StreamAggregation, streamAggregate } from './operators/stream-aggregate.ts'
 import type { AggregateOptions, GroupOptions } from './options.ts'
+import { SessionWindowedKStream } from './session-windowed-k-stream.ts'
 import { requireName, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
+import { TimeWindowedKStream, type WindowsByTime } from './time-windowed-k-stream.ts'
+import type { SessionWindows } from './windows/session-windows.ts'
 
 /** A stream whose records are gathered by key. Records without key or value take no part in aggregations. */
 export class KGroupedStream<K, V> {
@@ -57,6 +61,22 @@ export class KGroupedStream<K, V> {
     return new CogroupedKStream<K, VA>([{ group: this as KGroupedStream<K, unknown>, aggregator: aggregator as Aggregator<K, unknown, VA> }])
   }
 
+  /** Keeps an aggregate per window instead of one for all time. */
+  windowedBy(windows: WindowsByTime): TimeWindowedKStream<K, V>
+  windowedBy(windows: SessionWindows): SessionWindowedKStream<K, V>
+  windowedBy(windows: WindowsByTime | SessionWindows): TimeWindowedKStream<K, V> | SessionWindowedKStream<K, V> {
+    const source = { path: this.state, partitioned: (what: string, name: string) => [this.partitionedByKey(what, name)] }
+    switch (windows?.kind) {
+      case 'time':
+      case 'sliding':
+        return new TimeWindowedKStream<K, V>(source, windows)
+      case 'session':
+        return new SessionWindowedKStream<K, V>(source, windows)
+      default:
+        throw noWindows(this.state)
+    }
+  }
+
   #aggregate<VA>(operation: string, options: AggregateOptions<K, VA>, folds: Omit<StreamAggregation<K, V, VA>, 'store'>): KTable<K, VA> {
     const name = requireName(this.state, operation, options?.name, 'keeps its result in a store')
     const what = `${operation} '${name}'`
@@ -102,4 +122,12 @@ export class KGroupedStream<K, V> {
     }
     return repartitioned
   }
+}
+
+/** @internal */
+export function noWindows(state: StreamState): StreamsError {
+  return new StreamsError(
+    'TOPOLOGY_INVALID',
+    `windowedBy behind '${state.path}' takes TimeWindows, UnlimitedWindows, SlidingWindows or SessionWindows.`
+  )
 }

@@ -30,6 +30,7 @@ import type {
 } from './options.ts'
 import { joinStreams, type StreamJoinArguments, type StreamJoinOperation } from './stream-join.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
+import { windowedPartitioner } from './windows/windowed-serdes.ts'
 
 /**
  * An endless sequence of records. Functions take `(key, value)` where Kafka Streams' do; those that work on values take
@@ -271,7 +272,8 @@ export class KStream<K, V> {
     const name = graph.nodeName(this.state, 'to', options.name)
     const key: AnySerde = serdeFor(what, 'key', options.key, this.state.key)
     const value: AnySerde = serdeFor(what, 'value', options.value, this.state.value)
-    graph.topology.addNode({ kind: 'sink', name, topic, key, value, partitioner: options.partitioner, onError: options.onError }, node)
+    const partitioner = options.partitioner ?? windowedPartitioner(key)
+    graph.topology.addNode({ kind: 'sink', name, topic, key, value, partitioner, onError: options.onError }, node)
   }
 
   #join(operation: StreamJoinOperation, other: unknown, rest: readonly unknown[]): StreamState {

@@ -11,9 +11,11 @@ import { KStream } from './k-stream.ts'
 import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView, versionedView } from './operators/table-view.ts'
-import type { ForeignKeyJoinOptions, GroupOptions, Materialized, OperatorOptions, TableOperatorOptions } from './options.ts'
+import type { ForeignKeyJoinOptions, GroupOptions, Materialized, OperatorOptions, SuppressOptions, TableOperatorOptions } from './options.ts'
 import type { TableJoiner } from './operators/table-table-join.ts'
 import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
+import type { Suppressed } from './suppressed.ts'
+import { suppressTable } from './suppressed-table.ts'
 import { joinTables } from './table-join.ts'
 
 type ForeignKeyArguments<K, V, VR> = [
@@ -65,6 +67,15 @@ export class KTable<K, V> {
   /** Every change as a record with the new value; `null` where a key left the table. */
   toStream(options: OperatorOptions = {}): KStream<K, V | null> {
     return new KStream<K, V | null>(this.state.graph.process([this.state], 'toStream', () => tableToStream(), options))
+  }
+
+  /**
+   * Holds changes back and hands on the last of each key: once its window has closed, or a time limit has passed. Driven
+   * by the time of the records, like windows. The buffer is a store of that name.
+   */
+  suppress(suppressed: Suppressed, options: SuppressOptions): KTable<K, V> {
+    const { state, view, oldValues } = suppressTable<K, V>(this, suppressed, options)
+    return new KTable<K, V>(state, view, oldValues, undefined)
   }
 
   /**

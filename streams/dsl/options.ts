@@ -7,6 +7,7 @@ import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
 import type { StoreBuilder } from '../graph/store-builder.ts'
 import type { OffsetReset, StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
 import type { Serde } from '../serdes.ts'
+import type { KStream } from './k-stream.ts'
 
 export interface OperatorOptions {
   /** Shown in descriptions, metrics and errors. Never part of a topic or store unless the operator says so. */
@@ -72,6 +73,21 @@ export interface Materialized<K, V> extends ResultSerdes<K, V> {
 }
 
 export interface AggregateOptions<K, VA> extends NamedOptions, Materialized<K, VA> {}
+
+export interface WindowedAggregateOptions<K, V, VA> extends AggregateOptions<K, VA> {
+  /** How long windows are kept, by the time of the records. Default, and least: as long as they take records. */
+  readonly retention?: Duration
+  /** Is given the records that came too late for all of their windows, as a stream. Default: they are counted and dropped. */
+  readonly late?: (records: KStream<K, V>) => void
+}
+
+export interface SuppressOptions extends NamedOptions {
+  readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
+  /** false: no changelog; what is held back is lost wherever its disk is not. Default true. */
+  readonly logged?: boolean
+  /** Settings of the changelog topic over the defaults. */
+  readonly topicConfig?: { readonly [key: string]: string }
+}
 
 export interface GroupOptions<K, V> extends ResultSerdes<K, V> {
   /** Name of the repartition topic, should one be needed. Default: that of the aggregation. */

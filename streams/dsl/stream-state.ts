@@ -17,6 +17,8 @@ export interface StreamState {
   readonly value: AnySerde | undefined
   /** True when records may lie in another partition than that of their key. */
   readonly keyChanged: boolean
+  /** Of a windowed table: how long after its end a window still takes records, ms. */
+  readonly windowGraceMs?: number
   /** Sources whose partitions these records are still in. */
   readonly sources: ReadonlySet<string>
   /** All repartitions these records came through; a left join behind them makes them keep null keys. */

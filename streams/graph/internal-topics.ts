@@ -61,6 +61,7 @@ export function changelogTopic(name: string, overrides: TopicConfig, shape: Stor
 function forgetting(shape: StoreShape): TopicConfig {
   switch (shape.kind) {
     case 'key-value':
+    case 'buffer':
       return {}
     case 'window':
     case 'session':

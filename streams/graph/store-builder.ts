@@ -11,6 +11,8 @@ export type StoreShape =
   | ({ readonly kind: 'window' } & WindowStoreShape)
   | ({ readonly kind: 'session' } & SessionStoreShape)
   | ({ readonly kind: 'versioned' } & VersionedStoreShape)
+  /** Of bytes, for operators that hold something back: a processor gets a `TimeOrderedBuffer`. */
+  | { readonly kind: 'buffer' }
 
 /** A store as its user describes it; which topic backs it is decided when the application id is known. */
 export type StoreBuilder<K = unknown, V = unknown> = StoreShape & {

@@ -382,7 +382,7 @@ export class Task implements StreamTask {
     for (const { key, value, timestamp } of entries) {
       const recordKey = format.recordKey(key, value === null)
       if (recordKey !== undefined) {
-        collector.send(topic, this.partition, recordKey, value === null ? null : format.recordValue(value), timestamp, NO_HEADERS)
+        collector.send(topic, this.partition, recordKey, value === null ? null : format.recordValue(value), timestamp, format.headers ?? NO_HEADERS)
       }
     }
   }

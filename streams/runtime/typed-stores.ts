@@ -1,8 +1,11 @@
 /** Typed stores of every kind over a byte view: for processors (`stores.ts`), and for whoever looks at a task's state. */
 import type { ChangelogFormat, Expiring, KeyValueFormat, StoreClock, StoreView } from 'millrace-state-stores'
 import {
+  BUFFER_LAYOUT,
+  bufferFormat,
   createKeyValueStore,
   createSessionStore,
+  createTimeOrderedBuffer,
   createTimestampedKeyValueStore,
   createTimestampedWindowStore,
   createVersionedKeyValueStore,
@@ -43,6 +46,8 @@ export function typedStore(
         : createWindowStore(view, format, definition, options)
     case 'session':
       return createSessionStore(view, format, definition, options)
+    case 'buffer':
+      return createTimeOrderedBuffer(view, options.now)
     case 'versioned':
       return createVersionedKeyValueStore(view, format, definition, options)
   }
@@ -57,6 +62,8 @@ export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
       return windowFormat(definition, definition.timestamped)
     case 'session':
       return sessionFormat(definition)
+    case 'buffer':
+      return bufferFormat
     case 'versioned':
       return versionedFormat
   }
@@ -71,6 +78,8 @@ export function storeLayout(definition: StoreDefinition): string | undefined {
       return windowLayout(definition, definition.timestamped)
     case 'session':
       return sessionLayout(definition)
+    case 'buffer':
+      return BUFFER_LAYOUT
     case 'versioned':
       return VERSIONED_LAYOUT
   }
@@ -80,6 +89,7 @@ const READING = {
   'key-value': ['get', 'range', 'reverseRange', 'all', 'reverseAll', 'prefixScan', 'approximateNumEntries'],
   window: ['fetch', 'backwardFetch', 'fetchAll', 'backwardFetchAll', 'fetchRange', 'backwardFetchRange', 'all', 'backwardAll'],
   session: ['findSessions', 'backwardFindSessions', 'findSessionsByEnd', 'fetchSession', 'fetch', 'backwardFetch'],
+  buffer: ['get'],
   versioned: ['get', 'versions'],
 } as const
 

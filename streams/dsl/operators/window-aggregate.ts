@@ -1,0 +1,134 @@
+import type { Windowed, WindowStore } from 'millrace-state-stores'
+import { dropped } from '../../graph/dropped.ts'
+import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import type { Processor, ValueAndTimestamp } from '../../processor.ts'
+import type { Record } from '../../record.ts'
+import type { Change, OldValues } from '../change.ts'
+import type { EmitStrategy } from '../windows/emit-strategy.ts'
+import type { FixedWindows } from '../windows/time-windows.ts'
+import { Outputs, type SideOutput } from './late-records.ts'
+import type { StreamAggregation } from './stream-aggregate.ts'
+
+export interface WindowedAggregation<K, V, VA> extends StreamAggregation<K, V, VA> {
+  readonly emit: EmitStrategy
+  readonly side: SideOutput | undefined
+}
+
+type Aggregates<K, VA> = WindowStore<K, ValueAndTimestamp<VA>>
+
+/**
+ * Folds the records of a key into one aggregate per window (tumbling, hopping, unlimited), as Kafka Streams'
+ * `KStreamWindowAggregate`. A window takes records until the operator's time has reached its end and the grace.
+ */
+export function windowAggregate<K, V, VA>(
+  node: string,
+  windows: FixedWindows,
+  aggregation: WindowedAggregation<K, V, VA>,
+  oldValues: OldValues
+): Processor<K, V, Windowed<K>, Change<VA>> {
+  const onClose = aggregation.emit.type === 'window-close'
+  let outputs: Outputs<K, V, Windowed<K>, Change<VA>>
+  let store: Aggregates<K, VA>
+  let time: OperatorTime
+  let closed: ClosedWindows
+  let drop: () => void
+  return {
+    init(context) {
+      outputs = new Outputs(context, node, aggregation.side)
+      store = context.getStateStore(aggregation.store)
+      time = operatorTime(context, node)
+      closed = new ClosedWindows(operatorTime(context, `${node} closed`), windows)
+      drop = () => dropped(context, node, 'null-key-or-value')
+    },
+    process(record) {
+      const { key, value, timestamp, headers } = record
+      if (key === null || value === null) {
+        drop()
+        return
+      }
+      time.advance(timestamp)
+      const closeTime = time.time - windows.graceMs
+      let late = 0
+      const starts = windows.startsFor(timestamp)
+      for (let i = 0; i < starts.length; i++) {
+        const start = starts[i]!
+        const end = Math.min(start + windows.sizeMs, Number.MAX_SAFE_INTEGER)
+        if (end <= closeTime) {
+          late++
+          continue
+        }
+        const old = store.fetch(key, start)
+        const newest = old === undefined ? timestamp : Math.max(timestamp, old.timestamp)
+        const oldValue = old === undefined || !oldValues.enabled || onClose ? null : unsharedWindow(store, key, start, old.value)
+        const newValue = (old === undefined ? aggregation.first(key, value) : aggregation.next(key, value, old.value)) ?? null
+        store.put(key, newValue === null ? null : { value: newValue, timestamp: newest }, start)
+        if (!onClose) {
+          outputs.result({ key: { key, window: { start, end } }, value: { newValue, oldValue }, timestamp: newest, headers })
+        }
+      }
+      if (late > 0) {
+        outputs.late(record, late, late === starts.length)
+      }
+      if (onClose) {
+        emitClosed(closed.next(closeTime), store, record, outputs)
+        closed.emitted(closeTime)
+      }
+    },
+  }
+}
+
+/** A second copy of an object: an aggregator may change the one it is given, and another window's must stay what it is. */
+export function unsharedWindow<K, VA>(store: Aggregates<K, VA>, key: K, start: number, value: VA): VA {
+  return typeof value === 'object' ? store.fetch(key, start)!.value : value
+}
+
+/** Hands on the results of windows that begin in `range`. Collected first: what comes downstream may end the iterator. */
+export function emitClosed<K, V, VA>(
+  range: readonly [number, number] | undefined,
+  store: Aggregates<K, VA>,
+  { headers }: Record<K, V>,
+  outputs: Outputs<K, V, Windowed<K>, Change<VA>>
+): void {
+  if (range === undefined) {
+    return
+  }
+  for (const [key, { value, timestamp }] of [...store.fetchAll(range[0], range[1])]) {
+    outputs.result({ key, value: { newValue: value, oldValue: null }, timestamp, headers })
+  }
+}
+
+/** Which windows have closed since the last time, each of them once. The close time is committed with the records. */
+class ClosedWindows {
+  readonly #last: OperatorTime
+  readonly #windows: FixedWindows
+  #emitting = false
+
+  constructor(last: OperatorTime, windows: FixedWindows) {
+    this.#last = last
+    this.#windows = windows
+  }
+
+  /** Starts of the windows to emit now, both inclusive; undefined: none. */
+  next(closeTime: number): readonly [number, number] | undefined {
+    const { sizeMs, advanceMs } = this.#windows
+    const last = this.#last.highest
+    const upper = closeTime - sizeMs
+    this.#emitting = false
+    if (upper < 0 || closeTime <= last) {
+      return undefined
+    }
+    const lower = last < 0 ? 0 : Math.max(0, last - sizeMs + 1)
+    // A range costs: none is opened unless a window can begin in it.
+    if (last >= 0 && Math.floor(upper / advanceMs) * advanceMs < lower) {
+      return undefined
+    }
+    this.#emitting = true
+    return [lower, upper]
+  }
+
+  emitted(closeTime: number): void {
+    if (this.#emitting) {
+      this.#last.advance(closeTime)
+    }
+  }
+}
