@@ -83,7 +83,10 @@ export function parseXml(xml: string, bounds: XmlBounds): Outcome<XmlElement> {
   }
 }
 
-/** One linear pass over the markup: document types, depth and number of elements. */
+/** Characters of one tag with its attributes: the parser's time is quadratic in their number. */
+const maxTagLength = 32 * 1024
+
+/** One linear pass over the markup: document types, depth and number of elements, length of tags. */
 function scan(xml: string, bounds: XmlBounds): Outcome<never> | undefined {
   let depth = 0
   let elements = 0
@@ -101,6 +104,12 @@ function scan(xml: string, bounds: XmlBounds): Outcome<never> | undefined {
       at = end < 0 ? xml.length : end
     } else {
       const end = xml.indexOf('>', at)
+      if (end < 0) {
+        return fail('CORRUPT', 'content', 'XML that is not well-formed')
+      }
+      if (end - at > maxTagLength) {
+        return fail('XML_REFUSED', 'content', 'XML with a tag too long', maxTagLength)
+      }
       if (xml[at + 1] === '/') {
         depth -= 1
       } else {

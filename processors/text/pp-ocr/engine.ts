@@ -7,7 +7,7 @@ import type { TurnedBox } from './boxes.ts'
 import { findBoxes } from './boxes.ts'
 import type { Strip } from './crop.ts'
 import { cropStrip, lineHeight } from './crop.ts'
-import type { Alphabet } from './decode.ts'
+import type { Alphabet, Character } from './decode.ts'
 import { createAlphabet, decode } from './decode.ts'
 import type { Models, Tensor } from './runtime.ts'
 import { wordsOf } from './words.ts'
@@ -23,11 +23,19 @@ const boxOptions = { pixel: 0.3, box: 0.5, unclip: 1.6, minSide: 3, maxBoxes: 15
 const maxBatch = 8
 const maxStripWidth = 2400
 const maxBatchWidth = 4800
-/** Below this mean confidence a strip is a smear. */
+/** Below this mean confidence a line is a smear. */
 const minConfidence = 0.4
 /** ImageNet's, in the order blue, green, red that PaddleOCR was trained with. */
 const means = [0.485, 0.456, 0.406]
 const deviations = [0.229, 0.224, 0.225]
+
+interface Line {
+  readonly characters: readonly Character[]
+  /** Their mean. */
+  readonly confidence: number
+  /** Time steps that the strip is long, without its padding. */
+  readonly steps: number
+}
 
 /** PP-OCR (Du et al., 2020 and later) without its Python: find lines, cut them out, read them. */
 export class PpOcr {
@@ -42,26 +50,28 @@ export class PpOcr {
   /** Words in rows, top to bottom, each row from left to right as the page is turned. */
   async recognise(page: Grey): Promise<RecognisedWord[][]> {
     const { boxes, angle } = straighten(await this.#detect(page))
-    const strips = boxes.map((box, n) => ({ n, box, strip: cropStrip(page, box, maxStripWidth) })).sort((a, b) => a.strip.width - b.strip.width || a.n - b.n)
-    const read: { readonly box: Box; readonly words: RecognisedWord[] }[] = []
-    for (let from = 0; from < strips.length; ) {
+    const lines = await this.#readAll(boxes.map((box) => cropStrip(page, box, maxStripWidth)))
+    const read = lines.flatMap(({ characters, steps, confidence }, n) =>
+      confidence < minConfidence ? [] : [{ box: turnBack(boxes[n]!, angle), words: wordsOf(characters, boxes[n]!, steps) }])
+    return rowsOf(read).map((row) => row.flatMap(({ words }) => words))
+  }
+
+  /** Strips of like width together: padding is computed like text. */
+  async #readAll(strips: readonly Strip[]): Promise<Line[]> {
+    const order = strips.map((_, n) => n).sort((a, b) => strips[a]!.width - strips[b]!.width || a - b)
+    const lines: Line[] = []
+    for (let from = 0; from < order.length; ) {
       let to = from + 1
-      while (to < strips.length && to - from < maxBatch && (to - from + 1) * strips[to]!.strip.width <= maxBatchWidth) {
+      while (to < order.length && to - from < maxBatch && (to - from + 1) * strips[order[to]!]!.width <= maxBatchWidth) {
         to += 1
       }
-      const batch = strips.slice(from, to)
-      const lines = await this.#read(batch.map(({ strip }) => strip))
-      for (const [at, { characters, steps, stripWidth }] of lines.entries()) {
-        const { box, strip } = batch[at]!
-        const words = wordsOf(characters, box, (steps * strip.width) / stripWidth)
-        const confidence = words.reduce((sum, word) => sum + word.confidence * word.text.length, 0) / words.reduce((sum, word) => sum + word.text.length, 0)
-        if (words.length > 0 && confidence >= minConfidence) {
-          read.push({ box: turnBack(box, angle), words })
-        }
+      const batch = order.slice(from, to)
+      for (const [at, line] of (await this.#read(batch.map((n) => strips[n]!))).entries()) {
+        lines[batch[at]!] = line
       }
       from = to
     }
-    return rowsOf(read).map((row) => row.flatMap(({ words }) => words))
+    return lines
   }
 
   async #detect(page: Grey): Promise<TurnedBox[]> {
@@ -90,7 +100,7 @@ export class PpOcr {
     return boxes.map((box) => stretch(box, scaleX, scaleY))
   }
 
-  async #read(strips: readonly Strip[]): Promise<{ characters: ReturnType<typeof decode>; steps: number; stripWidth: number }[]> {
+  async #read(strips: readonly Strip[]): Promise<Line[]> {
     const width = Math.max(...strips.map((strip) => strip.width), 96)
     const area = lineHeight * width
     const input = new Float32Array(strips.length * 3 * area)
@@ -103,7 +113,11 @@ export class PpOcr {
     }
     const output = await this.#run('recogniser', input, [strips.length, 3, lineHeight, width])
     const [, steps, classes] = output.dims as [number, number, number]
-    const lines = strips.map((_, n) => ({ characters: decode(output.data, n * steps * classes, steps, classes, this.#alphabet), steps, stripWidth: width }))
+    const lines = strips.map((strip, n) => {
+      const characters = decode(output.data, n * steps * classes, steps, classes, this.#alphabet)
+      const confidence = characters.length === 0 ? 0 : characters.reduce((sum, character) => sum + character.confidence, 0) / characters.length
+      return { characters, confidence, steps: (steps * strip.width) / width }
+    })
     output.dispose()
     return lines
   }
