@@ -31,6 +31,7 @@ const folds = 5
 const order = 'day-month'
 
 interface Example {
+  readonly profile: string
   readonly id: string
   readonly seller: string
   readonly fields: ReadonlyMap<string, TruthValue>
@@ -43,39 +44,43 @@ interface Example {
   readonly totals: ReturnType<typeof totalOptions>
 }
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, cache: { type: 'string' }, write: { type: 'boolean' }, profile: { type: 'string', default: 'standard' }, folds: { type: 'string', default: 'seller' }, wrong: { type: 'string' } } })
+const { values } = parseArgs({ options: { data: { type: 'string' }, cache: { type: 'string' }, write: { type: 'boolean' }, profile: { type: 'string', default: 'both' }, folds: { type: 'string', default: 'seller' }, wrong: { type: 'string' } } })
 if (values.data === undefined) {
   throw new Error('--data DIR expected: a folder with truth.jsonl')
 }
 const [set] = openSets(values.data)
 const receivedDay = new Date().toISOString().slice(0, 10)
 
-const parsers = createDocumentParsers({ recognisers: 2, profile: values.profile === 'thorough' ? 'thorough' : 'standard' })
-const reading = new CachedReading(parsers.reader, values.cache)
+const profiles = values.profile === 'both' ? (['standard', 'thorough'] as const) : [values.profile === 'thorough' ? 'thorough' : 'standard'] as const
 const examples: Example[] = []
-for (const document of set!.documents) {
-  const { text } = await reading.read(document.bytes())
-  if (text === undefined || document.truth === undefined) {
-    continue
+for (const profile of profiles) {
+  const parsers = createDocumentParsers({ recognisers: 2, profile })
+  const reading = new CachedReading(parsers.reader, values.cache)
+  for (const document of set!.documents) {
+    const { text } = await reading.read(document.bytes())
+    if (text === undefined || document.truth === undefined) {
+      continue
+    }
+    const fields = document.truth.fields
+    const layout = layOut(text)
+    const rows = receiptRows(layout)
+    const head = headRows(rows, layout.textHeight)
+    examples.push({
+      profile,
+      id: document.id,
+      seller: lettersAndDigits(fields.get('company')?.value ?? document.id),
+      fields,
+      layout,
+      rows,
+      head,
+      nameRows: labelSpan(head, fields.get('company')?.value, 3, cleanName, 0.6),
+      addressRows: labelSpan(head, fields.get('address')?.value, 6, cleanAddress, 0.5),
+      dates: dateOptions(rows, order, receivedDay),
+      totals: totalOptions(rows),
+    })
   }
-  const fields = document.truth.fields
-  const layout = layOut(text)
-  const rows = receiptRows(layout)
-  const head = headRows(rows, layout.textHeight)
-  examples.push({
-    id: document.id,
-    seller: lettersAndDigits(fields.get('company')?.value ?? document.id),
-    fields,
-    layout,
-    rows,
-    head,
-    nameRows: labelSpan(head, fields.get('company')?.value, 3, cleanName, 0.6),
-    addressRows: labelSpan(head, fields.get('address')?.value, 6, cleanAddress, 0.5),
-    dates: dateOptions(rows, order, receivedDay),
-    totals: totalOptions(rows),
-  })
+  await parsers.close()
 }
-await parsers.close()
 
 /** The rows that together are nearest to the truth, if near enough. */
 function labelSpan(head: readonly HeadRow[], truth: string | undefined, longest: number, clean: (rows: readonly string[]) => string, least: number): boolean[] {
@@ -97,7 +102,8 @@ function labelSpan(head: readonly HeadRow[], truth: string | undefined, longest:
   return none.map((_, n) => n >= best.from && n <= best.to)
 }
 
-const penalties = { head: 4, trust: 2, date: 1.5, total: 1.5 }
+/** A reading of a document by another engine is no other document. */
+const penalties = { head: 4 * profiles.length, trust: 2 * profiles.length, date: 1.5 * profiles.length, total: 1.5 * profiles.length }
 
 function fitHead(some: readonly Example[]): Pick<HeadWeights, 'name' | 'address'> {
   const rowsOf = (pick: (one: Example) => readonly boolean[]) => some.flatMap((one) => one.head.map(({ features }, n) => ({ features, right: pick(one)[n]! })))
@@ -154,15 +160,16 @@ function fitRest(some: readonly Example[]): Pick<ReceiptWeights, 'date' | 'total
 /** Documents of one seller are in one fold, or (`--folds document`) anywhere: sellers come again in other sets, too. */
 const sellers = [...new Set(examples.map(({ seller }) => seller))].sort()
 const sellerFold = new Map(sellers.map((seller, n) => [seller, n % folds]))
-const byDocument = new Map(examples.map((one, n) => [one, n % folds]))
-const foldOf = (one: Example): number => (values.folds === 'document' ? byDocument.get(one)! : sellerFold.get(one.seller)!)
+const documents = [...new Set(examples.map(({ id }) => id))]
+const documentFold = new Map(documents.map((id, n) => [id, n % folds]))
+const foldOf = (one: Example): number => (values.folds === 'document' ? documentFold.get(one.id)! : sellerFold.get(one.seller)!)
 const foldModels = Array.from({ length: folds }, (_, fold) => {
   const seen = examples.filter((one) => foldOf(one) !== fold)
   return { head: fitHead(seen), rest: fitRest(seen) }
 })
 const trusts = examples.map((one) => trustExample(one, foldModels[foldOf(one)]!.head))
 
-const outcomes: Outcome[] = []
+const outcomes: (Outcome & { readonly profile: string })[] = []
 for (let fold = 0; fold < folds; fold += 1) {
   const { head, rest } = foldModels[fold]!
   const trust = fitTrust(trusts.filter((_, n) => foldOf(examples[n]!) !== fold))
@@ -174,6 +181,7 @@ for (let fold = 0; fold < folds; fold += 1) {
       const answer = answers[field as keyof typeof answers]
       const verdict = answer === undefined ? { strict: false, normalised: false } : compareTranscript(truth, answer, order)
       outcomes.push({
+        profile: one.profile,
         field,
         document: one.id,
         truths: 1,
@@ -183,24 +191,27 @@ for (let fold = 0; fold < folds; fold += 1) {
         ...(answer === undefined ? {} : { confidence: answer.confidence }),
       })
       if ((values.wrong === field || values.wrong === "all") && !(verdict.normalised)) {
-        process.stdout.write(`${field} ${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
+        process.stdout.write(`${field} ${one.profile} ${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
       }
       if ((values.wrong === `${field}-strict` || values.wrong === "all") && verdict.normalised && !verdict.strict) {
-        process.stdout.write(`${field} ${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
+        process.stdout.write(`${field} ${one.profile} ${one.id} ${answer?.confidence ?? ''}\n  truth  ${truth.value}\n  answer ${answer?.value ?? '–'}\n`)
       }
     }
   }
 }
-const byField = Map.groupBy(outcomes, ({ field }) => field)
-const options = {
-  date: examples.filter((one) => one.fields.has('date') && one.dates.some(({ value }) => value === dayOf(one.fields.get('date')!.value, order))).length,
-  total: examples.filter((one) => one.fields.has('total') && one.totals.some(({ value }) => value === decimalOf(one.fields.get('total')!.value))).length,
-}
-process.stdout.write(`${examples.length} documents, ${sellers.length} sellers, ${folds} folds by ${values.folds}; the right date is among the options of ${options.date}, the right total of ${options.total}\n`)
-process.stdout.write(`${describeScores([...[...byField].map(([field, some]) => score(field, some)), score('all', outcomes)], calibrate(outcomes)).join('\n')}\n`)
-for (const [field, some] of byField) {
-  const sure = some.filter((one) => (one.confidence ?? 0) >= 0.95)
-  process.stdout.write(`${field}: ${sure.length} claimed .95 or more, ${sure.filter((one) => one.normalised === 1).length} right\n`)
+for (const profile of profiles) {
+  const own = examples.filter((one) => one.profile === profile)
+  const optionsWith = (field: 'date' | 'total'): number => own.filter((one) => one.fields.has(field) && (field === 'date'
+    ? one.dates.some(({ value }) => value === dayOf(one.fields.get('date')!.value, order))
+    : one.totals.some(({ value }) => value === decimalOf(one.fields.get('total')!.value)))).length
+  process.stdout.write(`${profile}: ${own.length} documents, ${sellers.length} sellers, ${folds} folds by ${values.folds}; the right date is among the options of ${optionsWith('date')}, the right total of ${optionsWith('total')}\n`)
+  const some = outcomes.filter((one) => one.profile === profile)
+  const byField = Map.groupBy(some, ({ field }) => field)
+  process.stdout.write(`${describeScores([...[...byField].map(([field, group]) => score(field, group)), score('all', some)], calibrate(some)).join('\n')}\n`)
+  for (const [field, group] of byField) {
+    const sure = group.filter((one) => (one.confidence ?? 0) >= 0.95)
+    process.stdout.write(`${field}: ${sure.length} claimed .95 or more, ${sure.filter((one) => one.normalised === 1).length} right\n`)
+  }
 }
 
 if (values.write) {

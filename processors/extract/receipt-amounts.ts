@@ -12,8 +12,9 @@ export interface Mention {
   readonly row: ReceiptRow
   /** Index of {@link row}. */
   readonly at: number
-  /** Index of the run in the row. */
+  /** Index of the run in the row, and of the amount in its text. */
   readonly run: number
+  readonly index: number
   readonly currency: boolean
   /** Words left of it in its row. */
   readonly words: ReadonlySet<AmountWord>
@@ -44,7 +45,7 @@ export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
         if (read !== undefined) {
           const left = `${before} ${text.slice(0, match.index)}`
           const own = labelWords(left)
-          found.push({ ...read, row, at, run, words: own, above: own.size === 0 ? above : new Set(), named: /\p{L}{2}/u.test(left.replace(currencySign, '')), confidence })
+          found.push({ ...read, row, at, run, index: match.index, words: own, above: own.size === 0 ? above : new Set(), named: /\p{L}{2}/u.test(left.replace(currencySign, '')), confidence })
         }
       }
       before += ` ${text}`

@@ -51,7 +51,7 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
         if (read !== undefined) {
           taken.push({ from, to })
           const { value, ambiguous, text } = read
-          const asPrinted = form.startsWith('l') ? text : match[0].trim()
+          const asPrinted = text !== '' && (form.startsWith('l') || form.startsWith('named')) ? text : match[0].trim()
           found.push({ value, text: asPrinted, form, row, index: from, at, ambiguous })
         }
       }
@@ -105,7 +105,8 @@ function toDay(groups: Record<string, string | undefined>, order: DateOrder): { 
   }
   if (groups['name'] !== undefined) {
     const month = namedMonth(groups['name'])
-    return month === undefined ? undefined : checked(month, digits(groups['d']!), false, '')
+    const spelled = shortMonths[(month ?? 1) - 1]!.toUpperCase()
+    return month === undefined ? undefined : checked(month, digits(groups['d']!), false, /\d/.test(groups['name']) ? `${groups['d']} ${spelled} ${groups['y']}` : '')
   }
   if (groups['m'] !== undefined) {
     return checked(digits(groups['m']), digits(groups['d']!), false, '')

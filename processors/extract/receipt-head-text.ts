@@ -24,8 +24,8 @@ function initials(text: string): string {
 /** Legal forms as recognition misreads them: SON BHD, SDN BND, SDN. 8HD, 5/B. */
 function legalForms(text: string): string {
   return text
-    .replace(/\bS[DO0][NMH]([.,]?)\s?[B8][HNI][DOI0]\b/gi, (match, stop: string) => cased(match, `Sdn${stop === ',' ? '.' : stop} Bhd`))
-    .replace(/\b[5S]\/[B8](?![\p{L}\p{N}])/giu, 'S/B')
+    .replace(/\b[S5][\w.]?[NMHK]([.,]?)\s?[B8][HNI][DOI0]\b/gi, (match, stop: string) => cased(match, `Sdn${stop === '' ? '' : '.'} Bhd`))
+    .replace(/(?<![\p{L}\p{N}])[S58]\/[B8](?![\p{L}\p{N}])/giu, 'S/B')
     .replace(/\bENTERPR[IL1][S5]E\b/gi, (match) => cased(match, 'Enterprise'))
 }
 
@@ -38,10 +38,22 @@ const tail = /[\s,]*\(?\b(?:tel|telephone|telefon|phone|fax|gst|sst|vat|hp|email
 
 export function cleanAddress(rows: readonly string[]): string {
   const parts = rows.map((row) => spell(row.replace(/^(?:address|alamat|adresse|anschrift)\s*[:;]\s*/i, '').replace(tail, '').trim())).filter((row) => row !== '')
-  return parts.join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').replace(/,$/, '').trim()
+  const address = parts.map((part, n) => part + comma(parts, n)).join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').trim()
+  // Behind a postcode no lone figure stands at the end: a stain.
+  return (/\d{5}/.test(address) ? address.replace(/(?<=\p{L}{3}[.,]?) [\d\p{L}]$/u, '') : address).replace(/,$/, '')
 }
 
-/** Words that addresses share: countries, states, cities, kinds of streets and districts. */
+/**
+ * Recognition loses commas at the ends of rows: where rows are divided by commas, a row without one gets it; before a postcode both
+ * are usual.
+ */
+function comma(parts: readonly string[], n: number): string {
+  const next = parts[n + 1]
+  const divided = parts.slice(0, -1).some((part) => /,$/.test(part)) || /,/.test(parts[n]!)
+  return next !== undefined && divided && !/[,.;:&(-]$/.test(parts[n]!) && !/^\d{4,6}\b/.test(next) && /^\p{Lu}\p{L}{3}/u.test(next) && !/\d{5}/.test(parts[n]!) ? ',' : ''
+}
+
+/** Words that addresses share, in capitals: countries, states, cities, kinds of streets and districts. */
 const known = [
   'JALAN', 'TAMAN', 'BANDAR', 'LORONG', 'PERSIARAN', 'KAWASAN', 'PERINDUSTRIAN', 'SEKSYEN', 'SECTION', 'KAMPUNG', 'DESA', 'PUSAT', 'PERNIAGAAN', 'BUKIT', 'SUNGAI', 'PLAZA', 'WISMA', 'MENARA', 'KOMPLEKS', 'BANGUNAN', 'BUILDING', 'TINGKAT', 'LEVEL', 'GROUND', 'FLOOR', 'INDUSTRIAL', 'SELANGOR',
   'JOHOR', 'BAHRU', 'KUALA', 'LUMPUR', 'PENANG', 'PULAU', 'PINANG', 'PERAK', 'PAHANG', 'KEDAH', 'KELANTAN', 'TERENGGANU', 'MELAKA', 'NEGERI', 'SEMBILAN', 'PERLIS', 'SABAH', 'SARAWAK', 'PUTRAJAYA', 'WILAYAH', 'PERSEKUTUAN', 'MALAYSIA', 'SINGAPORE', 'SEREMBAN', 'KLANG', 'PETALING', 'KAJANG', 'CHERAS', 'AMPANG',
@@ -63,6 +75,9 @@ function spell(row: string): string {
       return candidates.length === 1 ? cased(word, titled(candidates[0]!)) + token.slice(word.length) : token
     })
     .join(' ')
+    .replace(/\b(?:J[IU1]N|JLM)\b(?!\d)/gi, (match) => cased(match, 'Jln'))
+    .replace(/\bT(?:HN|MM|NN)\b/gi, (match) => cased(match, 'Tmn'))
+    .replace(/\bSERT\b/gi, (match) => cased(match, 'Seri'))
     // A number's O and l between digits.
     .replace(/(?<=\d)[Oo](?=\d)/g, '0')
     .replace(/(?<=\d)[lI|](?=\d)/g, '1')

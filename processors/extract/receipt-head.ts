@@ -27,6 +27,7 @@ export interface HeadRow {
 const maxHeadRows = 24
 const maxAddressRows = 6
 const maxNameRows = 3
+const maxTrust = 0.94
 
 /** The head's rows with what is known of each, its neighbours included. */
 export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadRow[] {
@@ -49,7 +50,7 @@ export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadR
   })
 }
 
-const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'registered', 'title', 'meta', 'postcode', 'numbered', 'comma', 'junk', 'formerly', 'capitals', 'mixed']
+const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'registered', 'title', 'meta', 'postcode', 'numbered', 'comma', 'junk', 'formerly', 'policy', 'capitals', 'mixed']
 
 function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], textHeight: number): Features {
   const { text, words } = row
@@ -80,7 +81,9 @@ function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], te
     contact: has('contact'),
     registration: has('registration'),
     title: has('title'),
-    titleOnly: has('title') === 1 && words.length <= 3 ? 1 : 0,
+    titleOnly: isTitle(words) ? 1 : 0,
+    policy: has('policy'),
+    policies: (count.get('policy') ?? 0) >= 2 ? 1 : 0,
     meta: has('meta'),
     items: has('items'),
     formerly: has('formerly'),
@@ -148,25 +151,40 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
     address = addresses[best]! > -1.5 ? { from: best, to: best, score: addresses[best]! } : undefined
   }
   const inAddress = (n: number): boolean => address !== undefined && n >= address.from && n <= address.to
-  // The name stands above its address, in one row or a few; a row that scores below nothing joins none.
+  // The name stands above its address; the name of a paper is nobody's.
   let name: { from: number; to: number; score: number } | undefined
-  for (let from = 0; from < rows.length; from += 1) {
-    const place = address !== undefined && from > address.to ? 1.5 : 0
-    let sum = -place
-    for (let to = from; to < Math.min(rows.length, from + maxNameRows) && !inAddress(to); to += 1) {
-      if (to > from && names[to]! < 0.3) {
-        break
-      }
-      sum += to > from ? Math.min(names[to]!, 1) : names[to]!
-      if (name === undefined || sum > name.score) {
-        name = { from, to, score: sum }
-      }
+  for (const [n, { row }] of rows.entries()) {
+    const score = names[n]! - (address !== undefined && n > address.to ? 1.5 : 0)
+    if (!inAddress(n) && !isTitle(row.words) && (name === undefined || score > name.score)) {
+      name = { from: n, to: n, score }
+    }
+  }
+  if (name !== undefined) {
+    const most = name.from + maxNameRows - 1
+    while (name.to < most && rows[name.to + 1] !== undefined && !inAddress(name.to + 1) && continues(rows.slice(name.from, name.to + 1), rows[name.to + 1]!)) {
+      name.to += 1
+    }
+    while (name.to - name.from < maxNameRows - 1 && name.from > 0 && !isTitle(rows[name.from - 1]!.row.words) && names[name.from - 1]! > -1 && continues([rows[name.from - 1]!], rows[name.from]!)) {
+      name.from -= 1
     }
   }
   return {
     ...(name === undefined ? {} : { name: [name.from, name.to] as const }),
     ...(address === undefined ? {} : { address: [address.from, address.to] as const }),
   }
+}
+
+function isTitle(words: readonly string[]): boolean {
+  return words.length > 0 && words.every((word) => headWords.of(word) === 'title' || word.length <= 1)
+}
+
+/** No name begins with these: a row that does belongs to the one above. */
+const suffix = /^[([]?(?:sdn|bhd|berhad|ltd|limited|plc|llc|inc|corp|gmbh|kg|ag|enterprises?|trading|holdings|corporation|company|pte|pvt|industries|co\.? ?\((?:m|kl|s)\)|\(m\)|\(malaysia\))(?![\p{L}])/iu
+
+function continues(above: readonly HeadRow[], { row }: HeadRow): boolean {
+  const text = above.map((one) => one.row.text).join(' ')
+  const open = (text.match(/[([]/g)?.length ?? 0) > (text.match(/[)\]]/g)?.length ?? 0)
+  return suffix.test(row.text) || (open && row.text.includes(')') && !/\d{4}/.test(text + row.text)) || /(?:&|\band|\bund|\bet)$/i.test(text)
 }
 
 /** What tells whether the text of chosen rows is right to the letter. */
@@ -200,7 +218,8 @@ export function findHead(layout: Layout, rows: readonly ReceiptRow[], weights: H
   const texts = (span: readonly [number, number]): string[] => head.slice(span[0], span[1] + 1).map(({ row }) => row.text)
   const field = (span: readonly [number, number], text: string, own: Weights, trust: Weights): Field => {
     const chosen = head.slice(span[0], span[1] + 1).map(({ row }) => row)
-    const probability = sigmoid(scoreOf(trustFeatures(head, span, own, text), trust))
+    // A letter among many may always be another: strings are never as sure as sums.
+    const probability = Math.min(maxTrust, sigmoid(scoreOf(trustFeatures(head, span, own, text), trust)))
     const x = Math.min(...chosen.map(({ box }) => box.x))
     const y = Math.min(...chosen.map(({ box }) => box.y))
     const box = { x, y, width: Math.max(...chosen.map((row) => row.box.x + row.box.width)) - x, height: Math.max(...chosen.map((row) => row.box.y + row.box.height)) - y }

@@ -173,7 +173,9 @@ export function findReceiptTotal(layout: Layout, rows: readonly ReceiptRow[], we
   }
   const { value, mention } = options[choice.index]!
   const run = mention.row.runs[mention.run]!
-  const asPrinted = mention.form === 'exact' || mention.form === 'whole' ? mention.text : value
+  // A currency without a blank before the digits is part of what stands there.
+  const sign = mention.currency ? (/(?:RM|[$€£])(?=$)/.exec(run.text.slice(0, mention.index))?.[0] ?? '') : ''
+  const asPrinted = sign + (mention.form === 'exact' || mention.form === 'whole' ? mention.text : value)
   return fieldOf(layout, { page: mention.row.page, box: run.box, confidence: 1 }, asPrinted, value, choice.probability)
 }
 

@@ -52,9 +52,10 @@ export const headWords = new WordClasses({
   ],
   contact: ['tel', 'telephone', 'telefon', 'phone', 'fax', 'hp', 'mobile', 'email', 'mail', 'www', 'http', 'website', 'facebook', 'hotline', 'contact', 'careline', 'telp'],
   registration: ['gst', 'vat', 'sst', 'reg', 'regn', 'roc', 'rob', 'registration', 'uen', 'brn', 'id', 'siret', 'siren', 'uid', 'steuernummer', 'ustid', 'ice', 'gstin', 'reg no', 'lesen', 'licence', 'license'],
-  title: ['invoice', 'receipt', 'bill', 'quittung', 'rechnung', 'facture', 'resit', 'simplified', 'cash', 'tax', 'copy', 'original', 'reprint', 'ticket', 'welcome', 'official', 'kassenbon', 'beleg', 'bon', 'sales', 'guest', 'check', 'order', 'delivery'],
+  title: ['invoice', 'receipt', 'bill', 'quittung', 'rechnung', 'facture', 'resit', 'simplified', 'cash', 'tax', 'copy', 'original', 'reprint', 'ticket', 'official', 'kassenbon', 'beleg', 'bon', 'sales', 'guest', 'check', 'order', 'delivery'],
   meta: ['date', 'time', 'cashier', 'table', 'pos', 'counter', 'operator', 'terminal', 'document', 'doc', 'trans', 'slip', 'station', 'server', 'pax', 'salesperson', 'member', 'till', 'user', 'tarikh', 'masa', 'datum', 'kasse', 'uhrzeit', 'heure', 'clerk', 'staff', 'printed', 'waiter', 'customer', 'ref', 'page'],
   items: ['item', 'items', 'description', 'qty', 'price', 'amount', 'total', 'code', 'disc', 'menge', 'artikel', 'designation', 'particulars', 'subtotal'],
+  policy: ['goods', 'sold', 'returnable', 'refundable', 'exchange', 'exchangeable', 'thank', 'thanks', 'again', 'please', 'come', 'visit', 'welcome', 'keep', 'closed', 'signature', 'sign', 'vielen', 'dank', 'merci', 'terima', 'kasih'],
   formerly: ['formerly', 'known', 'licensee', 'managed', 'operated', 'owned', 'franchisee', 'dimiliki', 'oleh'],
 })
 
