@@ -35,8 +35,10 @@ export type {
   TableOperatorOptions,
   TableOptions,
   ToOptions,
+  TransformValuesOptions,
   WindowedAggregateOptions,
 } from './dsl/options.ts'
+export type { ValueTransformer } from './dsl/operators/table-transform.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'
 export type { ErrorAction, ErrorPolicy, RetryPolicy } from './error-policy.ts'

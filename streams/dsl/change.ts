@@ -98,15 +98,20 @@ export class OldValues {
 
 /** Equality of keys as Kafka sees it: by their bytes. */
 export function sameKey<K>(serde: AnySerde, left: K, right: K): boolean {
+  try {
+    return sameBytes(serde, left, right)
+  } catch (cause) {
+    throw new StreamsError('SERIALIZATION_FAILED', 'The key a grouped table was given by its mapper cannot be written.', { cause })
+  }
+}
+
+/** Equality of what would be written; of what is no object, by itself. */
+export function sameBytes<T>(serde: AnySerde, left: T, right: T): boolean {
   if (left === right) {
     return true
   }
   if (typeof left !== 'object' && typeof right !== 'object') {
     return false
   }
-  try {
-    return Buffer.from(serde.serialize('', left, [])).equals(serde.serialize('', right, []))
-  } catch (cause) {
-    throw new StreamsError('SERIALIZATION_FAILED', 'The key a grouped table was given by its mapper cannot be written.', { cause })
-  }
+  return Buffer.from(serde.serialize('', left, [])).equals(serde.serialize('', right, []))
 }

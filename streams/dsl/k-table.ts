@@ -5,15 +5,27 @@ import type { Changelog } from '../graph/node-spec.ts'
 import type { AnySerde } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
+import { demandedTable } from './demanded-table.ts'
 import { joinByForeignKey } from './foreign-key-join.ts'
 import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
+import { emitOnChange } from './operators/emit-on-change.ts'
 import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView, versionedView } from './operators/table-view.ts'
-import type { ForeignKeyJoinOptions, GroupOptions, Materialized, OperatorOptions, SuppressOptions, TableOperatorOptions } from './options.ts'
+import type {
+  ForeignKeyJoinOptions,
+  GroupOptions,
+  Materialized,
+  OperatorOptions,
+  SuppressOptions,
+  TableOperatorOptions,
+  TransformValuesOptions,
+  ValueSerde,
+} from './options.ts'
 import type { TableJoiner } from './operators/table-table-join.ts'
-import { type DslGraph, type StreamState, serdeFor } from './stream-state.ts'
+import { tableTransform, type ValueTransformer } from './operators/table-transform.ts'
+import { type DslGraph, requireName, type StreamState, serdeFor } from './stream-state.ts'
 import type { Suppressed } from './suppressed.ts'
 import { suppressTable } from './suppressed-table.ts'
 import { joinTables } from './table-join.ts'
@@ -62,6 +74,46 @@ export class KTable<K, V> {
   mapValues<VR>(mapper: (value: V, key: K) => VR | null, options: TableOperatorOptions<K, VR> = {}): KTable<K, VR> {
     requireFunction(mapper, 'The mapper of mapValues')
     return this.#compute<VR>('mapValues', (key, value) => mapper(value, key), false, undefined, options)
+  }
+
+  /**
+   * As `mapValues`, by a transformer that has stores and keeps state of its own. It also sees deletions. The result is kept
+   * in a store of this name if an operator behind it reads it, or has to know what a value was.
+   */
+  transformValues<VR>(supplier: () => ValueTransformer<K, V, VR>, options: TransformValuesOptions<K, VR>): KTable<K, VR> {
+    requireFunction(supplier, `The supplier of transformValues behind '${this.state.path}'`)
+    const node = requireName(this.state, 'transformValues', options?.name, 'may keep its result in a store')
+    return demandedTable<K, VR>(
+      this.state,
+      {
+        what: `transformValues '${node}'`,
+        operation: 'transformValues',
+        node,
+        stores: this.state.graph.storeNames(options.stores),
+        supplier: (_node, store, oldValues) => tableTransform(supplier, store, oldValues),
+      },
+      options
+    )
+  }
+
+  /**
+   * Leaves out changes that change nothing: a value written again, a deletion of what is not there. Values that are objects
+   * are compared as they are written. Takes effect with exactly once; at least once hands every change on, because a
+   * repetition after a crash must not be swallowed.
+   */
+  emitOnChange(options: OperatorOptions & ValueSerde<V> = {}): KTable<K, V> {
+    const value: AnySerde | undefined = options.value ?? this.state.value
+    const { topology } = this.state.graph
+    this.oldValues.enable()
+    const unlogged = this.view.stores.find((store) => !topology.isLogged(store))
+    if (unlogged !== undefined) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `emitOnChange behind '${this.state.path}' compares with the store '${unlogged}', which is not logged: after a crash it may lack what was sent. Log it.`
+      )
+    }
+    const state = this.state.graph.process([this.state], 'emitOnChange', () => emitOnChange<K, V>(value), options, { value })
+    return new KTable<K, V>(state, this.view, this.oldValues, this.queryableStoreName)
   }
 
   /** Every change as a record with the new value; `null` where a key left the table. */

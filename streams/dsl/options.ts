@@ -134,6 +134,12 @@ export interface TableOperatorOptions<K, V> extends OperatorOptions, ValueSerde<
   readonly store?: { readonly name: string } & Omit<Materialized<K, V>, 'value'>
 }
 
+export interface TransformValuesOptions<K, VR> extends TableOperatorOptions<K, VR> {
+  readonly name: string
+  /** Stores the transformer uses, by name or as built by `Stores`. */
+  readonly stores?: readonly (string | StoreBuilder)[]
+}
+
 export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends TableOperatorOptions<K, VR> {
   /** Names its topics `<name>-subscription-registration-topic` and `<name>-subscription-response-topic`, and its store. */
   readonly name: string

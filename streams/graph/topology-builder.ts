@@ -215,6 +215,11 @@ export class TopologyBuilder {
     return this.#nodes.has(node)
   }
 
+  /** @internal */
+  isLogged(store: string): boolean {
+    return this.#stores.get(store)?.changelog.kind !== 'none'
+  }
+
   /** @internal The source node that reads a topic. */
   readerOf(topic: string): SourceSpec | undefined {
     const node = this.#nodes.get(this.#readers.get(topic) ?? '')

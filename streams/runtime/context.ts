@@ -1,6 +1,7 @@
 /** What a processor sees of its task. Every call checks that it is this incarnation's turn (rules B2, B6). */
 import { StreamsError } from '../errors.ts'
 import type { MeteredContext } from '../graph/dropped.ts'
+import type { GuaranteedContext } from '../graph/guarantee.ts'
 import type { OperatorNote, OperatorTime, TimedContext } from '../graph/operator-time.ts'
 import type { AnyRecord } from '../graph/topology.ts'
 import type { PrepareContext } from '../async/operator.ts'
@@ -10,10 +11,11 @@ import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
 import type { AnyStore } from './typed-stores.ts'
 
-export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext, TimedContext {
+export class TaskProcessorContext implements ProcessorContext<unknown, unknown>, MeteredContext, TimedContext, GuaranteedContext {
   readonly applicationId: string
   readonly taskId: string
   readonly metrics: NonNullable<MeteredContext['metrics']>
+  readonly exactlyOnce: boolean
   private readonly core: TaskCore
   private readonly node: RuntimeNode
   private readonly incarnation: number
@@ -27,6 +29,7 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
     this.applicationId = core.applicationId
     this.taskId = core.taskId
     this.metrics = core.metrics
+    this.exactlyOnce = core.exactlyOnce
   }
 
   forward(record: AnyRecord, child?: string): void {

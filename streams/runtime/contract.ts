@@ -10,6 +10,7 @@ import type { Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Headers } from '../record.ts'
+import type { ProcessingGuarantee } from './config.ts'
 import type { TaskCounters } from './core.ts'
 import type { Progress } from './progress.ts'
 
@@ -57,6 +58,8 @@ export interface TaskConfig {
    * more waits also that long (ms) for an input that has caught up.
    */
   readonly maxTaskIdleMs?: number
+  /** Default exactly_once_v2. */
+  readonly processingGuarantee?: ProcessingGuarantee
   /** In-flight entries whose operator the topology no longer has: refuse to start (default), or dead-letter them (rule A5). */
   readonly orphans?: 'fail' | 'dead-letter'
   /** Bound of the entries of parked keys (rule C7). Defaults 100 000 records, 1 GiB. */

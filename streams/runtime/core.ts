@@ -86,6 +86,7 @@ export class TaskCore {
   readonly collector: RecordCollector
   readonly clock: TaskClock
   readonly deadLetterTopic: string | undefined
+  readonly exactlyOnce: boolean
   readonly frames: UndoFrames
   readonly timers: Timers
   readonly times: TaskTimes
@@ -123,6 +124,7 @@ export class TaskCore {
     this.clock = options.clock
     this.place = options.progress ?? new Progress()
     this.deadLetterTopic = options.config?.deadLetterTopic
+    this.exactlyOnce = options.config?.processingGuarantee !== 'at_least_once'
     this.defaults = options.config?.errors ?? {}
     this.frames = new UndoFrames(options.state, options.collector)
     this.timers = new Timers(() => this.beforeEffect())
