@@ -251,6 +251,7 @@ export class TaskManager {
         ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),
         ...(config.bufferedRecordsPerPartition === undefined ? {} : { bufferedRecordsPerPartition: config.bufferedRecordsPerPartition }),
         ...(config.maxTaskIdleMs === undefined ? {} : { maxTaskIdleMs: config.maxTaskIdleMs }),
+        processingGuarantee: config.processingGuarantee,
         orphans: config.orphans,
         parkedMaxRecords: config.parkedMaxRecords,
         parkedMaxBytes: config.parkedMaxBytes,
