@@ -77,6 +77,7 @@ export { type Serde, SerdeNotReady, Serdes } from './serdes.ts'
 export type { AppState } from './runtime/app-state.ts'
 export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
+export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
 export type {
   ReadOnlySessionStore,

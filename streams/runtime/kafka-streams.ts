@@ -14,6 +14,7 @@ import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
 import { failpointsFrom } from './failpoints.ts'
+import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
 import { placeName } from './progress.ts'
 import { Replacements } from './replacements.ts'
 import type { ThreadHost } from './thread-host.ts'
@@ -252,6 +253,28 @@ export class KafkaStreams {
   async metrics(): Promise<readonly ThreadSnapshot[]> {
     const snapshots = await Promise.all([...this.#threads.values()].map(({ host }) => host.snapshot()))
     return snapshots.filter((snapshot) => snapshot !== undefined)
+  }
+
+  /** The keys of this instance that wait for a person (`onFailure: 'park'`): what failed, since when, how many records wait behind. */
+  async parkedKeys(): Promise<readonly ParkedEntry[]> {
+    return (await this.#askParked({ kind: 'list' })).flatMap(({ keys }) => keys)
+  }
+
+  /** Calls the failed record of the key again, with all its tries; the others of the key follow. False: no such key here. */
+  async releaseParked({ taskId, operator, id }: ParkedId): Promise<boolean> {
+    const answers = await this.#askParked({ kind: 'release', key: { taskId, operator, id } })
+    return answers.some(({ count }) => count > 0)
+  }
+
+  /** Drops the failed record (`head`; the others of the key go on) or all records of the key. Returns how many. */
+  async dropParked({ taskId, operator, id }: ParkedId, what: 'head' | 'key' = 'head'): Promise<number> {
+    const answers = await this.#askParked({ kind: 'drop', key: { taskId, operator, id }, what })
+    return answers.reduce((sum, { count }) => sum + count, 0)
+  }
+
+  async #askParked(question: ParkedQuestion): Promise<readonly ParkedAnswer[]> {
+    const answers = await Promise.all([...this.#threads.values()].map(({ host }) => host.parked(question)))
+    return answers.filter((answer) => answer !== undefined)
   }
 
   /**

@@ -2,6 +2,7 @@
 import type { RuntimeConfig } from './config.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
+import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -30,6 +31,7 @@ export interface ThreadInit {
 export type ToThread =
   | { readonly type: 'close' }
   | { readonly type: 'snapshot'; readonly id: number }
+  | { readonly type: 'parked'; readonly id: number; readonly question: ParkedQuestion }
   /** Somebody was just taken out of the group: ask it now. */
   | { readonly type: 'hurry' }
   /** Nobody is to watch this process any more. */
@@ -43,7 +45,7 @@ export type FromThread =
   | { readonly type: 'watch'; readonly processes: readonly PeerProcess[] }
   | { readonly type: 'produces'; readonly transactionalId: string }
   | { readonly type: 'evicted' }
-  | { readonly type: 'snapshot'; readonly id: number; readonly snapshot: ThreadSnapshot }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer }
 
 export function plainError(error: Error): PlainError {
   const causes: string[] = []

@@ -23,6 +23,7 @@ import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
+import { answerParked, type ParkedAnswer, type ParkedQuestion } from './parked-keys.ts'
 import { snapshotTask } from './task-snapshot.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import { newCounters } from './thread-counters.ts'
@@ -345,6 +346,12 @@ export class StreamThread {
     } finally {
       await this.#options.cluster.close()
     }
+  }
+
+  /** About parked keys of the tasks that process now; between two turns, as messages come. */
+  parked(question: ParkedQuestion): ParkedAnswer {
+    const running = [...(this.#parts?.tasks.all ?? [])].filter(({ status }) => status === 'running')
+    return answerParked(running.flatMap(({ id, task }) => (task === undefined ? [] : [[id, task] as const])), question)
   }
 
   /** What the thread does and has, for metrics. */

@@ -10,6 +10,7 @@ import type { PeerProcess } from '../membership/types.ts'
 import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts'
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
+import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -33,7 +34,9 @@ export interface ThreadHost {
   unwatched(): void
   /** Ends it at once, when `close` takes too long. What it leaves open is ended by the next start of the process. */
   end(): Promise<void>
+  /** Undefined: it did not answer in time, or has ended. */
   snapshot(): Promise<ThreadSnapshot | undefined>
+  parked(question: ParkedQuestion): Promise<ParkedAnswer | undefined>
 }
 
 /** Runs the thread on this one: for tests and debugging. */
@@ -74,11 +77,12 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
       return streamThread.end()
     },
     snapshot: async () => streamThread.snapshot(),
+    parked: async (question) => streamThread.parked(question),
   }
 }
 
-/** Longest wait for a worker's figures; prevents that a wedged thread hangs a metrics scrape. */
-const SNAPSHOT_MS = 1_000
+/** Longest wait for a worker's answer; prevents that a wedged thread hangs a metrics scrape. */
+const ANSWER_MS = 1_000
 
 /** Runs the thread in a worker, which loads the topology by its module's URL. */
 export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadEvents): ThreadHost {
@@ -86,7 +90,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
   // `.ts` in the checkout, `.js` in the published package.
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: { ...init, progress: progress.buffer } satisfies ThreadInit, name: `stream-thread-${init.thread}` })
-  const waiting = new Map<number, (snapshot: ThreadSnapshot | undefined) => void>()
+  const waiting = new Map<number, (answer: unknown) => void>()
   const exited = once(worker, 'exit')
   let ended = false
   let nextId = 0
@@ -114,8 +118,8 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
       case 'evicted':
         events.onEvicted()
         return
-      case 'snapshot':
-        waiting.get(message.id)?.(message.snapshot)
+      case 'answer':
+        waiting.get(message.id)?.(message.answer)
         waiting.delete(message.id)
     }
   })
@@ -135,6 +139,23 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     }
   })
   const post = (message: ToThread) => worker.postMessage(message)
+  const ask = <T extends ThreadSnapshot | ParkedAnswer>(question: (id: number) => ToThread): Promise<T | undefined> => {
+    if (ended) {
+      return Promise.resolve(undefined)
+    }
+    const id = nextId++
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        waiting.delete(id)
+        resolve(undefined)
+      }, ANSWER_MS)
+      waiting.set(id, (answer) => {
+        clearTimeout(timer)
+        resolve(answer as T | undefined)
+      })
+      post(question(id))
+    })
+  }
   return {
     thread: init.thread,
     progress,
@@ -148,23 +169,8 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
       ended = true
       await worker.terminate()
     },
-    snapshot: () => {
-      if (ended) {
-        return Promise.resolve(undefined)
-      }
-      const id = nextId++
-      return new Promise((resolve) => {
-        const timer = setTimeout(() => {
-          waiting.delete(id)
-          resolve(undefined)
-        }, SNAPSHOT_MS)
-        waiting.set(id, (snapshot) => {
-          clearTimeout(timer)
-          resolve(snapshot)
-        })
-        post({ type: 'snapshot', id })
-      })
-    },
+    snapshot: () => ask((id) => ({ type: 'snapshot', id })),
+    parked: (question) => ask((id) => ({ type: 'parked', id, question })),
   }
 }
 

@@ -38,7 +38,10 @@ async function run(): Promise<void> {
   port.on('message', (message: ToThread) => {
     switch (message.type) {
       case 'snapshot':
-        post({ type: 'snapshot', id: message.id, snapshot: streamThread.snapshot() })
+        post({ type: 'answer', id: message.id, answer: streamThread.snapshot() })
+        return
+      case 'parked':
+        post({ type: 'answer', id: message.id, answer: streamThread.parked(message.question) })
         return
       case 'hurry':
         streamThread.hurry()
