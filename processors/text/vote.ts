@@ -134,7 +134,8 @@ function toWords(chosen: readonly Chosen[], row: Row): TextWord[] {
     return {
       text: characters.map((character) => character.text).join(''),
       box: { x: left, y: near.box.y, width: right - left, height: near.box.height },
-      confidence: characters.reduce((sum, character) => sum + character.confidence, 0) / characters.length,
+      // A word is right when each of its characters is.
+      confidence: characters.reduce((product, character) => product * character.confidence, 1),
     }
   })
 }

@@ -127,7 +127,7 @@ t.test('blanks that one saw part the words; lines that one missed are there', as
   const [line] = linesOf(rows)
   t.same(line!.words?.map(({ text }) => text), ['JALAN', 'SAGU'])
   t.ok(line!.words![0]!.box.x + line!.words![0]!.box.width <= line!.words![1]!.box.x + 6, 'each word has its place')
-  t.ok(line!.confidence > 0.99, 'what both saw is surer than either')
+  t.ok(line!.confidence > 0.98, 'what both saw is surer than either')
 })
 
 t.test('what stands in one row of a slanting page is voted in that row', async (t) => {

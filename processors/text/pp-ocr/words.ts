@@ -29,7 +29,8 @@ export function wordsOf(characters: readonly Character[], box: TurnedBox, steps:
     return {
       text: word.map((character) => character.text).join(''),
       box: boundsOf(box, from / steps, to / steps),
-      confidence: word.reduce((sum, character) => sum + character.confidence, 0) / word.length,
+      // A word is right when each of its characters is.
+      confidence: word.reduce((product, character) => product * character.confidence, 1),
       characters: word.flatMap((character) => [...character.text].map(() => ({ confidence: character.confidence, x: placeOf(box, character.at / steps) }))),
     }
   })
