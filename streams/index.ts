@@ -39,6 +39,7 @@ export type {
   WindowedAggregateOptions,
 } from './dsl/options.ts'
 export type { ValueTransformer } from './dsl/operators/table-transform.ts'
+export { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from './dsl/windowed-cogrouped-k-stream.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'
 export type { ErrorAction, ErrorPolicy, RetryPolicy } from './error-policy.ts'

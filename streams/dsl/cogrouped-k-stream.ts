@@ -2,12 +2,15 @@ import { StreamsError } from '../errors.ts'
 import { nameRequired } from '../graph/names.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
-import type { KGroupedStream } from './k-grouped-stream.ts'
+import { type KGroupedStream, noWindows } from './k-grouped-stream.ts'
 import { KTable, materialize } from './k-table.ts'
 import { passThrough } from './operators/stateless.ts'
 import { streamAggregate } from './operators/stream-aggregate.ts'
 import type { AggregateOptions } from './options.ts'
 import { requireName, requireSameGraph, serdeFor } from './stream-state.ts'
+import type { WindowsByTime } from './time-windowed-k-stream.ts'
+import { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from './windowed-cogrouped-k-stream.ts'
+import type { SessionWindows } from './windows/session-windows.ts'
 
 export type Aggregator<K, V, VA> = (key: K, value: V, aggregate: VA) => VA | null
 
@@ -42,6 +45,24 @@ export class CogroupedKStream<K, VA> {
       )
     }
     return new CogroupedKStream([...this.#cogroups, added])
+  }
+
+  /** Keeps an aggregate per window instead of one for all time. */
+  windowedBy(windows: WindowsByTime): TimeWindowedCogroupedKStream<K, VA>
+  windowedBy(windows: SessionWindows): SessionWindowedCogroupedKStream<K, VA>
+  windowedBy(windows: WindowsByTime | SessionWindows): TimeWindowedCogroupedKStream<K, VA> | SessionWindowedCogroupedKStream<K, VA> {
+    const { state } = this.#cogroups[0]!.group
+    const source = { path: state, partitioned: (what: string, name: string) => this.#partitioned(what, name) }
+    const aggregators = this.#cogroups.map(({ aggregator }) => aggregator)
+    switch (windows?.kind) {
+      case 'time':
+      case 'sliding':
+        return new TimeWindowedCogroupedKStream<K, VA>(source, aggregators, windows)
+      case 'session':
+        return new SessionWindowedCogroupedKStream<K, VA>(source, aggregators, windows)
+      default:
+        throw noWindows(state)
+    }
   }
 
   /** The aggregate of each key, which begins with `initializer()`. An aggregator's `null` deletes it. */

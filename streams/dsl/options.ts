@@ -74,7 +74,7 @@ export interface Materialized<K, V> extends ResultSerdes<K, V> {
 
 export interface AggregateOptions<K, VA> extends NamedOptions, Materialized<K, VA> {}
 
-export interface WindowedAggregateOptions<K, V, VA> extends AggregateOptions<K, VA> {
+export interface WindowedAggregateOptions<K, V, VA> extends Omit<AggregateOptions<K, VA>, 'historyRetention'> {
   /** How long windows are kept, by the time of the records. Default, and least: as long as they take records. */
   readonly retention?: Duration
   /** Is given the records that came too late for all of their windows, as a stream. Default: they are counted and dropped. */

@@ -1,6 +1,15 @@
 /** Cogrouped streams (KIP-150). */
 import t from 'tap'
-import { type BuildOptions, buildTopology, type KGroupedStream, Serdes, type StreamsBuilder } from '../../index.ts'
+import {
+  type BuildOptions,
+  buildTopology,
+  type KGroupedStream,
+  Serdes,
+  SessionWindows,
+  SlidingWindows,
+  type StreamsBuilder,
+  TimeWindows,
+} from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { string, strings } from './join-input.ts'
 
@@ -103,6 +112,89 @@ t.test('described as in Kafka Streams: an aggregation per stream, and a merge', 
 `
   )
   t.same(topology.subtopologies[0]!.copartitionGroups, [['in1', 'in2']])
+})
+
+/** `out` of two cogrouped topics as `key [start, end) value@timestamp`. */
+function windowed(topology: (b: StreamsBuilder) => void, input: readonly (readonly [topic: 'in1' | 'in2', value: string, timestamp: number])[]): string[] {
+  const driver = new TopologyTestDriver(topology)
+  for (const [topic, value, timestamp] of input) {
+    driver.createInputTopic(topic, string, string).pipeInput('k', value, timestamp)
+  }
+  const found = driver
+    .createOutputTopic('out', string, string)
+    .readRecordsToList()
+    .map(({ key, value, timestamp }) => `${key} ${value}@${timestamp}`)
+  driver.close()
+  return found
+}
+const both = (b: StreamsBuilder) => {
+  const group = (topic: string) => b.stream(topic, strings).groupByKey()
+  return group('in1').cogroup(append).cogroup(group('in2'), (_key, value, all) => `${all}/${value}`)
+}
+const shown = (key: { readonly key: string; readonly window: { readonly start: number; readonly end: number } }) =>
+  `${key.key}[${key.window.start},${key.window.end})`
+
+t.test('in tumbling windows', async (t) => {
+  const topology = (b: StreamsBuilder) =>
+    both(b)
+      .windowedBy(TimeWindows.ofSizeAndGrace(10, 5))
+      .aggregate(() => '>', { name: 'w', value: string })
+      .toStream()
+      .selectKey(shown, { key: string })
+      .to('out')
+  t.same(
+    windowed(topology, [
+      ['in1', 'A', 1],
+      ['in2', 'b', 5],
+      ['in1', 'C', 12],
+      ['in2', 'd', 9],
+      ['in1', 'D', 3],
+      ['in1', 'E', 26],
+      ['in1', 'too late', 9],
+    ]),
+    ['k[0,10) >A@1', 'k[0,10) >A/b@5', 'k[10,20) >C@12', 'k[0,10) >A/b/d@9', 'k[0,10) >A/b/dD@9', 'k[20,30) >E@26']
+  )
+  t.match(buildTopology(topology, app).describe(), /Processor: w-cogroup-merge \(stores: \[\]\)/)
+})
+
+t.test('in sliding windows and sessions', async (t) => {
+  t.same(
+    windowed(
+      (b) =>
+        both(b)
+          .windowedBy(SlidingWindows.ofTimeDifferenceWithNoGrace(10))
+          .aggregate(() => '>', { name: 'w', value: string })
+          .toStream()
+          .selectKey(shown, { key: string })
+          .to('out'),
+      [
+        ['in1', 'A', 20],
+        ['in2', 'b', 25],
+      ]
+    ),
+    ['k[10,20) >A@20', 'k[21,31) >/b@25', 'k[15,25) >A/b@25']
+  )
+  t.same(
+    windowed(
+      (b) =>
+        both(b)
+          .windowedBy(SessionWindows.ofInactivityGapWithNoGrace(10))
+          .aggregate(
+            () => '>',
+            (_key, one, other) => `${one}&${other}`,
+            { name: 'w', value: string }
+          )
+          .toStream()
+          .selectKey(shown, { key: string })
+          .to('out'),
+      [
+        ['in1', 'A', 0],
+        ['in2', 'b', 8],
+        ['in1', 'C', 30],
+      ]
+    ),
+    ['k[0,0) >A@0', 'k[0,0) null@0', 'k[0,8) >&>A/b@8', 'k[30,30) >C@30']
+  )
 })
 
 t.test('misuses', async (t) => {
