@@ -6,7 +6,7 @@ import { ExampleProcess } from './process.ts'
 // A broker that hangs must end the run; a machine that is only busy must not.
 t.setTimeout(240_000)
 
-type Input = readonly [topic: string, key: string | null, value: string | Buffer]
+type Input = readonly [topic: string, key: string | null, value: string | Buffer, timestamp?: number]
 
 interface Example {
   readonly folder: string
@@ -21,6 +21,9 @@ interface Example {
   readonly expected: { readonly [key: string]: unknown }
   readonly decode: (bytes: Buffer) => unknown
 }
+
+/** The beginning of a minute: times of records in windows. */
+const NOW = Math.floor(Date.now() / 60_000) * 60_000
 
 const json = (bytes: Buffer): unknown => JSON.parse(bytes.toString())
 const text = (bytes: Buffer): string => bytes.toString()
@@ -105,6 +108,22 @@ const examples: readonly Example[] = [
     expected: { 'o-1': { to: 'Mill Lane 1', amount: 5 } },
     decode: json,
   },
+  {
+    folder: '11-windows',
+    topics: { requests: 2, 'error-report': 1, 'late-requests': 1 },
+    inputs: [['requests', 'h', '{"path":"/pay","status":500}', NOW], ['requests', 'h', '{"path":"/pay","status":500}', NOW + 1], ['requests', 'h', '{"path":"/pay","status":500}', NOW + 80_000]],
+    output: 'error-report',
+    expected: { '/pay': { path: '/pay', minute: new Date(NOW).toISOString().slice(0, 16), errors: 2 } },
+    decode: json,
+  },
+  {
+    folder: '12-stream-stream-join',
+    topics: { impressions: 2, clicks: 2, outcomes: 2 },
+    inputs: [['impressions', 'i-1', '{"ad":"mill"}', NOW], ['clicks', 'i-1', '{"page":"/"}', NOW + 5]],
+    output: 'outcomes',
+    expected: { 'i-1': { ad: 'mill', clicked: true } },
+    decode: json,
+  },
 ]
 
 const cluster = new TestCluster()
@@ -121,7 +140,7 @@ t.teardown(() => admin.deleteTopics(topics.map(({ name }) => name)))
 
 async function send(inputs: readonly Input[]): Promise<void> {
   for (const [topic, records] of Map.groupBy(inputs, ([name]) => name)) {
-    await cluster.producer.send({ topic, messages: records.map(([, key, value]) => ({ key, value })) })
+    await cluster.producer.send({ topic, messages: records.map(([, key, value, timestamp]) => ({ key, value, ...(timestamp === undefined ? {} : { timestamp: String(timestamp) }) })) })
   }
 }
 
