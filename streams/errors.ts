@@ -39,6 +39,7 @@ export type StreamsErrorCode =
   | 'TRANSACTION_ABORTED'
   | 'PRODUCER_STATE_INVALID'
   | 'THREAD_DIED'
+  | 'RECORD_ENDED_THREAD'
   | 'PEER_REFUSED'
   | 'TIMEOUT'
   // operators' commands

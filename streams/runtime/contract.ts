@@ -13,6 +13,7 @@ import type { Headers } from '../record.ts'
 import type { ProcessingGuarantee } from './config.ts'
 import type { TaskCounters } from './core.ts'
 import type { Progress } from './progress.ts'
+import type { Suspects } from './suspects.ts'
 
 /** `<subtopology name>_<partition>` */
 export type TaskId = string
@@ -84,6 +85,8 @@ export interface TaskOptions {
   readonly config?: TaskConfig
   /** Where the task writes the record and the operator it is in (rule C10). */
   readonly progress?: Progress
+  /** Records that an operator must not run again. */
+  readonly suspects?: Suspects
   /** For jitter; in [0, 1). Default Math.random. */
   readonly random?: () => number
 }

@@ -111,6 +111,8 @@ export class TaskCore {
   timestamp = -1
   /** Set by the first failure that no policy takes: from then on the task does nothing until it is dropped. */
   fatal: StreamsError | undefined
+  /** Index of the operator that must not run the record in hand (rule C10), -1: none. */
+  suspect = -1
   /** Something must be committed. */
   touched = false
   commitRequested = false

@@ -15,8 +15,10 @@ import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
+import type { Place } from './progress.ts'
 import { placeName } from './progress.ts'
 import { Replacements } from './replacements.ts'
+import { Deaths } from './suspects.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
@@ -47,6 +49,9 @@ export class KafkaStreams {
   readonly #errorListeners = new Set<(error: Error) => void>()
   readonly #threads = new Map<number, { host: ThreadHost; state: ThreadState }>()
   readonly #replacements = new Replacements()
+  readonly #deaths = new Deaths()
+  /** By thread: since when it was in the turn that was noted as a death. */
+  readonly #wedged = new Map<number, number>()
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   #state: AppState = 'CREATED'
   #error: Error | undefined
@@ -152,7 +157,7 @@ export class KafkaStreams {
 
   #startThread(thread: number): void {
     const { topology, settings } = this.#options
-    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint }
+    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#deaths.suspects }
     const events = {
       onState: (state: ThreadState) => this.#onThreadState(thread, state),
       onFailed: (error: Error, died: boolean) => this.#onThreadFailed(thread, error, died),
@@ -319,7 +324,19 @@ export class KafkaStreams {
     }
   }
 
+  /** Where a thread ended, or was evicted: the second time at the same record and operator the record is not run there again. */
+  #noteDeath(place: Place | undefined): void {
+    const suspect = place === undefined ? undefined : this.#deaths.note(place)
+    if (suspect !== undefined) {
+      this.#warn(`${this.#config.applicationId}: the record ${placeName(place!, this.#topology)} has ended threads twice there: from now on the operator's error policy decides about it.`)
+      this.#forEachHost((host) => host.suspect(suspect))
+    }
+  }
+
   #onThreadFailed(thread: number, error: Error, died: boolean): void {
+    if (died) {
+      this.#noteDeath(this.#threads.get(thread)?.host.progress.read())
+    }
     this.#threads.delete(thread)
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
     const alive = this.#state === 'RUNNING' || this.#state === 'REBALANCING'
@@ -380,6 +397,11 @@ export class KafkaStreams {
     const now = Date.now()
     for (const { host } of this.#threads.values()) {
       const place = host.progress.read()
+      if (place !== undefined && now - place.since > this.#config.sessionTimeoutMs && this.#wedged.get(host.thread) !== place.since) {
+        // Evicted by now: whoever gets the task is next.
+        this.#wedged.set(host.thread, place.since)
+        this.#noteDeath(place)
+      }
       if (place !== undefined && now - place.since > STUCK_MS) {
         this.#warn(
           `${this.#config.applicationId}: thread ${host.thread} has been in one turn of task ${place.task} for ${now - place.since} ms, ${placeName(place, this.#topology)}. Synchronous code that long stops heartbeats (session ${this.#config.sessionTimeoutMs} ms): make it an asynchronous operator.`,

@@ -3,6 +3,7 @@ import type { RuntimeConfig } from './config.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
+import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -24,6 +25,7 @@ export interface ThreadInit {
   readonly stateDir: string
   /** Where the process listens for the others of its group. */
   readonly endpoint: Endpoint | undefined
+  readonly suspects: readonly Suspect[]
   /** The operator and offset the thread is in, see `progress.ts`. */
   readonly progress: SharedArrayBuffer
 }
@@ -36,6 +38,8 @@ export type ToThread =
   | { readonly type: 'hurry' }
   /** Nobody is to watch this process any more. */
   | { readonly type: 'unwatched' }
+  /** A record that ended threads. */
+  | { readonly type: 'suspect'; readonly suspect: Suspect }
 
 export type FromThread =
   | { readonly type: 'state'; readonly state: ThreadState }

@@ -8,6 +8,7 @@ import type { Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
 import type { RecordQueue } from './record-queue.ts'
+import { recordSuspected } from './suspects.ts'
 import type { TimerOwner } from './timers.ts'
 
 /** An operator upstream that may still emit earlier timestamps (rule A6). */
@@ -132,6 +133,9 @@ export class ProcessorRuntime extends RuntimeNode {
       this.runGuarded(record, undefined, 0)
     } else {
       try {
+        if (core.suspect === this.index) {
+          throw recordSuspected(this.name, core.taskId)
+        }
         this.processor.process(record)
       } catch (error) {
         throw core.fail('PROCESSING_FAILED', this.name, error)
@@ -175,6 +179,8 @@ export class ProcessorRuntime extends RuntimeNode {
       try {
         if (record === undefined) {
           punctuator!(time)
+        } else if (core.suspect === this.index) {
+          throw recordSuspected(this.name, core.taskId)
         } else {
           this.processor.process(record)
         }

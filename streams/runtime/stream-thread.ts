@@ -22,6 +22,8 @@ import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
+import type { Suspect } from './suspects.ts'
+import { Suspects } from './suspects.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
 import { answerParked, type ParkedAnswer, type ParkedQuestion } from './parked-keys.ts'
 import { snapshotTask } from './task-snapshot.ts'
@@ -51,6 +53,8 @@ export interface StreamThreadOptions {
   readonly progress?: Progress
   /** Where the process listens for the others of its group. */
   readonly endpoint?: Endpoint | undefined
+  /** Records that ended threads before (rule C10). */
+  readonly suspects?: readonly Suspect[]
   /** Processes the newest assignment has this one watch. */
   onWatch?(processes: readonly PeerProcess[]): void
   /** Its transactions are this id's from now on. */
@@ -75,6 +79,7 @@ export class StreamThread {
   #copies: WantedCopies = { standbys: [], warmups: [] }
   #endpoint: Endpoint | undefined
   readonly #resting: RestingCopies
+  readonly #suspects: Suspects
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
@@ -87,6 +92,7 @@ export class StreamThread {
     this.#collector = new OutputCollector(cluster, this.#topics)
     this.#endpoint = options.endpoint
     this.#resting = new RestingCopies(folder)
+    this.#suspects = new Suspects(options.suspects)
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
     this.#globals = new GlobalTables({
@@ -135,6 +141,7 @@ export class StreamThread {
       producer: this.#producer,
       globals: this.#globals,
       counters: this.#counters,
+      suspects: this.#suspects,
       describe: (tasks) => this.#describe(prepared, tasks),
       onTasks: () => this.#updateState(),
       onMembership: () => {
@@ -168,6 +175,11 @@ export class StreamThread {
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
   hurry(): void {
     this.#parts?.membership.hurry()
+  }
+
+  /** A record ended threads of this process twice in the same operator. */
+  suspect(suspect: Suspect): void {
+    this.#suspects.add(suspect)
   }
 
   /** From the next round on nobody is asked to watch this process. */

@@ -15,6 +15,7 @@ import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
 import { storeSpecs } from './stores.ts'
+import type { Suspects } from './suspects.ts'
 import { TaskEntry } from './task-entry.ts'
 
 export interface TaskManagerOptions {
@@ -30,6 +31,7 @@ export interface TaskManagerOptions {
   readonly committer: () => string | undefined
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
+  readonly suspects: Suspects
   /** A task has become active, or wants to be looked at. */
   onWake(): void
   onFailed(error: Error, entry: TaskEntry): void
@@ -234,7 +236,7 @@ export class TaskManager {
   }
 
   #create(entry: TaskEntry, state: TaskState): StreamTask {
-    const { config, collector, globalStores, committer, createTask, progress } = this.#options
+    const { config, collector, globalStores, committer, createTask, progress, suspects } = this.#options
     const task = createTask({
       applicationId: config.applicationId,
       subtopology: entry.subtopology,
@@ -246,6 +248,7 @@ export class TaskManager {
       globalStores,
       committer,
       ...(progress === undefined ? {} : { progress }),
+      suspects,
       config: {
         errors: config.errors,
         ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),

@@ -11,6 +11,7 @@ import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
+import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
@@ -32,6 +33,8 @@ export interface ThreadHost {
   hurry(): void
   /** Nobody is to watch this process any more. */
   unwatched(): void
+  /** A record that an operator must not run again. */
+  suspect(suspect: Suspect): void
   /** Ends it at once, when `close` takes too long. What it leaves open is ended by the next start of the process. */
   end(): Promise<void>
   /** Undefined: it did not answer in time, or has ended. */
@@ -41,7 +44,7 @@ export interface ThreadHost {
 
 /** Runs the thread on this one: for tests and debugging. */
 export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
-  const { config, processId, thread, stateDir, endpoint } = init
+  const { config, processId, thread, stateDir, endpoint, suspects } = init
   const progress = new Progress()
   let ended = false
   const streamThread = new StreamThread({
@@ -54,6 +57,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     failpoint: failpointsFrom(process.env),
     progress,
     endpoint,
+    suspects,
     onWatch: events.onWatch,
     onProduces: events.onProduces,
     onEvicted: events.onEvicted,
@@ -72,6 +76,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     close: () => streamThread.close(),
     hurry: () => streamThread.hurry(),
     unwatched: () => streamThread.unwatched(),
+    suspect: (suspect) => streamThread.suspect(suspect),
     end: () => {
       ended = true
       return streamThread.end()
@@ -165,6 +170,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     },
     hurry: () => post({ type: 'hurry' }),
     unwatched: () => post({ type: 'unwatched' }),
+    suspect: (suspect) => post({ type: 'suspect', suspect }),
     end: async () => {
       ended = true
       await worker.terminate()

@@ -16,6 +16,7 @@ import type { Progress } from './progress.ts'
 import { Purger } from './purger.ts'
 import { RecordLoop } from './record-loop.ts'
 import { Restorer } from './restorer.ts'
+import type { Suspects } from './suspects.ts'
 import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
@@ -50,6 +51,7 @@ export interface PartsOptions {
   readonly producer: ProducerIncarnation
   readonly globals: GlobalTables
   readonly counters: ThreadCounters
+  readonly suspects: Suspects
   /** What this member tells the group, beside what it owns. */
   describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>
   /** Tasks have come, gone or begun to run. */
@@ -149,7 +151,7 @@ function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: ()
 }
 
 function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, onWake: () => void): TaskManager {
-  const { topology, config, cluster, folder, topics, collector, producer, globals, prepared, counters, progress, onFailed, onWarning } = options
+  const { topology, config, cluster, folder, topics, collector, producer, globals, prepared, counters, suspects, progress, onFailed, onWarning } = options
   const offsets = new OffsetReader({
     cluster,
     group: cluster.group(),
@@ -181,6 +183,7 @@ function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, 
     committer: () => (config.processingGuarantee === 'exactly_once_v2' ? producer.transactionalId : undefined),
     fetcher,
     progress,
+    suspects,
     onWake,
     onFailed,
     onCopy: () => options.onCopy(),

@@ -14,7 +14,7 @@ const init = workerData as ThreadInit
 const post = (message: FromThread) => port.postMessage(message)
 
 async function run(): Promise<void> {
-  const { config, processId, thread, stateDir, endpoint } = init
+  const { config, processId, thread, stateDir, endpoint, suspects } = init
   const streamThread = new StreamThread({
     topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
     config,
@@ -25,6 +25,7 @@ async function run(): Promise<void> {
     failpoint: failpointsFrom(process.env),
     progress: new Progress(init.progress),
     endpoint,
+    suspects,
     onWatch: (processes) => post({ type: 'watch', processes }),
     onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
     onEvicted: () => post({ type: 'evicted' }),
@@ -48,6 +49,9 @@ async function run(): Promise<void> {
         return
       case 'unwatched':
         streamThread.unwatched()
+        return
+      case 'suspect':
+        streamThread.suspect(message.suspect)
         return
       case 'close':
         streamThread.close().then(() => {

@@ -1,4 +1,4 @@
-/** Counts by key; the record 'die' ends its worker, throws, or blocks the loop, the first time (a file remembers). */
+/** Counts by key; the record 'die' ends its worker, throws, or blocks the loop, the first time (a file remembers); with 'always' it ends its worker each time. */
 import { existsSync, writeFileSync } from 'node:fs'
 import { Serdes, type StreamsBuilder } from '../../index.ts'
 
@@ -6,13 +6,13 @@ export interface DyingSettings {
   readonly source: string
   readonly sink: string
   readonly memory: string
-  readonly how: 'exit' | 'throw' | 'block'
+  readonly how: 'exit' | 'throw' | 'block' | 'always'
 }
 
 export default function topology(b: StreamsBuilder, { source, sink, memory, how }: DyingSettings): void {
   b.stream(source, { key: Serdes.string(), value: Serdes.string() })
     .mapValues((value) => {
-      if (value === 'die' && !existsSync(memory)) {
+      if (value === 'die' && (how === 'always' || !existsSync(memory))) {
         writeFileSync(memory, '')
         if (how === 'throw') {
           throw new Error('once')

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { join } from 'node:path'
 import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
+import { DEAD_LETTER_HEADERS } from '../../runtime/dead-letter.ts'
 import { long, TestCluster } from './streams-support.ts'
 
 t.setTimeout(120_000)
@@ -8,7 +9,7 @@ const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
-async function application(name: string, how: 'exit' | 'throw' | 'block', uncaughtError: 'fail' | 'replace-thread') {
+async function application(name: string, how: 'exit' | 'throw' | 'block' | 'always', uncaughtError: 'fail' | 'replace-thread', part: Partial<KafkaStreamsOptions> = {}) {
   const source = await cluster.topic(`${name}-source`, 4)
   const sink = await cluster.topic(`${name}-sink`, 4)
   const warnings: string[] = []
@@ -23,6 +24,7 @@ async function application(name: string, how: 'exit' | 'throw' | 'block', uncaug
     replicationFactor: 1,
     uncaughtError,
     onWarning: (warning) => warnings.push(warning),
+    ...part,
   }
   return { app: new KafkaStreams(options), options, source, sink, warnings }
 }
@@ -75,6 +77,22 @@ t.test('by default a worker that dies stops the application, with its error; the
   await again.start()
   await cluster.consumed(app.config.applicationId, source)
   await again.close()
+  t.same(problems(await cluster.committed(sink), 400), [])
+})
+
+t.test('a record that ends its worker every time: after the second it goes to the error policy, unrun, and the rest goes on (C10)', async (t) => {
+  const deadLetterTopic = await cluster.topic('ended', 1)
+  const { app, source, sink, warnings } = await application('always', 'always', 'replace-thread', { deadLetterTopic, errors: { processing: 'dead-letter' } })
+  await app.start()
+  // One record of each key beside the deadly one, so that the counts are even.
+  const records = input(400).map(({ key, value }, i) => ({ key: i === 200 ? 'deadly' : key, value }))
+  await cluster.send(source, [...records, { key: 'k0', value: 'live' }])
+  await cluster.consumed(app.config.applicationId, source)
+  await app.close()
+  t.equal(warnings.filter((warning) => /is replaced/.test(warning)).length, 2)
+  t.match(warnings.join('\n'), /has ended threads twice there/)
+  t.equal((await cluster.committed(deadLetterTopic)).length, 1)
+  t.equal((await cluster.headers(deadLetterTopic)).get(DEAD_LETTER_HEADERS.code), 'RECORD_ENDED_THREAD')
   t.same(problems(await cluster.committed(sink), 400), [])
 })
 
