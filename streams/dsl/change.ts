@@ -94,6 +94,12 @@ export class OldValues {
       parent.enable()
     }
   }
+
+  /** Asks for them only if nothing needs to be kept for that; says whether they come. */
+  enableIfKnown(): boolean {
+    this.#enabled ||= this.#parents.every((parent) => parent.enableIfKnown())
+    return this.#enabled
+  }
 }
 
 /** Equality of keys as Kafka sees it: by their bytes. */

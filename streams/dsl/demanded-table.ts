@@ -8,10 +8,16 @@ import { type StreamState, serdeFor } from './stream-state.ts'
 /** The old values of a table that knows them only from its store. */
 class DemandedOldValues extends OldValues {
   readonly #demand: () => unknown
+  readonly #isKept: () => boolean
 
-  constructor(demand: () => unknown) {
+  constructor(demand: () => unknown, isKept: () => boolean) {
     super()
     this.#demand = demand
+    this.#isKept = isKept
+  }
+
+  override enableIfKnown(): boolean {
+    return this.#isKept() && super.enableIfKnown()
   }
 
   override enable(): void {
@@ -49,7 +55,7 @@ export function demandedTable<K, V>(behind: StreamState, table: DemandedTable, o
     }
     return view
   }
-  const oldValues = new DemandedOldValues(demand)
+  const oldValues = new DemandedOldValues(demand, () => view !== undefined)
   const state = graph.process(
     [behind],
     table.operation,

@@ -214,12 +214,12 @@ export class KTable<K, V> {
     const value: AnySerde | undefined = options.value ?? inherited
     const kept = keptIn(this.state, operation, this.state.key, value, options)
     const store = kept?.store
-    const oldValues = new OldValues(this.oldValues)
+    const oldValues = kept === undefined ? new OldValues(this.oldValues) : new OldValues()
     // A versioned table also says when a key was not in it.
     const silent = silentWhenAbsent && this.view.historyRetentionMs === undefined
     if (silent) {
-      // Every table is kept somewhere above, so a filter can always tell whether the key was in its table (KAFKA-10077).
-      oldValues.enable()
+      // A table kept here or above tells whether the key was in it (KAFKA-10077); nothing is kept for that alone.
+      oldValues.enableIfKnown()
     }
     const state = graph.process(
       [this.state],

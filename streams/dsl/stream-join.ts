@@ -55,7 +55,8 @@ export function joinStreams(
   const unmatched = UNMATCHED[operation]
   const isSelf = left.graph === right.graph && left.node === right.node && unmatched.length === 0
   const sideOf = (state: StreamState, side: JoinSide): StreamState => {
-    const keepNulls = unmatched.includes(side)
+    // Both sides, as in Kafka Streams: repartition topics above may lead elsewhere, too.
+    const keepNulls = unmatched.length > 0
     keepNullKeys(state, keepNulls)
     return state.keyChanged
       ? throughRepartitionTopic(state, { name: `${name}-${side}`, key, value: values[side], keepNullKeys: keepNulls })

@@ -55,6 +55,24 @@ export type Operator =
   | { readonly op: 'tableFilter' | 'tableFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean }
   | { readonly op: 'tableMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean }
   | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner }
+  | { readonly op: 'tableJoin' | 'tableLeftJoin' | 'tableOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean }
+  | {
+      readonly op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'
+      readonly of: number
+      readonly with: number
+      readonly key: KeyFunction
+      readonly joiner: Combiner
+      readonly stored: boolean
+    }
+  | {
+      readonly op: 'streamJoin' | 'streamLeftJoin' | 'streamOuterJoin'
+      readonly of: number
+      readonly with: number
+      readonly joiner: Combiner
+      readonly before: number
+      readonly after: number
+      readonly grace: number
+    }
   | { readonly op: 'joinGlobal' | 'leftJoinGlobal'; readonly of: number; readonly with: number; readonly key: KeyFunction; readonly joiner: Combiner }
 
 export interface Input {
@@ -98,6 +116,7 @@ export type Shape = 'stream' | 'table' | 'global' | 'split'
 
 const TABLES: ReadonlySet<Operator['op']> = new Set([
   'table', 'toTable', 'count', 'reduce', 'aggregate', 'tableCount', 'tableReduce', 'tableAggregate', 'tableFilter', 'tableFilterNot', 'tableMapValues',
+  'tableJoin', 'tableLeftJoin', 'tableOuterJoin', 'foreignKeyJoin', 'foreignKeyLeftJoin',
 ])
 
 export function shapeOf(operator: Operator): Shape {
@@ -129,6 +148,11 @@ export function isLong(operators: readonly Operator[], position: number): boolea
     default:
       return false
   }
+}
+
+/** Left and outer joins of streams: records wait there for a partner. */
+export function waits({ op }: Operator): boolean {
+  return op === 'streamLeftJoin' || op === 'streamOuterJoin'
 }
 
 /** The stores that an operator is asked to keep. */

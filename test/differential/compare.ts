@@ -1,8 +1,18 @@
-import type { Outcome } from './case.ts'
+import { type Operator, type Outcome, type Output, waits } from './case.ts'
 
-/** What two outcomes do not have in common, in words; empty when they are equal. */
-export function differencesBetween(java: Outcome, ours: Outcome): string[] {
-  return [...parts('topic', java.topics, ours.topics), ...parts('store', java.stores, ours.stores)]
+/**
+ * What two outcomes do not have in common, in words; empty when they are equal. With `operators`, results of left and
+ * outer joins of streams may come in another order, and ours may have more records without partner: Kafka Streams gives
+ * these out later than it could, or not at all before the input ends (`deliberate/`).
+ */
+export function differencesBetween(java: Outcome, ours: Outcome, operators: readonly Operator[] = []): string[] {
+  const late = new Set(operators.flatMap((operator, position) => (waits(operator) ? [`out-${position}`] : [])))
+  const inOrder = (topics: Outcome['topics']) => Object.fromEntries(Object.entries(topics).filter(([topic]) => !late.has(topic)))
+  return [
+    ...parts('topic', inOrder(java.topics), inOrder(ours.topics)),
+    ...[...late].flatMap((topic) => withoutOrder(topic, java.topics[topic] ?? [], ours.topics[topic] ?? [])),
+    ...parts('store', java.stores, ours.stores),
+  ]
 }
 
 type Rows = { readonly [name: string]: readonly unknown[] }
@@ -15,9 +25,31 @@ function parts(what: string, java: Rows, ours: Rows): string[] {
     const at = left.findIndex((row, index) => row !== right[index])
     const first = at === -1 ? (right.length > left.length ? left.length : -1) : at
     if (first !== -1) {
-      const [java, ours] = [left, right].map((rows) => `${rows[first] ?? 'ends'} (${rows.length} rows)`)
-      found.push(`${what} ${name}, row ${first}: Kafka Streams ${java}, Millrace ${ours}`)
+      const [theirs, own] = [left, right].map((rows) => `${rows[first] ?? 'ends'} (${rows.length} rows)`)
+      found.push(`${what} ${name}, row ${first}: Kafka Streams ${theirs}, Millrace ${own}`)
     }
   }
   return found
+}
+
+function withoutOrder(topic: string, java: readonly Output[], ours: readonly Output[]): string[] {
+  const missing = new Map<string, number>()
+  for (const row of java) {
+    const text = JSON.stringify(row)
+    missing.set(text, (missing.get(text) ?? 0) + 1)
+  }
+  const surplus: string[] = []
+  for (const row of ours) {
+    const text = JSON.stringify(row)
+    const count = missing.get(text) ?? 0
+    if (count > 0) {
+      missing.set(text, count - 1)
+    } else if (row[1]?.includes('null') === false) {
+      surplus.push(text)
+    }
+  }
+  return [
+    ...[...missing].filter(([, count]) => count > 0).map(([row]) => `topic ${topic}: only Kafka Streams has ${row}`),
+    ...surplus.map((row) => `topic ${topic}: only Millrace has ${row}`),
+  ]
 }

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import type { Allowance, Case, Combiner, Condition, Input, KeyFunction, Operator, ValueFunction } from './case.ts'
-import { isLong, shapeOf } from './case.ts'
+import { isLong, shapeOf, waits } from './case.ts'
 
 const condition: fc.Arbitrary<Condition> = fc
   .record({ on: fc.constantFrom('key' as const, 'value' as const), mod: fc.integer({ min: 2, max: 5 }), rest: fc.nat({ max: 4 }) })
@@ -46,6 +46,7 @@ const choice = fc.record({
   add: combiner(['+', '']),
   subtract: combiner(['-']),
   joiner: combiner(['&']),
+  window: fc.record({ before: fc.integer({ min: 1, max: 30 }), after: fc.integer({ min: 1, max: 30 }), grace: fc.oneof(fc.constant(0), fc.nat({ max: 60 })) }),
 })
 type Choice = typeof choice extends fc.Arbitrary<infer T> ? T : never
 
@@ -113,10 +114,12 @@ export function topicsOf(operator: Operator): readonly string[] {
 }
 
 const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
-  [3, 'stream'], [5, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
+  [3, 'stream'], [8, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
   [4, 'selectKey'], [4, 'merge'], [3, 'split'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'],
   [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
+  [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
+  [6, 'streamJoin'], [6, 'streamLeftJoin'], [6, 'streamOuterJoin'],
 ]
 const TOTAL = KINDS.reduce((sum, [weight]) => sum + weight, 0)
 
@@ -139,7 +142,8 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     const all = positions.filter(fits).reverse()
     return all.length === 0 ? undefined : all[number % all.length]
   }
-  const stream = () => pick(one.of, (position) => shapeOf(operators[position]!) === 'stream')
+  const isStream = (position: number) => shapeOf(operators[position]!) === 'stream' && !waits(operators[position]!)
+  const stream = () => pick(one.of, isStream)
   const table = () => pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
   switch (op) {
     case 'stream':
@@ -152,6 +156,36 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       const other = of === undefined ? undefined : pick(one.with, (position) => shapeOf(operators[position]!) === 'table' && mayMeet(known[of]!, known[position]!))
       return of === undefined || other === undefined ? undefined : { op, of, with: other, joiner: one.joiner }
     }
+    case 'tableJoin':
+    case 'tableLeftJoin':
+    case 'tableOuterJoin':
+    case 'foreignKeyJoin':
+    case 'foreignKeyLeftJoin': {
+      const of = table()
+      const left = known[of ?? -1]
+      const isForeign = op === 'foreignKeyJoin' || op === 'foreignKeyLeftJoin'
+      const other = pick(
+        one.with,
+        (position) => left !== undefined && position !== of && shapeOf(operators[position]!) === 'table' && mayMeet({ ...left, keyChanged: isForeign }, known[position]!)
+      )
+      if (of === undefined || other === undefined) {
+        return undefined
+      }
+      const both = { of, with: other, joiner: one.joiner, stored: one.flag }
+      return isForeign ? { op, ...both, key: one.key } : { op, ...both }
+    }
+    case 'streamJoin':
+    case 'streamLeftJoin':
+    case 'streamOuterJoin': {
+      const of = stream()
+      const left = known[of ?? -1]
+      const meet = (right: Known) => left !== undefined && mayMeet({ ...left, keyChanged: left.keyChanged || right.keyChanged }, right)
+      const other = pick(one.with, (position) => position !== of && isStream(position) && meet(known[position]!))
+      if (of === undefined || other === undefined) {
+        return undefined
+      }
+      return { op, of, with: other, joiner: one.joiner, ...one.window }
+    }
     case 'joinGlobal':
     case 'leftJoinGlobal': {
       const of = stream()
@@ -163,7 +197,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       if (of === undefined) {
         return undefined
       }
-      const fits = (position: number) => position !== of && shapeOf(operators[position]!) === 'stream' && isLong(operators, position) === isLong(operators, of)
+      const fits = (position: number) => position !== of && isStream(position) && isLong(operators, position) === isLong(operators, of)
       const other = pick(one.with, (position) => fits(position) && mayMeet({ ...known[of]!, keyChanged: false }, known[position]!))
       return other === undefined ? undefined : { op, of, with: other }
     }
@@ -179,7 +213,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     }
     case 'reduce': {
       // A reduction keeps the type, and the functions of cases make text.
-      const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'stream' && !isLong(operators, position))
+      const of = pick(one.of, (position) => isStream(position) && !isLong(operators, position))
       return of === undefined ? undefined : unary(op, of, one)
     }
     default: {
@@ -242,15 +276,18 @@ function mayMeet(left: Known, right: Known): boolean {
 }
 
 const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey'])
-const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate'])
-const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set(['toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable'])
+const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
+const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
+  'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
+])
 
 function knownOf(operator: Operator, known: readonly Known[]): Known {
   if (!('of' in operator)) {
     return { topics: new Set(topicsOf(operator)), repartitioned: false, keyChanged: false }
   }
   const sides = [known[operator.of]!, ...('with' in operator ? [known[operator.with]!] : [])]
-  const keyChanged = sides[0]!.keyChanged || (operator.op === 'merge' && sides[1]!.keyChanged)
+  const joinsStreams = operator.op === 'merge' || operator.op === 'streamJoin' || waits(operator)
+  const keyChanged = sides[0]!.keyChanged || (joinsStreams && sides[1]!.keyChanged)
   const through = REPARTITIONS.has(operator.op) || (REPARTITIONS_CHANGED_KEYS.has(operator.op) && (keyChanged || 'by' in operator))
   return {
     topics: new Set(sides.flatMap((side) => [...side.topics])),
@@ -259,24 +296,34 @@ function knownOf(operator: Operator, known: readonly Known[]): Known {
   }
 }
 
+/** Longer than any window and grace. */
+const LONG_AFTER = 1_000
+
 function script(operators: readonly Operator[], lines: readonly Line[]): Input[] {
   const topics = operators.flatMap(topicsOf)
+  // See `deliberate/`: what a record without partner has for headers, and when it is given out if others are late.
+  const inOrder = operators.some(waits)
   let now = 0
-  return lines.map(({ topic, key, value, step, headers }) => {
-    now += Math.max(0, step)
-    return { topic: topics[topic % topics.length]!, key, value, timestamp: Math.max(0, now + Math.min(0, step)), headers }
+  const inputs = lines.map(({ topic, key, value, step, headers }): Input => {
+    now += inOrder ? Math.abs(step) : Math.max(0, step)
+    const timestamp = inOrder ? now : Math.max(0, now + Math.min(0, step))
+    return { topic: topics[topic % topics.length]!, key, value, timestamp, headers: inOrder ? [] : headers }
   })
+  // The last records of all: everything before them has waited long enough.
+  const last = inOrder ? topics.map((topic): Input => ({ topic, key: 'a', value: 'x', timestamp: now + LONG_AFTER, headers: [] })) : []
+  return [...inputs, ...last]
 }
 
-const ASKS_FOR_OLD_VALUES = /^table(Count|Reduce|Aggregate|Filter|FilterNot)$/
-const COMPUTES = /^table(Filter|FilterNot|MapValues)$/
+const ASKS_FOR_OLD_VALUES = /^table(Count|Reduce|Aggregate|Filter|FilterNot|LeftJoin|OuterJoin)$|^foreignKey/
+const COMPUTES = /^table(Filter|FilterNot|MapValues|Join|LeftJoin|OuterJoin)$|^foreignKey/
 
-/** See `differences.ts`: a table that is filtered or grouped from a stream's aggregation. */
+/** See `deliberate/`: a table whose old values are used and that comes from a stream's aggregation. */
 export function allowancesOf(operators: readonly Operator[]): { readonly allowances?: readonly Allowance[] } {
+  const sides = (operator: Operator): number[] => ('of' in operator ? [operator.of, ...('with' in operator ? [operator.with] : [])] : [])
   const fromAggregation = (position: number): boolean => {
     const operator = operators[position]!
-    return operator.op === 'count' || operator.op === 'aggregate' || (COMPUTES.test(operator.op) && 'of' in operator && fromAggregation(operator.of))
+    return operator.op === 'count' || operator.op === 'aggregate' || (COMPUTES.test(operator.op) && sides(operator).some(fromAggregation))
   }
-  const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && 'of' in operator && fromAggregation(operator.of))
+  const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && sides(operator).some(fromAggregation))
   return found ? { allowances: ['no-initial-old-value'] } : {}
 }

@@ -1,6 +1,6 @@
 /** Our side: builds the topology a case describes with the public DSL and runs it in `millrace/testing`. */
 import type { GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde } from 'millrace'
-import { Serdes, type StreamsBuilder } from 'millrace'
+import { JoinWindows, Serdes, type StreamsBuilder } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
 import { APPLICATION_ID, type Case, isLong, keepsStore, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
 import * as functions from './functions.ts'
@@ -133,6 +133,36 @@ export function describe(operators: readonly Operator[], b: StreamsBuilder): voi
       case 'leftJoinTable':
         streams.set(position, stream(it.of).leftJoin(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value }))
         break
+      case 'tableJoin':
+        tables.set(position, table(it.of).join(table(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'tableLeftJoin':
+        tables.set(position, table(it.of).leftJoin(table(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'tableOuterJoin':
+        tables.set(position, table(it.of).outerJoin(table(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'foreignKeyJoin':
+        tables.set(
+          position,
+          table(it.of).join(table(it.with), (v, k) => applyKey(it.key, k, v), (l, r) => combine(it.joiner, null, l, r), { name, value, store })
+        )
+        break
+      case 'foreignKeyLeftJoin':
+        tables.set(
+          position,
+          table(it.of).leftJoin(table(it.with), (v, k) => applyKey(it.key, k, v), (l, r) => combine(it.joiner, null, l, r), { name, value, store })
+        )
+        break
+      case 'streamJoin':
+        streams.set(position, stream(it.of).join(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        break
+      case 'streamLeftJoin':
+        streams.set(position, stream(it.of).leftJoin(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        break
+      case 'streamOuterJoin':
+        streams.set(position, stream(it.of).outerJoin(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        break
       case 'joinGlobal':
         streams.set(position, stream(it.of).join(globals.get(it.with)!, (k, v) => applyKey(it.key, k, v), (l, r, k) => combine(it.joiner, k, l, r), { value }))
         break
@@ -172,6 +202,10 @@ function grouped(stream: Stream, { by }: { readonly by?: Parameters<typeof apply
 function groupedTable(table: Table, it: Operator & { readonly op: 'tableCount' | 'tableReduce' | 'tableAggregate' }, name: string): KGroupedTable<string, Value> {
   // A mapper may leave a side out by a null; the type of the DSL's pair has no word for it.
   return table.groupBy((k, v) => [applyKey(it.key, k, v), applyValue(it.value, k, v)] as unknown as [string, Value], { name, ...strings })
+}
+
+function joinWindows({ before, after, grace }: { readonly before: number; readonly after: number; readonly grace: number }): JoinWindows {
+  return JoinWindows.ofTimeDifferenceAndGrace(0, grace).before(before).after(after)
 }
 
 const bytes = Serdes.bytes()

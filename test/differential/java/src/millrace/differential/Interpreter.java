@@ -1,8 +1,10 @@
 package millrace.differential;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.BiFunction;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
@@ -13,6 +15,7 @@ import org.apache.kafka.streams.kstream.BranchedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.Joined;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KGroupedTable;
@@ -22,6 +25,10 @@ import org.apache.kafka.streams.kstream.Materialized;
 import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
+import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.TableJoined;
+import org.apache.kafka.streams.kstream.ValueJoiner;
+import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
 
 /** Builds the topology a case describes (case.ts). Operators are held by position; a split is the list of its branches. */
 @SuppressWarnings({"unchecked", "rawtypes"})
@@ -121,6 +128,21 @@ final class Interpreter {
           : table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v));
       case "joinTable" -> stream(it).join(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
       case "leftJoinTable" -> stream(it).leftJoin(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
+      case "tableJoin" -> it.get("stored").asBoolean()
+          ? table(it).join(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).join(otherTable(it), tableJoiner(it));
+      case "tableLeftJoin" -> it.get("stored").asBoolean()
+          ? table(it).leftJoin(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).leftJoin(otherTable(it), tableJoiner(it));
+      case "tableOuterJoin" -> it.get("stored").asBoolean()
+          ? table(it).outerJoin(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).outerJoin(otherTable(it), tableJoiner(it));
+      case "foreignKeyJoin" -> it.get("stored").asBoolean()
+          ? table(it).join(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(name, value))
+          : table(it).join(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), unkept(value));
+      case "foreignKeyLeftJoin" -> it.get("stored").asBoolean()
+          ? table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(name, value))
+          : table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), unkept(value));
+      case "streamJoin" -> stream(it).join(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "streamLeftJoin" -> stream(it).leftJoin(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "streamOuterJoin" -> stream(it).outerJoin(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
       case "joinGlobal" -> stream(it).join((GlobalKTable) built.get(it.get("with").asInt()),
           (k, v) -> Functions.applyKey(it.get("key"), k, v), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r));
       case "leftJoinGlobal" -> stream(it).leftJoin((GlobalKTable) built.get(it.get("with").asInt()),
@@ -161,6 +183,31 @@ final class Interpreter {
     return Joined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt()), name);
   }
 
+  private static ValueJoiner<Object, Object, Object> tableJoiner(JsonNode it) {
+    return (l, r) -> Functions.combine(it.get("joiner"), null, l, r);
+  }
+
+  private static ValueJoinerWithKey<Object, Object, Object, Object> streamJoiner(JsonNode it) {
+    return (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r);
+  }
+
+  private static BiFunction<Object, Object, Object> foreignKey(JsonNode it) {
+    return (k, v) -> Functions.applyKey(it.get("key"), k, v);
+  }
+
+  private static JoinWindows joinWindows(JsonNode it) {
+    return JoinWindows.ofTimeDifferenceAndGrace(Duration.ZERO, Duration.ofMillis(it.get("grace").asLong()))
+        .before(Duration.ofMillis(it.get("before").asLong())).after(Duration.ofMillis(it.get("after").asLong()));
+  }
+
+  private StreamJoined streamJoined(JsonNode it, String name) {
+    return StreamJoined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt())).withName(name);
+  }
+
+  private KStream<Object, Object> otherStream(JsonNode it) {
+    return (KStream<Object, Object>) built.get(it.get("with").asInt());
+  }
+
   private Serde inputSerde(JsonNode it) {
     return serdes.get(it.get("of").asInt());
   }
@@ -179,6 +226,10 @@ final class Interpreter {
 
   private static Materialized kept(String name, Serde value) {
     return Materialized.as(name).withKeySerde((Serde) Serdes.String()).withValueSerde(value);
+  }
+
+  private static Materialized unkept(Serde value) {
+    return Materialized.with((Serde) Serdes.String(), value);
   }
 
   private static List<String> texts(JsonNode list) {
