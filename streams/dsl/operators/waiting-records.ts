@@ -81,7 +81,9 @@ export class WaitingRecords {
       return
     }
     const open = new Map<JoinSide, number>()
-    for (const [row, list] of this.#store.all()) {
+    // Not from the beginning: what was taken out lately lies there, as deletions that every look would have to pass.
+    const oldest = Math.min(...sides.map((side) => this.#oldest[side].value))
+    for (const [row, list] of this.#store.range(oldest === UNKNOWN ? undefined : timeBytes(oldest), undefined)) {
       const head = Buffer.from(row.buffer, row.byteOffset, HEAD)
       const timestamp = Number(head.readBigInt64BE(0))
       const side: JoinSide = head[8] === LEFT ? 'left' : 'right'
@@ -107,11 +109,16 @@ export class WaitingRecords {
   }
 
   #row(side: JoinSide, timestamp: number, key: unknown): Uint8Array {
-    const head = Buffer.allocUnsafe(HEAD)
-    head.writeBigInt64BE(BigInt(timestamp), 0)
-    head[8] = side === 'left' ? LEFT : RIGHT
-    return Buffer.concat([head, this.#options.key.serialize(this.#topic, key, NO_HEADERS)])
+    const keyBytes = this.#options.key.serialize(this.#topic, key, NO_HEADERS)
+    return Buffer.concat([timeBytes(timestamp), Uint8Array.of(side === 'left' ? LEFT : RIGHT), keyBytes])
   }
+}
+
+/** 8 bytes, big-endian: in the order of time. */
+function timeBytes(timestamp: number): Uint8Array {
+  const bytes = Buffer.allocUnsafe(8)
+  bytes.writeBigInt64BE(BigInt(timestamp), 0)
+  return bytes
 }
 
 const LIST_HEAD = 5
