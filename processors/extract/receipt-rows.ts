@@ -17,7 +17,7 @@ export interface ReceiptRow {
 }
 
 /** A receipt's columns: till printers have 24 to 48, small invoices of shops up to this. */
-const maxColumns = 66
+const maxColumns = 70
 const maxRows = 400
 
 /** One page, whose text is as narrow as a till's: fields stand in rows, not in columns. */
@@ -25,22 +25,16 @@ export function isNarrow(layout: Layout): boolean {
   if (layout.pages !== 1 || layout.rows.length > maxRows) {
     return false
   }
-  const widths: number[] = []
-  for (const { runs } of layout.rows) {
-    for (const run of runs) {
-      if (run.text.length >= 8) {
-        widths.push(run.box.width / run.text.length)
-      }
-    }
-  }
-  if (widths.length < 3) {
+  // Stains and creases are no text: only runs that recognition is sure of say how wide it is.
+  const runs = layout.rows.flatMap((row) => row.runs).filter((run) => run.confidence >= 0.6 && letters(run.text) >= 4)
+  if (runs.length < 6) {
     return layout.method === 'ocr'
   }
-  const character = widths.sort((a, b) => a - b)[Math.floor(widths.length / 2)]!
-  const lefts = layout.rows.map(({ runs }) => runs[0]!.box.x).sort((a, b) => a - b)
-  const rights = layout.rows.map(({ runs }) => runs.at(-1)!.box.x + runs.at(-1)!.box.width).sort((a, b) => a - b)
-  // Stains at the border are not text: the middle nine tenths count.
-  const extent = rights[Math.floor(rights.length * 0.95)]! - lefts[Math.floor(lefts.length * 0.05)]!
+  const sorted = (values: number[]): number[] => values.sort((a, b) => a - b)
+  const at = (values: number[], share: number): number => values[Math.min(values.length - 1, Math.floor(values.length * share))]!
+  const long = runs.filter((run) => run.text.length >= 8)
+  const character = at(sorted((long.length === 0 ? runs : long).map((run) => run.box.width / run.text.length)), 0.5)
+  const extent = at(sorted(runs.map(({ box }) => box.x + box.width)), 0.95) - at(sorted(runs.map(({ box }) => box.x)), 0.05)
   return extent / character <= maxColumns
 }
 
