@@ -47,12 +47,18 @@ export function headerAt(layout: Layout, at: number): Header | undefined {
   // What stands over several titles is the name of the table.
   const over = (piece: Piece): boolean => pieces.filter((other) => overlapX(other.box, piece.box) > 0).length > 1
   const fragments = band.flatMap((row) => (row === at ? pieces : piecesOf(layout.rows[row]!, row).filter((piece) => !over(piece))))
-  const columns = joinFragments(fragments, at).sort((a, b) => a.box.x - b.box.x)
+  const columns = oneDescription(joinFragments(fragments, at).sort((a, b) => a.box.x - b.box.x))
   const has = (name: ColumnClass): boolean => columns.some((column) => column.class === name)
   if (!(has('lineTotal') || has('unitPrice')) || !(has('description') || has('quantity'))) {
     return undefined
   }
   return { columns, last: band.at(-1)! }
+}
+
+/** "Article | Description": the last one describes, those before it name the item. */
+function oneDescription(columns: readonly Column[]): Column[] {
+  const last = columns.findLastIndex((column) => column.class === 'description' && column.line === 0)
+  return columns.map((column, n) => (column.class === 'description' && column.line === 0 && n < last ? { ...column, class: 'itemNumber' } : column))
 }
 
 /** Rows next to the main one that can only be more titles: short, without digits, close. */

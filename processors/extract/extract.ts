@@ -13,6 +13,7 @@ import { findParties } from './parties.ts'
 import type { ReceiptFields } from './receipt.ts'
 import { findReceipt, receiptWeights } from './receipt.ts'
 import { isNarrow } from './receipt-rows.ts'
+import { findSumTable } from './sum-table.ts'
 import { findLines, maxItems } from './table.ts'
 import { findTotals } from './totals.ts'
 import { compareWithPages } from './visible.ts'
@@ -60,7 +61,8 @@ function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
   const bic = findBic(layout)
   const currency = findCurrency(layout) ?? assumedCurrency(options.defaultCurrency)
   const dateOrder = options.dateOrder ?? 'day-month'
-  const invoice: DocumentFields = { ...findParties(layout), ...findHeaderDates(layout, dateOrder, options.receivedDay), ...findTotals(layout, amounts) }
+  const sums = findSumTable(layout)
+  const invoice: DocumentFields = { ...findParties(layout), ...findHeaderDates(layout, dateOrder, options.receivedDay), ...findTotals(layout, amounts, sums) }
   const fields: DocumentFields = {
     ...(isNarrow(layout) ? asReceipt(invoice, findReceipt(layout, { ...options, dateOrder })) : invoice),
     ...(number === undefined ? {} : { invoiceNumber: number }),
@@ -69,7 +71,7 @@ function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
     ...(bic === undefined ? {} : { bic }),
     ...(currency === undefined ? {} : { currency }),
   }
-  const taxes = findTaxes(layout, amounts)
+  const taxes = sums.taxes.length > 0 ? sums.taxes : findTaxes(layout, amounts)
   const lines = withOnlyRate(findLines(layout), taxes)
   return { fields, lines, taxes, extractorVersion, truncated: lines.length >= maxItems }
 }
@@ -128,13 +130,18 @@ function assumedCurrency(code: string | undefined): DocumentFields['currency'] {
   return code === undefined ? undefined : { value: '', normalised: code, confidence: 0.4, provenance: { page: 0, method: 'rule' } }
 }
 
-/** Taxes whose label names a rate. */
+/** `19 %` → `19`, `5,5%` → `5.5` */
+function rateIn(text: string): string | undefined {
+  return /(?<![\d.,])(\d{1,2}(?:[.,]\d{1,2})?)\s?%/.exec(text)?.[1]?.replace(',', '.').replace(/\.?0+$/, (zeros) => (zeros.startsWith('.') ? '' : zeros))
+}
+
+/** Taxes whose row names a rate. */
 function findTaxes(layout: Layout, amounts: ReturnType<typeof amountCandidates>): TaxLine[] {
   const taxes: TaxLine[] = []
   const seen = new Set<string>()
   for (const candidate of amounts) {
     const label = candidate.found.monetary ? labelOf(candidate, totalLabels) : undefined
-    const rate = label?.class === 'taxTotal' ? candidate.contexts.map(({ plain }) => / (\d{1,2}) ?%/.exec(plain)?.[1]).find((found) => found !== undefined) : undefined
+    const rate = label?.class === 'taxTotal' ? layout.rows[candidate.run.row]!.runs.map((run) => rateIn(run.text)).find((found) => found !== undefined) : undefined
     const key = `${rate}|${candidate.found.value}`
     if (label !== undefined && rate !== undefined && !seen.has(key) && taxes.length < 20) {
       seen.add(key)

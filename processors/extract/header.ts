@@ -180,7 +180,7 @@ function findLabelledIban(layout: Layout): Field | undefined {
         // Words that follow on the same line are no part of it.
         const normalised = (/^[A-Z]{2}\d{2}(?: ?\d[A-Z0-9]{0,3}| ?[A-Z]{4}(?= ?\d))+/.exec(match)?.[0] ?? match).replaceAll(' ', '')
         if (normalised.length >= 14 && normalised.length <= 34) {
-          return fieldOf(layout, run, match, normalised, 0.6)
+          return fieldOf(layout, run, match, normalised, isValidIBAN(normalised) ? 0.97 : 0.6)
         }
       }
     }

@@ -1,8 +1,9 @@
 import labels from './labels.json' with { type: 'json' }
 import { plainText } from './layout.ts'
 
-export type LabelClass = Exclude<keyof typeof labels, 'version' | 'columns'>
+export type LabelClass = Exclude<keyof typeof labels, 'version' | 'columns' | 'sumColumns'>
 export type ColumnClass = keyof typeof labels.columns
+export type SumClass = keyof typeof labels.sumColumns
 
 export const labelsVersion: number = labels.version
 
@@ -88,3 +89,4 @@ export const partyLabels = new LabelSet<'seller' | 'buyer' | 'otherParty'>([
 ])
 export const buyerLabels = new LabelSet<'buyer'>([['buyer', labels.buyer]])
 export const columnLabels = new LabelSet<ColumnClass>(Object.entries(labels.columns) as [ColumnClass, string[]][])
+export const sumColumnLabels = new LabelSet<SumClass>(Object.entries(labels.sumColumns) as [SumClass, string[]][])

@@ -3,7 +3,7 @@ import type { Field, Party } from '../types.ts'
 import { findAmounts } from './amounts.ts'
 import { findDates } from './dates.ts'
 import { fieldOf } from './field.ts'
-import { buyerLabels, numberLabels, totalLabels } from './labels.ts'
+import { buyerLabels, numberLabels, partyLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
 import type { PartyRole, Section } from './sections.ts'
 import { findSections } from './sections.ts'
@@ -129,6 +129,8 @@ function looksLikeName(run: Run): boolean {
     letters / run.text.replace(/\s/g, '').length > 0.6 &&
     run.text.length <= 80 &&
     !titleWords.test(run.plain) &&
+    !run.text.startsWith('(') &&
+    (partyLabels.match(run.plain)?.coverage ?? 0) < 0.75 &&
     (numberLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
     (totalLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
     (buyerLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&

@@ -6,6 +6,7 @@ import { labelOf } from './candidates.ts'
 import { toField } from './field.ts'
 import { totalLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
+import type { Sum, SumTable } from './sum-table.ts'
 
 export interface Totals {
   readonly taxBasisTotal?: Field
@@ -36,8 +37,8 @@ const agreement = 0.8
  * taken, where agreeing arithmetic counts. It never overrules clear labels: a wrong sum on paper has to stay wrong, so that
  * validation sees it.
  */
-export function findTotals(layout: Layout, candidates: readonly Candidate<FoundAmount>[]): Totals {
-  const scored = score(candidates)
+export function findTotals(layout: Layout, candidates: readonly Candidate<FoundAmount>[], table: SumTable = { taxes: [] }): Totals {
+  const scored = [...score(candidates), ...fromTable(table)]
   const best = (role: 'net' | 'tax' | 'gross'): Scored[] =>
     scored.filter((one) => one[role] > 0).sort((a, b) => b[role] - a[role] || b.candidate.position - a.candidate.position).slice(0, maxPerKind)
   const nets = best('net')
@@ -102,6 +103,19 @@ function score(candidates: readonly Candidate<FoundAmount>[]): Scored[] {
       gross: Math.max(0, Math.max(named('grandTotal'), 0.85 * named('payableAmount')) + place + 0.15 * size + repeated - foreign),
     }
   })
+}
+
+/** What a row under titles is worth: as much as a label beside it. */
+const tableScore = 0.9
+
+function fromTable({ totals }: SumTable): Scored[] {
+  if (totals === undefined) {
+    return []
+  }
+  const scored = (sum: Sum, role: 'net' | 'tax' | 'gross'): Scored => ({
+    candidate: { found: sum.found, run: sum.run, position: 0, contexts: [] }, value: sum.value, net: 0, tax: 0, gross: 0, payable: 0, [role]: tableScore,
+  })
+  return [scored(totals.net, 'net'), scored(totals.tax, 'tax'), scored(totals.gross, 'gross')]
 }
 
 const taxWord = / (?:u?st|umsatzsteuer|mwst|mehrwertsteuer|vat|tva|btw|iva|gst|tax|moms|mva) /

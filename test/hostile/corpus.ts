@@ -274,13 +274,13 @@ function fuzz(random: Random, original: Buffer): Buffer {
         bytes = Buffer.concat([bytes.subarray(0, at), bytes.subarray(at, at + length), bytes.subarray(at)])
         break
       case 3:
-        bytes.fill(random.integer(0, 255), at, at + length)
+        bytes.fill(random.integer(0, 255), at, Math.min(at + length, bytes.length))
         break
       default: {
         // A number made larger: lengths, counts and offsets are where parsers trust most.
         const digits = /\d{1,6}/.exec(bytes.toString('latin1', at, at + 200))
         if (digits !== null) {
-          bytes.fill(0x39, at + digits.index, at + digits.index + digits[0].length)
+          bytes.fill(0x39, at + digits.index, Math.min(bytes.length, at + digits.index + digits[0].length))
         }
       }
     }
