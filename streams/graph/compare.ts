@@ -2,7 +2,7 @@
 import type { SubtopologyJSON, TopologyJSON } from './json.ts'
 
 /**
- * `break`: instances of the new version refuse to start. `orphan`: data stays behind that nobody reads any more. `rename`:
+ * `break`: instances of the new version refuse to start, or cannot make sense of what is there. `orphan`: data stays behind that nobody reads any more. `rename`:
  * the same under another name, so that it begins empty. `begin`: something new. `change`: rolls out, and should be known.
  */
 export type TopologyChangeKind = 'break' | 'orphan' | 'rename' | 'begin' | 'change'
@@ -23,6 +23,8 @@ interface Placed<T> {
 }
 
 const IN_FLIGHT = '-in-flight'
+/** Settings of stores that decide what a row means. */
+const DECISIVE = ['windowSizeMs', 'retainDuplicates']
 /** By weight: what a deploy should stop for comes first. */
 const ORDER: readonly TopologyChangeKind[] = ['break', 'orphan', 'rename', 'change', 'begin']
 
@@ -87,6 +89,13 @@ function compareStore(store: StoreJSON, from: SubtopologyJSON, { item, subtopolo
   const { name } = store
   if (store.kind !== item.kind) {
     return [{ kind: 'break', subject: name, message: `store '${name}' changes from ${store.kind} to ${item.kind}: its changelog holds rows of the other kind. Give the new store another name` }]
+  }
+  if (store.timestamped !== undefined && item.timestamped !== undefined && store.timestamped !== item.timestamped) {
+    return [{ kind: 'break', subject: name, message: `store '${name}' ${item.timestamped ? 'begins' : 'ceases'} to keep timestamps with its values: the rows in its changelog have other bytes. Give the new store another name` }]
+  }
+  const mixed = DECISIVE.filter((setting) => store.settings?.[setting] !== item.settings?.[setting])
+  if (store.settings !== undefined && item.settings !== undefined && mixed.length > 0) {
+    return [{ kind: 'break', subject: name, message: `store '${name}' changes its ${mixed.join(', ')}: rows of before and after would be taken for each other. Give the new store another name` }]
   }
   const changes: TopologyChange[] = []
   if (store.changelog !== item.changelog) {

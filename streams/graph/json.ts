@@ -1,4 +1,4 @@
-import type { Node, Topology } from './topology.ts'
+import type { Node, StoreDefinition, Topology } from './topology.ts'
 
 export interface NodeJSON {
   readonly name: string
@@ -20,6 +20,10 @@ export interface SubtopologyJSON {
     readonly kind: string
     readonly changelog?: string
     readonly sourceIsChangelog: boolean
+    /** Values carry the timestamp of the record that made them. */
+    readonly timestamped?: boolean
+    /** What only stores of its kind have: sizes and retentions, ms. */
+    readonly settings?: { readonly [setting: string]: number | boolean }
   }[]
   readonly internalTopics: readonly {
     readonly name: string
@@ -45,12 +49,16 @@ export function topologyToJSON(topology: Topology): TopologyJSON {
       index: subtopology.index,
       fingerprint: subtopology.fingerprint,
       nodes: [...subtopology.nodes.values()].map(nodeJSON),
-      stores: subtopology.stores.map(({ name, kind, changelog, sourceIsChangelog }) => ({ name, kind, changelog, sourceIsChangelog })),
+      stores: subtopology.stores.map(storeJSON),
       internalTopics: subtopology.internalTopics,
       copartitionGroups: subtopology.copartitionGroups,
     })),
     globalTables: topology.globalTables.map(({ storeName, source }) => ({ store: storeName, topic: source.topics[0]! })),
   }
+}
+
+function storeJSON({ name, kind, changelog, sourceIsChangelog, timestamped, engine: _, key: _key, value: _value, topicConfig: _config, ...settings }: StoreDefinition) {
+  return { name, kind, changelog, sourceIsChangelog, timestamped, settings }
 }
 
 /** Every store a node touches, an async operator's in-flight table included. */

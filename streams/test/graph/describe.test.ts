@@ -223,7 +223,7 @@ t.test('JSON and Mermaid name every node, topic and store', async (t) => {
           { name: 'n/toStream', kind: 'processor', children: ['n/toStream/to'], stores: [] },
           { name: 'n/toStream/to', kind: 'sink', children: [], topic: 'out' },
         ],
-        stores: [{ name: 'n', kind: 'key-value', changelog: 'app-n-changelog', sourceIsChangelog: false }],
+        stores: [{ name: 'n', kind: 'key-value', changelog: 'app-n-changelog', sourceIsChangelog: false, timestamped: true, settings: {} }],
         internalTopics: [
           {
             name: 'app-n-changelog',
