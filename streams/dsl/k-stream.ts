@@ -177,7 +177,7 @@ export class KStream<K, V> {
   join<KG, VT, VR>(
     table: GlobalKTable<KG, VT>,
     keyMapper: (key: K, value: NonNullable<V>) => KG | null,
-    joiner: (value: NonNullable<V>, tableValue: VT, key: K) => VR,
+    joiner: (value: NonNullable<V>, tableValue: VT, key: K, tableKey: KG) => VR,
     options?: OperatorOptions & ValueSerde<VR>
   ): KStream<K, VR>
   /** Records of two streams that lie in each other's window; see `JoinWindows`. */
@@ -201,7 +201,7 @@ export class KStream<K, V> {
   leftJoin<KG, VT, VR>(
     table: GlobalKTable<KG, VT>,
     keyMapper: (key: K, value: NonNullable<V>) => KG | null,
-    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K) => VR,
+    joiner: (value: NonNullable<V>, tableValue: VT | null, key: K, tableKey: KG | null) => VR,
     options?: OperatorOptions & ValueSerde<VR>
   ): KStream<K, VR>
   /** A record that finds nothing in its window is joined with `null` once the window and its grace have passed. */

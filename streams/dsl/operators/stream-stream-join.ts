@@ -140,11 +140,14 @@ export function selfJoin<K, V, VO>(node: string, join: SelfJoin<K, V, VO>): Proc
       time = operatorTime(given, join.name)
     },
     process({ key, value, timestamp, headers }) {
+      if (key !== null) {
+        // As of the store: a record without value is none to keep, but time goes on with it.
+        time.advance(timestamp)
+      }
       if (key === null || value === null) {
         dropped(context, node, 'null-key-or-value')
         return
       }
-      time.advance(timestamp)
       const forward = (result: VO, other: number) => context.forward({ key, value: result, timestamp: Math.max(timestamp, other), headers })
       for (const [other, otherValue] of store.fetch(key, Math.max(0, timestamp - beforeMs), timestamp + afterMs)) {
         forward(joiner(value, otherValue, key), other)

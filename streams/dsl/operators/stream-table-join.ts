@@ -10,7 +10,7 @@ export interface StreamTableJoin<K, V, KT, VT, VR> {
   readonly table: TableView<KT, VT>
   /** The stream's own key for a table, the mapper's for a global table. */
   readonly tableKey: (key: K, value: V) => KT
-  readonly joiner: (value: V, tableValue: VT | null, key: K) => VR
+  readonly joiner: (value: V, tableValue: VT | null, key: K, tableKey: KT | null) => VR
   readonly left: boolean
 }
 
@@ -39,7 +39,7 @@ export function streamTableJoin<K, V, KT, VT, VR>(
   const lookUp = (tableKey: KT | null, { key, value, timestamp, headers }: Record<K, V>) => {
     const found = tableKey === null ? undefined : read(tableKey, versioned ? timestamp : undefined)
     if (found !== undefined || join.left) {
-      context.forward({ key, value: join.joiner(value, found === undefined ? null : found.value, key), timestamp, headers })
+      context.forward({ key, value: join.joiner(value, found === undefined ? null : found.value, key, tableKey), timestamp, headers })
     }
   }
   return {

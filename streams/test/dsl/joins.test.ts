@@ -64,6 +64,24 @@ t.test('the joiner also gets the key', async (t) => {
   driver.close()
 })
 
+t.test('the joiner with a global table also gets the key it was looked up by (KIP-1340)', async (t) => {
+  const driver = new TopologyTestDriver((b) => {
+    b.stream('L', strings)
+      .leftJoin(
+        b.globalTable('R', strings),
+        (_key, value) => (value === '-' ? null : value),
+        (left, right, key, tableKey) => `${key}/${left}/${right}/${tableKey}`,
+        { value: string }
+      )
+      .to('out')
+  })
+  driver.createInputTopic('R', string, string).pipeInput('g', 'r', 0)
+  driver.createInputTopic('L', string, string).pipeInput('k', 'g', 1)
+  driver.createInputTopic('L', string, string).pipeInput('k', '-', 2)
+  t.same(driver.createOutputTopic('out', string, string).readValuesToList(), ['k/g/r/g', 'k/-/null/null'])
+  driver.close()
+})
+
 t.test('null keys (KIP-962)', async (t) => {
   const leftJoined = (topology: (b: StreamsBuilder) => void) => {
     const driver = new TopologyTestDriver(topology)

@@ -292,6 +292,9 @@ t.test('a join of two branches of one topic is the same as with itself', async (
     ['L', 'a', 'D', 119],
     ['L', 'a', 'E', 19],
     ['L', 'a', 'F', 500],
+    ['L', 'a', null, 520],
+    ['L', 'a', 'G', 320],
+    ['L', 'a', 'G', 321],
     ['L', 'a', 'G', 300],
     ['L', 'a', 'H', 301],
   ]
