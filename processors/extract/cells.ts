@@ -103,7 +103,8 @@ export function continues(row: Row, first: Run, last: Run, columns: readonly Col
   const near = candidate.page === last.page ? candidate.box.y - last.box.y <= 1.9 * last.box.height : row.runs.length === 1
   // A key with its value is something said about the item, not its name.
   const keyed = /:\s*=?\s*[-−]?\d[\d.,]*\s*(?:[€%]|EUR)?$/.test(candidate.text) || /^\p{L}[\p{L}./ -]{2,30}:\s?\S/u.test(candidate.text)
-  return inColumn.length > 1 || numbered || priced || !aligned || !near || keyed ? 'ends' : candidate
+  const folio = /^(?:page|seite|pagina|página|blatt|sivu|side)\b.{0,3}\d/iu.test(candidate.text)
+  return inColumn.length > 1 || folio || numbered || priced || !aligned || !near || keyed ? 'ends' : candidate
 }
 
 function middle(run: Run): number {

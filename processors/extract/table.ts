@@ -12,6 +12,8 @@ import type { Layout, Row, Run } from './layout.ts'
 
 /** Lines read from one document's tables. */
 export const maxItems = 1000
+/** How far titles may stand from where they stood on the page before, points or pixels. */
+const maxShift = 6
 /** Rows that one item may take. */
 const maxItemRows = 12
 
@@ -36,11 +38,12 @@ export function findLines(layout: Layout): LineItem[] {
     const row = layout.rows[at]!
     const header = headerAt(layout, at)
     if (header !== undefined) {
-      if (table.length > 0 && !sameTitles(columns ?? [], header.columns)) {
+      // Titles repeated on the next page are the same columns; others begin a table.
+      if (columns === undefined || !sameTitles(columns, header.columns)) {
         tables.push(table)
         table = []
+        columns = header.columns
       }
-      columns = header.columns
       at = Math.max(at, header.last)
       continue
     }
@@ -66,8 +69,7 @@ export function findLines(layout: Layout): LineItem[] {
 }
 
 function sameTitles(a: readonly Column[], b: readonly Column[]): boolean {
-  const names = (columns: readonly Column[]): string => columns.map((column) => column.class ?? '').filter((name) => name !== '').sort().join()
-  return names(a) === names(b)
+  return a.length === b.length && a.every((column, n) => column.class === b[n]!.class && Math.abs(column.box.x - b[n]!.box.x) <= maxShift)
 }
 
 function endsTable(row: Row): boolean {
@@ -149,7 +151,7 @@ function strayTotal(layout: Layout, anchor: Anchor, end: number, roles: Readonly
   const main = layout.rows[anchor.row]!
   for (const at of [anchor.row + 1, anchor.row - 1]) {
     const row = at < end ? layout.rows[at] : undefined
-    if (row === undefined || row.page !== main.page || Math.abs(row.runs[0]!.box.y - main.runs[0]!.box.y) > 1.6 * main.runs[0]!.box.height) {
+    if (row === undefined || row.page !== main.page || endsTable(row) || Math.abs(row.runs[0]!.box.y - main.runs[0]!.box.y) > 1.6 * main.runs[0]!.box.height) {
       continue
     }
     const found = cellsOf(row, anchor.columns).numbers.find((cell) => (roles.get(cell.column) ?? cell.column.class) === 'lineTotal')
