@@ -38,19 +38,10 @@ const tail = /[\s,]*\(?\b(?:tel|telephone|telefon|phone|fax|gst|sst|vat|hp|email
 
 export function cleanAddress(rows: readonly string[]): string {
   const parts = rows.map((row) => spell(row.replace(/^(?:address|alamat|adresse|anschrift)\s*[:;]\s*/i, '').replace(tail, '').trim())).filter((row) => row !== '')
-  const address = parts.map((part, n) => part + comma(parts, n)).join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').trim()
+  // A stop that ends a row in the middle was a comma: sentences are not divided into rows.
+  const address = parts.map((part, n) => (n < parts.length - 1 ? part.replace(/(?<=[\p{L}\d]{2})\.$/u, ',') : part)).join(' ').replace(/\s+/g, ' ').replace(/\s+([,.])/g, '$1').trim()
   // Behind a postcode no lone figure stands at the end: a stain.
   return (/\d{5}/.test(address) ? address.replace(/(?<=\p{L}{3}[.,]?) [\d\p{L}]$/u, '') : address).replace(/,$/, '')
-}
-
-/**
- * Recognition loses commas at the ends of rows: where rows are divided by commas, a row without one gets it; before a postcode both
- * are usual.
- */
-function comma(parts: readonly string[], n: number): string {
-  const next = parts[n + 1]
-  const divided = parts.slice(0, -1).some((part) => /,$/.test(part)) || /,/.test(parts[n]!)
-  return next !== undefined && divided && !/[,.;:&(-]$/.test(parts[n]!) && !/^\d{4,6}\b/.test(next) && /^\p{Lu}\p{L}{3}/u.test(next) && !/\d{5}/.test(parts[n]!) ? ',' : ''
 }
 
 /** Words that addresses share, in capitals: countries, states, cities, kinds of streets and districts. */
