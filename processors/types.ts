@@ -35,6 +35,8 @@ export interface TextPage {
   readonly width: number
   readonly height: number
   readonly lines: readonly TextLine[]
+  /** Degrees clockwise that the page (as EXIF says) was turned by before it was recognised; size and boxes are those of the turned page. */
+  readonly turned?: number
 }
 
 export type TextRoute = 'e-invoice-xml' | 'text-layer' | 'ocr'

@@ -45,6 +45,8 @@ export interface Picture {
   readonly bytes: Uint8Array
   readonly width: number
   readonly height: number
+  /** Degrees clockwise from the page as it came (EXIF obeyed): upright and level. */
+  readonly turned: number
 }
 
 export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | Picture>

@@ -5,6 +5,7 @@ import type { Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { toGreymapBytes } from './greymap.ts'
 import type { Inspection, Picture, View } from './messages.ts'
+import { skewOf } from './skew.ts'
 
 // One document is one core's work; how many run at once is the pool's size.
 sharp.concurrency(1)
@@ -32,15 +33,12 @@ export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promi
 export async function readImage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {
   try {
     // Turned by EXIF first, on its own: sharp allows one automatic rotation per pipeline, and the size must be that of the upright image.
-    const upright = await sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' })
+    const upright = await raw(sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' })
       .autoOrient()
       .flatten({ background: '#ffffff' })
       .greyscale()
-      .toColourspace('b-w')
-      .resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true })
-      .raw()
-      .toBuffer({ resolveWithObject: true })
-    return succeed(await toGreymap(sharp(upright.data, { raw: { width: upright.info.width, height: upright.info.height, channels: 1 } }), view))
+      .resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true }))
+    return succeed(await toGreymap(again(upright), view))
   } catch (error) {
     // Pages of a TIFF have sizes of their own; inspection saw the first one's.
     if (error instanceof Error && error.message.includes('exceeds pixel limit')) {
@@ -50,23 +48,50 @@ export async function readImage(bytes: Uint8Array, page: number, view: View, bou
   }
 }
 
-/** One byte per pixel behind a three-line header: no compression to pay for on the way to the recogniser. */
+interface Raw {
+  readonly data: Buffer
+  readonly info: { readonly width: number; readonly height: number }
+}
+
+/** Grey, turned as asked and levelled. */
 export async function toGreymap(pipeline: Sharp, view: View): Promise<Picture> {
   const grey = pipeline.flatten({ background: '#ffffff' }).rotate(view.turn).greyscale()
-  const whole = await (view.stretched ? grey.normalise({ lower: 2, upper: 98 }) : grey).toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
-  const { data, info } = view.probe ? await middleOf(whole) : whole
-  return { bytes: toGreymapBytes({ data, width: info.width, height: info.height }), width: info.width, height: info.height }
+  const whole = await raw(view.stretched ? grey.normalise({ lower: 2, upper: 98 }) : grey)
+  if (view.probe) {
+    return toPicture(await middleOf(whole), view.turn)
+  }
+  const skew = await measureSkew(whole)
+  return Math.abs(skew) < minSkew ? toPicture(whole, view.turn) : toPicture(await raw(again(whole).rotate(-skew, { background: '#ffffff' })), view.turn - skew)
+}
+
+function toPicture({ data, info: { width, height } }: Raw, turned: number): Picture {
+  return { bytes: toGreymapBytes({ data, width, height }), width, height, turned }
+}
+
+/** Degrees; up to here recognition does not mind, and turning blurs a little. */
+const minSkew = 1.4
+/** Pixels of the picture that skew is measured on. */
+const skewWidth = 500
+const skewHeight = 1500
+
+async function measureSkew(whole: Raw): Promise<number> {
+  const { data, info } = await raw(again(whole).resize({ width: skewWidth, height: skewHeight, fit: 'inside', withoutEnlargement: true }))
+  return skewOf({ data, width: info.width, height: info.height })
 }
 
 /** Side of the square that is recognised in each direction: some dozen lines of text. */
 const probeSize = 900
 
-function middleOf({ data, info }: { data: Buffer; info: { width: number; height: number } }): Promise<{ data: Buffer; info: { width: number; height: number } }> {
-  const width = Math.min(probeSize, info.width)
-  const height = Math.min(probeSize, info.height)
-  return sharp(data, { raw: { width: info.width, height: info.height, channels: 1 } })
-    .extract({ left: Math.floor((info.width - width) / 2), top: Math.floor((info.height - height) / 2), width, height })
-    .toColourspace('b-w')
-    .raw()
-    .toBuffer({ resolveWithObject: true })
+function middleOf(whole: Raw): Promise<Raw> {
+  const width = Math.min(probeSize, whole.info.width)
+  const height = Math.min(probeSize, whole.info.height)
+  return raw(again(whole).extract({ left: Math.floor((whole.info.width - width) / 2), top: Math.floor((whole.info.height - height) / 2), width, height }))
+}
+
+function again({ data, info: { width, height } }: Raw): Sharp {
+  return sharp(data, { raw: { width, height, channels: 1 } })
+}
+
+function raw(pipeline: Sharp): Promise<Raw> {
+  return pipeline.toColourspace('b-w').raw().toBuffer({ resolveWithObject: true })
 }

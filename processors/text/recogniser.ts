@@ -160,6 +160,7 @@ function readable({ lines }: Seen): number {
   return lines.reduce((sum, line) => sum + (line.confidence - 0.4) * line.text.length, 0)
 }
 
-function pageOf(number: number, { width, height }: Picture, lines: readonly TextLine[], bounds: TextBounds): TextPage {
-  return { number, width, height, lines: lines.slice(0, bounds.maxLinesPerPage) }
+function pageOf(number: number, { width, height, turned }: Picture, lines: readonly TextLine[], bounds: TextBounds): TextPage {
+  const page = { number, width, height, lines: lines.slice(0, bounds.maxLinesPerPage) }
+  return turned === 0 ? page : { ...page, turned }
 }

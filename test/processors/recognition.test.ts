@@ -1,15 +1,20 @@
 // What makes text out of two engines' sight: boxes, strips, characters, the vote. No engine runs here.
+import sharp from 'sharp'
 import t from 'tap'
+import { defaultTextBounds } from '../../processors/index.ts'
 import { settleLookAlikes } from '../../processors/text/confusable.ts'
 import { parseGreymap, toGreymapBytes } from '../../processors/text/greymap.ts'
-import type { RecognisedWord } from '../../processors/text/messages.ts'
+import type { Picture, RecognisedWord } from '../../processors/text/messages.ts'
+import { readImage } from '../../processors/text/picture.ts'
 import { convexHull, findBoxes, smallestRectangle } from '../../processors/text/pp-ocr/boxes.ts'
 import { cropStrip, lineHeight } from '../../processors/text/pp-ocr/crop.ts'
 import { createAlphabet, decode } from '../../processors/text/pp-ocr/decode.ts'
 import { wordsOf } from '../../processors/text/pp-ocr/words.ts'
 import { isDoubtful } from '../../processors/text/quality.ts'
 import { linesOf } from '../../processors/text/recogniser.ts'
+import { skewOf } from '../../processors/text/skew.ts'
 import { vote } from '../../processors/text/vote.ts'
+import { createRandom } from '../../samples/random.ts'
 
 const options = { pixel: 0.3, box: 0.5, unclip: 1.6, minSide: 3, maxBoxes: 100 }
 
@@ -151,6 +156,40 @@ t.test('a page of sure words is not read again; one of doubtful words or next to
   t.equal(isDoubtful([row(0.95)]), false)
   t.equal(isDoubtful([row(0.95), row(0.5)]), true)
   t.equal(isDoubtful([[word('A', 0, 0)]]), true)
+})
+
+/** Lines of "letters": strokes with gaps, falling to the right by so many degrees. */
+function slantedPage(width: number, height: number, degrees: number): Uint8Array {
+  const slope = Math.tan((degrees * Math.PI) / 180)
+  return Uint8Array.from({ length: width * height }, (_, at) => {
+    const x = at % width
+    const y = Math.floor(at / width) - x * slope
+    return ((y % 22) + 22) % 22 < 11 && x % 7 < 3 && x > 40 && x < width - 40 ? 60 : 230
+  })
+}
+
+t.test('skew is measured to tenths of a degree, and a page is levelled by it', async (t) => {
+  for (const degrees of [-4.6, -1.5, 0, 0.7, 3.3]) {
+    const found = skewOf({ data: slantedPage(500, 600, degrees), width: 500, height: 600 })
+    t.ok(Math.abs(found - degrees) <= 0.2, `${degrees}: ${found}`)
+  }
+  t.equal(skewOf({ data: new Uint8Array(500 * 600).fill(230), width: 500, height: 600 }), 0, 'a blank page')
+  const random = createRandom(5)
+  t.equal(skewOf({ data: Uint8Array.from({ length: 300 * 300 }, () => random.integer(0, 255)), width: 300, height: 300 }), 0, 'noise')
+
+  const image = async (degrees: number): Promise<Picture> => {
+    const png = await sharp(slantedPage(500, 600, degrees), { raw: { width: 500, height: 600, channels: 1 } }).png().toBuffer()
+    const picture = await readImage(png, 1, { turn: 0, probe: false, stretched: false }, defaultTextBounds)
+    if (!picture.ok) {
+      throw new Error(picture.failure.code)
+    }
+    return picture.value
+  }
+  const slanted = await image(3)
+  t.ok(Math.abs(slanted.turned + 3) <= 0.2, `turned back by ${slanted.turned}`)
+  const level = parseGreymap(slanted.bytes)
+  t.ok(Math.abs(skewOf(level)) <= 0.2, 'level now')
+  t.match(await image(0.7), { turned: 0, width: 500, height: 600 }, 'a little is left alone')
 })
 
 t.test('greymaps come back as they went; anything else is refused', async (t) => {
