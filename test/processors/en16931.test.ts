@@ -28,10 +28,14 @@ function base(category = 'S'): Draft {
   return {
     fields: {
       ...fieldsOf({
-        specification: 'urn:cen.eu:en16931:2017', typeCode: '380', invoiceNumber: '1', issueDate: '2026-10-02', dueDate: '2026-11-01', deliveryDate: '2026-09-30', periodStart: '2026-09-01', periodEnd: '2026-09-30',
-        currency: 'EUR', taxCurrency: 'SEK', taxPointDate: '2026-10-02', precedingInvoiceNumber: '0', precedingInvoiceDate: '2026-08-01', paymentMeansCode: '58', iban: 'DE89370400440532013000', bic: 'COBADEFFXXX',
-        accountName: 'A', cardNumber: '123456', paymentTerms: '30 days', lineTotal: '200.00', allowanceTotal: '20.00', chargeTotal: '20.00', taxBasisTotal: '200.00', taxTotal: tax, accountingTaxTotal: '1.00',
-        grandTotal: (200 + Number(tax)).toFixed(2), paidAmount: '50.00', roundingAmount: '0.01', payableAmount: (150.01 + Number(tax)).toFixed(2),
+        specification: 'urn:cen.eu:en16931:2017', typeCode: '380', invoiceNumber: '1', issueDate: '2026-10-02', dueDate: '2026-11-01',
+        deliveryDate: '2026-09-30', periodStart: '2026-09-01', periodEnd: '2026-09-30',
+        currency: 'EUR', taxCurrency: 'SEK', taxPointDate: '2026-10-02', precedingInvoiceNumber: '0', precedingInvoiceDate: '2026-08-01',
+        paymentMeansCode: '58', iban: 'DE89370400440532013000', bic: 'COBADEFFXXX',
+        accountName: 'A', cardNumber: '123456', paymentTerms: '30 days', lineTotal: '200.00', allowanceTotal: '20.00',
+        chargeTotal: '20.00', taxBasisTotal: '200.00', taxTotal: tax, accountingTaxTotal: '1.00',
+        grandTotal: (200 + Number(tax)).toFixed(2), paidAmount: '50.00',
+        roundingAmount: '0.01', payableAmount: (150.01 + Number(tax)).toFixed(2),
       }),
       seller: fieldsOf({ name: 'A', identifier: '1', city: 'Ulm', country: 'DE', ...vat('DE136695976') }),
       buyer: fieldsOf({ name: 'B', registrationId: '2', city: 'Lyon', country: 'FR', ...vat('FR40303265045') }),
@@ -39,7 +43,8 @@ function base(category = 'S'): Draft {
       ...(category === 'O' ? {} : { taxRepresentative: fieldsOf({ name: 'R', city: 'Wien', country: 'AT', vatId: 'ATU33864707' }) }),
       deliverTo: fieldsOf({ city: 'Lyon', country: 'FR' }),
     },
-    lines: [fieldsOf({ lineId: '1', description: 'X', quantity: '2', unitCode: 'C62', unitPrice: '100.00', grossPrice: '110.00', lineTotal: '200.00', periodStart: '2026-09-01', periodEnd: '2026-09-30', ...taxed })],
+    lines: [fieldsOf({ lineId: '1', description: 'X', quantity: '2', unitCode: 'C62', unitPrice: '100.00', grossPrice: '110.00',
+    lineTotal: '200.00', periodStart: '2026-09-01', periodEnd: '2026-09-30', ...taxed })],
     taxes: [fieldsOf({ category, ...(rate === undefined ? {} : { rate }), basis: '200.00', amount: tax, ...(reasons.includes(category) ? { exemptionReason: 'because' } : {}) })],
     adjustments: ['allowance', 'charge'].map((kind) => fieldsOf({ kind, amount: '20.00', basis: '200.00', reason: 'so', ...taxed })),
   }
@@ -71,28 +76,50 @@ const both = (...breaks: Break[]): Break => (draft) => {
 
 /** For each rule a VAT category whose invoice holds it, and the change that breaks it. */
 const cases = new Map<string, readonly [string, Break]>([
-  ['br-01', ['S', unset('fields.specification')]], ['br-02', ['S', unset('fields.invoiceNumber')]], ['br-03', ['S', unset('fields.issueDate')]], ['br-04', ['S', unset('fields.typeCode')]],
-  ['br-05', ['S', unset('fields.currency')]], ['br-06', ['S', unset('fields.seller.name')]], ['br-07', ['S', unset('fields.buyer.name')]], ['br-08', ['S', unset('fields.seller.city', 'fields.seller.country')]],
-  ['br-09', ['S', unset('fields.seller.country')]], ['br-10', ['S', unset('fields.buyer.city', 'fields.buyer.country')]], ['br-11', ['S', unset('fields.buyer.country')]], ['br-12', ['S', unset('fields.lineTotal')]],
-  ['br-13', ['S', unset('fields.taxBasisTotal')]], ['br-14', ['S', unset('fields.grandTotal')]], ['br-15', ['S', unset('fields.payableAmount')]],
-  ['br-16', ['S', (draft) => { draft.lines = [] }]], ['br-17', ['S', both(unset('fields.payee.name'), set('fields.payee.identifier', '7'))]], ['br-18', ['S', unset('fields.taxRepresentative.name')]],
-  ['br-19', ['S', unset('fields.taxRepresentative.city', 'fields.taxRepresentative.country')]], ['br-20', ['S', unset('fields.taxRepresentative.country')]],
-  ['br-21', ['S', unset('lines.0.lineId')]], ['br-22', ['S', unset('lines.0.quantity')]], ['br-23', ['S', unset('lines.0.unitCode')]], ['br-24', ['S', unset('lines.0.lineTotal')]], ['br-25', ['S', unset('lines.0.description')]],
-  ['br-26', ['S', unset('lines.0.unitPrice')]], ['br-27', ['S', set('lines.0.unitPrice', '-100.00')]], ['br-28', ['S', set('lines.0.grossPrice', '-1.00')]], ['br-29', ['S', set('fields.periodEnd', '2026-08-31')]],
-  ['br-30', ['S', set('lines.0.periodEnd', '2026-08-31')]], ['br-31', ['S', unset('adjustments.0.amount')]], ['br-32', ['S', unset('adjustments.0.taxCategory')]], ['br-33', ['S', unset('adjustments.0.reason')]],
-  ['br-36', ['S', unset('adjustments.1.amount')]], ['br-37', ['S', unset('adjustments.1.taxCategory')]], ['br-38', ['S', unset('adjustments.1.reason')]], ['br-45', ['S', unset('taxes.0.basis')]], ['br-46', ['S', unset('taxes.0.amount')]],
-  ['br-47', ['S', unset('taxes.0.category')]], ['br-48', ['S', unset('taxes.0.rate')]], ['br-49', ['S', unset('fields.paymentMeansCode')]], ['br-50', ['S', unset('fields.iban')]], ['br-51', ['S', set('fields.cardNumber', '4111111111111111')]],
-  ['br-53', ['S', unset('fields.accountingTaxTotal')]], ['br-55', ['S', unset('fields.precedingInvoiceNumber')]], ['br-56', ['S', unset('fields.taxRepresentative.vatId')]], ['br-57', ['S', unset('fields.deliverTo.country')]],
-  ['br-61', ['S', unset('fields.iban')]], ['br-cl-01', ['S', set('fields.typeCode', '999')]], ['br-cl-04', ['S', set('fields.currency', 'EUX')]], ['br-cl-05', ['S', set('fields.taxCurrency', 'XXY')]], ['br-cl-14', ['S', set('fields.buyer.country', 'QQ')]],
+  ['br-01', ['S', unset('fields.specification')]], ['br-02', ['S', unset('fields.invoiceNumber')]],
+  ['br-03', ['S', unset('fields.issueDate')]], ['br-04', ['S', unset('fields.typeCode')]],
+  ['br-05', ['S', unset('fields.currency')]], ['br-06', ['S', unset('fields.seller.name')]],
+  ['br-07', ['S', unset('fields.buyer.name')]], ['br-08', ['S', unset('fields.seller.city', 'fields.seller.country')]],
+  ['br-09', ['S', unset('fields.seller.country')]], ['br-10', ['S', unset('fields.buyer.city', 'fields.buyer.country')]],
+  ['br-11', ['S', unset('fields.buyer.country')]], ['br-12', ['S', unset('fields.lineTotal')]],
+  ['br-13', ['S', unset('fields.taxBasisTotal')]], ['br-14', ['S', unset('fields.grandTotal')]],
+  ['br-15', ['S', unset('fields.payableAmount')]],
+  ['br-16', ['S', (draft) => { draft.lines = [] }]],
+  ['br-17', ['S', both(unset('fields.payee.name'), set('fields.payee.identifier', '7'))]],
+  ['br-18', ['S', unset('fields.taxRepresentative.name')]],
+  ['br-19', ['S', unset('fields.taxRepresentative.city', 'fields.taxRepresentative.country')]],
+  ['br-20', ['S', unset('fields.taxRepresentative.country')]],
+  ['br-21', ['S', unset('lines.0.lineId')]], ['br-22', ['S', unset('lines.0.quantity')]], ['br-23', ['S', unset('lines.0.unitCode')]],
+  ['br-24', ['S', unset('lines.0.lineTotal')]], ['br-25', ['S', unset('lines.0.description')]],
+  ['br-26', ['S', unset('lines.0.unitPrice')]], ['br-27', ['S', set('lines.0.unitPrice', '-100.00')]],
+  ['br-28', ['S', set('lines.0.grossPrice', '-1.00')]], ['br-29', ['S', set('fields.periodEnd', '2026-08-31')]],
+  ['br-30', ['S', set('lines.0.periodEnd', '2026-08-31')]], ['br-31', ['S', unset('adjustments.0.amount')]],
+  ['br-32', ['S', unset('adjustments.0.taxCategory')]], ['br-33', ['S', unset('adjustments.0.reason')]],
+  ['br-36', ['S', unset('adjustments.1.amount')]], ['br-37', ['S', unset('adjustments.1.taxCategory')]],
+  ['br-38', ['S', unset('adjustments.1.reason')]], ['br-45', ['S', unset('taxes.0.basis')]], ['br-46', ['S', unset('taxes.0.amount')]],
+  ['br-47', ['S', unset('taxes.0.category')]], ['br-48', ['S', unset('taxes.0.rate')]],
+  ['br-49', ['S', unset('fields.paymentMeansCode')]], ['br-50', ['S', unset('fields.iban')]],
+  ['br-51', ['S', set('fields.cardNumber', '4111111111111111')]],
+  ['br-53', ['S', unset('fields.accountingTaxTotal')]], ['br-55', ['S', unset('fields.precedingInvoiceNumber')]],
+  ['br-56', ['S', unset('fields.taxRepresentative.vatId')]], ['br-57', ['S', unset('fields.deliverTo.country')]],
+  ['br-61', ['S', unset('fields.iban')]], ['br-cl-01', ['S', set('fields.typeCode', '999')]],
+  ['br-cl-04', ['S', set('fields.currency', 'EUX')]], ['br-cl-05', ['S', set('fields.taxCurrency', 'XXY')]],
+  ['br-cl-14', ['S', set('fields.buyer.country', 'QQ')]],
   ['br-cl-17', ['S', set('taxes.0.category', 'Q')]], ['br-cl-18', ['S', set('lines.0.taxCategory', 'Q')]],
-  ['br-co-03', ['S', set('fields.taxPointDateCode', '5')]], ['br-co-04', ['S', unset('lines.0.taxCategory')]], ['br-co-09', ['S', set('fields.buyer.vatId', 'QQ40303265045')]],
-  ['br-co-25', ['S', unset('fields.dueDate', 'fields.paymentTerms')]], ['br-co-26', ['S', unset('fields.seller.identifier', 'fields.seller.vatId')]],
-  ['br-co-10', ['S', set('fields.lineTotal', '200.01')]], ['br-co-11', ['S', set('fields.allowanceTotal', '20.01')]], ['br-co-12', ['S', set('fields.chargeTotal', '19.99')]], ['br-co-13', ['S', set('fields.taxBasisTotal', '199.99')]],
-  ['br-co-14', ['S', set('fields.taxTotal', '38.01')]], ['br-co-15', ['S', set('fields.grandTotal', '238.01')]], ['br-co-16', ['S', set('fields.payableAmount', '188.00')]], ['br-co-17', ['S', set('taxes.0.amount', '39.01')]],
+  ['br-co-03', ['S', set('fields.taxPointDateCode', '5')]], ['br-co-04', ['S', unset('lines.0.taxCategory')]],
+  ['br-co-09', ['S', set('fields.buyer.vatId', 'QQ40303265045')]],
+  ['br-co-25', ['S', unset('fields.dueDate', 'fields.paymentTerms')]],
+  ['br-co-26', ['S', unset('fields.seller.identifier', 'fields.seller.vatId')]],
+  ['br-co-10', ['S', set('fields.lineTotal', '200.01')]], ['br-co-11', ['S', set('fields.allowanceTotal', '20.01')]],
+  ['br-co-12', ['S', set('fields.chargeTotal', '19.99')]], ['br-co-13', ['S', set('fields.taxBasisTotal', '199.99')]],
+  ['br-co-14', ['S', set('fields.taxTotal', '38.01')]], ['br-co-15', ['S', set('fields.grandTotal', '238.01')]],
+  ['br-co-16', ['S', set('fields.payableAmount', '188.00')]], ['br-co-17', ['S', set('taxes.0.amount', '39.01')]],
   ['br-co-18', ['S', (draft) => { draft.taxes = [] }]],
   ...([
-    ['01', 'adjustments.0.amount'], ['02', 'adjustments.0.basis'], ['05', 'adjustments.1.amount'], ['06', 'adjustments.1.basis'], ['09', 'fields.lineTotal'], ['10', 'fields.allowanceTotal'], ['11', 'fields.chargeTotal'],
-    ['12', 'fields.taxBasisTotal'], ['13', 'fields.taxTotal'], ['14', 'fields.grandTotal'], ['15', 'fields.accountingTaxTotal'], ['16', 'fields.paidAmount'], ['17', 'fields.roundingAmount'], ['18', 'fields.payableAmount'],
+    ['01', 'adjustments.0.amount'], ['02', 'adjustments.0.basis'], ['05', 'adjustments.1.amount'], ['06', 'adjustments.1.basis'],
+    ['09', 'fields.lineTotal'], ['10', 'fields.allowanceTotal'], ['11', 'fields.chargeTotal'],
+    ['12', 'fields.taxBasisTotal'], ['13', 'fields.taxTotal'], ['14', 'fields.grandTotal'], ['15', 'fields.accountingTaxTotal'],
+    ['16', 'fields.paidAmount'], ['17', 'fields.roundingAmount'], ['18', 'fields.payableAmount'],
     ['19', 'taxes.0.basis'], ['20', 'taxes.0.amount'], ['23', 'lines.0.lineTotal'],
   ] as const).map(([n, path]) => [`br-dec-${n}`, ['S', set(path, '20.000')]] as const),
   ...Object.entries({ s: 'S', z: 'Z', e: 'E', ae: 'AE', ic: 'K', g: 'G', o: 'O', af: 'L', ag: 'M' }).flatMap(([name, category]) => {
@@ -103,15 +130,18 @@ const cases = new Map<string, readonly [string, Break]>([
     const broken: readonly (readonly [string, Break])[] = [
       ['01', set('taxes.0.category', category === 'S' ? 'Z' : 'S')],
       ['02', nobody], ['03', nobody], ['04', nobody],
-      ['05', set('lines.0.taxRate', wrongRate)], ['06', set('adjustments.0.taxRate', wrongRate)], ['07', set('adjustments.1.taxRate', wrongRate)],
+      ['05', set('lines.0.taxRate', wrongRate)], ['06', set('adjustments.0.taxRate', wrongRate)],
+      ['07', set('adjustments.1.taxRate', wrongRate)],
       ['08', set('taxes.0.basis', '220.00')], ['09', set('taxes.0.amount', '77.00')],
       ['10', reasons.includes(category) ? unset('taxes.0.exemptionReason') : set('taxes.0.exemptionReason', 'because')],
     ]
     return broken.map(([n, change]) => [`br-${name}-${n}`, [category, change]] as const)
   }),
-  ['br-ic-11', ['K', unset('fields.deliveryDate', 'fields.periodStart', 'fields.periodEnd')]], ['br-ic-12', ['K', unset('fields.deliverTo.country')]],
+  ['br-ic-11', ['K', unset('fields.deliveryDate', 'fields.periodStart', 'fields.periodEnd')]],
+  ['br-ic-12', ['K', unset('fields.deliverTo.country')]],
   ['br-o-11', ['O', (draft) => { draft.taxes.push(fieldsOf({ category: 'S', rate: '19', basis: '0.00', amount: '0.00' })) }]],
-  ['br-o-12', ['O', set('lines.0.taxCategory', 'S')]], ['br-o-13', ['O', set('adjustments.0.taxCategory', 'S')]], ['br-o-14', ['O', set('adjustments.1.taxCategory', 'S')]],
+  ['br-o-12', ['O', set('lines.0.taxCategory', 'S')]], ['br-o-13', ['O', set('adjustments.0.taxCategory', 'S')]],
+  ['br-o-14', ['O', set('adjustments.1.taxCategory', 'S')]],
 ])
 
 const validator = createValidator({ id: 'none', version: 1, rules: [] })
@@ -147,7 +177,8 @@ t.test('made-up e-invoices of both syntaxes pass; ZUGFeRD 1 and pages are not he
     const validation = await validator.validate({ type: 'invoice', extraction: result.ok ? result.value : ({} as Extraction), receivedDay: '2026-11-21' })
     return validation.results.map((one) => [one.ruleId, one.outcome])
   }
-  for (const [eInvoice, least] of [[{ syntax: 'cii', profile: '', xml: cii }, 80], [{ syntax: 'ubl', profile: '', xml: ubl('Invoice') }, 75], [{ syntax: 'ubl', profile: '', xml: ubl('CreditNote') }, 75]] as const) {
+  for (const [eInvoice, least] of [[{ syntax: 'cii', profile: '', xml: cii }, 80], [{ syntax: 'ubl',
+  profile: '', xml: ubl('Invoice') }, 75], [{ syntax: 'ubl', profile: '', xml: ubl('CreditNote') }, 75]] as const) {
     const results = await rules(eInvoice)
     t.same(results.filter(([, outcome]) => outcome !== 'passed'), [])
     t.ok(results.length >= least, `${results.length} rules apply`)

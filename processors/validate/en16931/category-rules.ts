@@ -124,10 +124,31 @@ const isIntraCommunity = (invoice: Invoice): boolean => invoice.taxes.some((tax)
 /** Rules by VAT category, and what three of them demand besides. */
 export const categoryRules: readonly Check[] = [
   ...categories.flatMap(rulesOf),
-  { id: 'BR-IC-11', message: 'Intra-community supply: the date of delivery or the period is stated (BT-72, BG-14).', fields: ['deliveryDate', 'periodStart', 'periodEnd'], from: 'without-lines', check: (invoice) => when(isIntraCommunity(invoice), () => [invoice.fields.deliveryDate, invoice.fields.periodStart, invoice.fields.periodEnd].some(present)) },
-  { id: 'BR-IC-12', message: 'Intra-community supply: the country of delivery is stated (BT-80).', fields: ['deliverTo.country'], from: 'without-lines', check: (invoice) => when(isIntraCommunity(invoice), () => present(invoice.fields.deliverTo?.country)) },
-  { id: 'BR-O-11', message: 'Not subject to VAT: the breakdown has no other category (BT-118).', fields: ['taxTotal'], from: 'without-lines', check: (invoice) => when(usesO(invoice), () => invoice.taxes.length === 1) },
+  {
+    id: 'BR-IC-11', message: 'Intra-community supply: the date of delivery or the period is stated (BT-72, BG-14).',
+    fields: ['deliveryDate', 'periodStart', 'periodEnd'], from: 'without-lines',
+    check: (invoice) =>
+      when(isIntraCommunity(invoice), () =>
+        [invoice.fields.deliveryDate, invoice.fields.periodStart, invoice.fields.periodEnd].some(present)),
+  },
+  {
+    id: 'BR-IC-12', message: 'Intra-community supply: the country of delivery is stated (BT-80).', fields: ['deliverTo.country'],
+    from: 'without-lines',
+    check: (invoice) => when(isIntraCommunity(invoice), () => present(invoice.fields.deliverTo?.country)),
+  },
+  {
+    id: 'BR-O-11', message: 'Not subject to VAT: the breakdown has no other category (BT-118).', fields: ['taxTotal'],
+    from: 'without-lines',
+    check: (invoice) => when(usesO(invoice), () => invoice.taxes.length === 1),
+  },
   { id: 'BR-O-12', message: 'Not subject to VAT: no line has another category (BT-151).', fields: ['taxRate'], check: onlyO('line') },
-  { id: 'BR-O-13', message: 'Not subject to VAT: no allowance has another category (BT-95).', fields: ['allowanceTotal'], from: 'without-lines', check: onlyO('allowance') },
-  { id: 'BR-O-14', message: 'Not subject to VAT: no charge has another category (BT-102).', fields: ['chargeTotal'], from: 'without-lines', check: onlyO('charge') },
+  {
+    id: 'BR-O-13', message: 'Not subject to VAT: no allowance has another category (BT-95).', fields: ['allowanceTotal'],
+    from: 'without-lines',
+    check: onlyO('allowance'),
+  },
+  {
+    id: 'BR-O-14', message: 'Not subject to VAT: no charge has another category (BT-102).', fields: ['chargeTotal'], from: 'without-lines',
+    check: onlyO('charge'),
+  },
 ]
