@@ -71,6 +71,12 @@ export class Peers {
     this.#listener?.announce([...this.#transactionalIds.values()])
   }
 
+  /** The thread has stopped, and left nothing open. */
+  retired(thread: number): void {
+    this.#transactionalIds.delete(thread)
+    this.#listener?.announce([...this.#transactionalIds.values()])
+  }
+
   /** Whom the newest assignment names. */
   watch(processes: readonly PeerProcess[]): void {
     if (this.#closed || this.#options.config === undefined) {

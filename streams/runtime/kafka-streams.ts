@@ -13,16 +13,16 @@ import type { AppState } from './app-state.ts'
 import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
+import { endIncarnations, evictMembers } from './dead-members.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
-import type { Place } from './progress.ts'
-import { placeName } from './progress.ts'
 import { Replacements } from './replacements.ts'
-import { Deaths } from './suspects.ts'
+import { StreamThreads } from './stream-threads.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
+import { ThreadWatch } from './thread-watch.ts'
 import type { ConfiguredTopology } from './topology-source.ts'
 import { makeTopology } from './topology-source.ts'
 import { within } from '../within.ts'
@@ -38,20 +38,15 @@ export interface KafkaStreamsOptions extends StreamsConfig {
 
 export type StateListener = (state: AppState, before: AppState) => void
 
-/** A thread that stays this long in one turn of a task is reported. */
-const STUCK_MS = 1_000
-
 export class KafkaStreams {
   readonly #options: KafkaStreamsOptions
   readonly #config: RuntimeConfig
   readonly #warn: (message: string) => void
   readonly #listeners = new Set<StateListener>()
   readonly #errorListeners = new Set<(error: Error) => void>()
-  readonly #threads = new Map<number, { host: ThreadHost; state: ThreadState }>()
+  readonly #threads: StreamThreads
+  readonly #watch: ThreadWatch
   readonly #replacements = new Replacements()
-  readonly #deaths = new Deaths()
-  /** By thread: since when it was in the turn that was noted as a death. */
-  readonly #wedged = new Map<number, number>()
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   #state: AppState = 'CREATED'
   #error: Error | undefined
@@ -59,7 +54,7 @@ export class KafkaStreams {
   #directory: StateDirectory | undefined
   #cluster: KafkaCluster | undefined
   #peers: Peers | undefined
-  #watchdog: NodeJS.Timeout | undefined
+  #paused = false
   #closing: Promise<void> | undefined
   #starting: Promise<void> | undefined
   /** Threads that are being replaced, and the end of a failed application. */
@@ -70,6 +65,13 @@ export class KafkaStreams {
     this.#options = options
     this.#config = resolveConfig(options)
     this.#warn = options.onWarning ?? ((message) => console.warn(message))
+    this.#threads = new StreamThreads(this.#config.threads)
+    this.#watch = new ThreadWatch({
+      threads: this.#threads,
+      sessionTimeoutMs: this.#config.sessionTimeoutMs,
+      topology: () => this.#topology,
+      warn: (message) => this.#warn(`${this.#config.applicationId}: ${message}`),
+    })
     failpointsFrom(process.env)
     const inWorkers = options.topology instanceof URL
     if (!inWorkers && typeof options.topology !== 'function') {
@@ -150,14 +152,13 @@ export class KafkaStreams {
       // Settings with a function, or anything else that cannot cross to a worker.
       this.#failed(new StreamsError('CONFIG_INVALID', 'settings must be plain data that a structured clone can carry to the stream threads.', { cause }))
     }
-    this.#watchdog = setInterval(() => this.#watch(), STUCK_MS / 2)
-    this.#watchdog.unref()
+    this.#watch.start()
     await running
   }
 
   #startThread(thread: number): void {
     const { topology, settings } = this.#options
-    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#deaths.suspects }
+    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#watch.suspects, paused: this.#paused }
     const events = {
       onState: (state: ThreadState) => this.#onThreadState(thread, state),
       onFailed: (error: Error, died: boolean) => this.#onThreadFailed(thread, error, died),
@@ -167,7 +168,7 @@ export class KafkaStreams {
       onEvicted: () => this.#evicted(),
     }
     const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
-    this.#threads.set(thread, { host, state: 'created' })
+    this.#threads.add(host)
   }
 
   #openPeers(): Promise<Peers> {
@@ -176,34 +177,72 @@ export class KafkaStreams {
       application: applicationId,
       processId: this.#directory!.processId,
       config: peers,
-      evict: (memberIds, transactionalIds) => this.#evict(memberIds, transactionalIds),
+      // The others hear of it with their next heartbeat, our own threads now.
+      evict: (memberIds, transactionalIds) => evictMembers(this.#cluster!, applicationId, memberIds, transactionalIds, () => this.#threads.tell((host) => host.hurry())),
       onWarning: (message) => this.#warn(`${applicationId}: ${message}`),
     })
-  }
-
-  /**
-   * Ends what a dead process has left: the others hear of it with their next heartbeat, our threads now, and nobody waits
-   * for its transactions. A mistake is safe: the evicted member is fenced, drops what is uncommitted and joins again.
-   */
-  async #evict(memberIds: readonly string[], transactionalIds: readonly string[]): Promise<void> {
-    const leaving = this.#cluster!.group()
-      .leave(this.#config.applicationId, memberIds, 'its process has died')
-      .finally(() => this.#forEachHost((host) => host.hurry()))
-    await Promise.all([leaving, ...transactionalIds.map((id) => this.#cluster!.fence(id))])
   }
 
   #evicted(): void {
     const watched = this.#peers!.endpoint !== undefined
     this.#peers!.evicted(Date.now())
     if (watched && this.#peers!.endpoint === undefined) {
-      this.#forEachHost((host) => host.unwatched())
+      this.#threads.tell((host) => host.unwatched())
     }
   }
 
-  #forEachHost(run: (host: ThreadHost) => void): void {
-    for (const { host } of this.#threads.values()) {
-      run(host)
+  /**
+   * Adds a stream thread while the application runs. Resolves with its number once it has been started (the state is
+   * RUNNING again when it has its tasks), or with undefined: the application is not running, or its one thread is in-process.
+   */
+  async addStreamThread(): Promise<number | undefined> {
+    if (!this.#alive || this.#config.inProcess) {
+      return undefined
     }
+    const thread = this.#threads.free()
+    this.#threads.wanted++
+    this.#startThread(thread)
+    if (this.#state === 'RUNNING') {
+      this.#move('REBALANCING')
+    }
+    return thread
+  }
+
+  /**
+   * Takes the thread with the highest number out of service: it commits and leaves the group, the others take its tasks.
+   * Resolves with its number once it has stopped, or with undefined when the application is not running or has one only.
+   */
+  async removeStreamThread(): Promise<number | undefined> {
+    const host = this.#alive && this.#threads.wanted > 1 ? this.#threads.takeLast() : undefined
+    if (host === undefined) {
+      return undefined
+    }
+    this.#threads.wanted--
+    if (!(await this.#threads.close(host, this.#config.closeTimeoutMs))) {
+      this.#sayEnded(host)
+    }
+    this.#peers?.retired(host.thread)
+    this.#updateState()
+    return host.thread
+  }
+
+  /** Processes nothing until `resume`: no record, no punctuator, no result of a call. Memberships, standbys and commits of what is done go on. */
+  pause(): void {
+    this.#paused = true
+    this.#threads.tell((host) => host.pause(true))
+  }
+
+  resume(): void {
+    this.#paused = false
+    this.#threads.tell((host) => host.pause(false))
+  }
+
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  get #alive(): boolean {
+    return this.#state === 'RUNNING' || this.#state === 'REBALANCING'
   }
 
   /**
@@ -236,19 +275,18 @@ export class KafkaStreams {
   }
 
   async #closeThreads(): Promise<void> {
+    for (const host of await this.#threads.closeAll(this.#config.closeTimeoutMs)) {
+      this.#sayEnded(host)
+    }
+  }
+
+  #sayEnded({ thread }: ThreadHost): void {
     const { applicationId, closeTimeoutMs } = this.#config
-    await Promise.all(
-      [...this.#threads.values()].map(async ({ host }) => {
-        if (!(await within(host.close(), closeTimeoutMs))) {
-          this.#warn(`${applicationId}: stream thread ${host.thread} has not stopped within ${closeTimeoutMs} ms (closeTimeoutMs) and is ended; what it had not committed is done again.`)
-          await host.end()
-        }
-      }),
-    )
+    this.#warn(`${applicationId}: stream thread ${thread} has not stopped within ${closeTimeoutMs} ms (closeTimeoutMs) and is ended; what it had not committed is done again.`)
   }
 
   async #release(): Promise<void> {
-    clearInterval(this.#watchdog)
+    this.#watch.stop()
     await this.#peers?.close()
     await this.#cluster?.close()
     await this.#directory?.close()
@@ -256,8 +294,7 @@ export class KafkaStreams {
 
   /** What every thread does and has, for metrics; a thread that does not answer in time is left out. */
   async metrics(): Promise<readonly ThreadSnapshot[]> {
-    const snapshots = await Promise.all([...this.#threads.values()].map(({ host }) => host.snapshot()))
-    return snapshots.filter((snapshot) => snapshot !== undefined)
+    return this.#threads.ask((host) => host.snapshot())
   }
 
   /** The keys of this instance that wait for a person (`onFailure: 'park'`): what failed, since when, how many records wait behind. */
@@ -278,68 +315,43 @@ export class KafkaStreams {
   }
 
   async #askParked(question: ParkedQuestion): Promise<readonly ParkedAnswer[]> {
-    const answers = await Promise.all([...this.#threads.values()].map(({ host }) => host.parked(question)))
-    return answers.filter((answer) => answer !== undefined)
+    return this.#threads.ask((host) => host.parked(question))
   }
 
-  /**
-   * Ends what incarnations recorded in the state directory left behind: leaves the group for their member ids, so that
-   * nobody waits for a session to time out, and aborts their transactions (rule B7).
-   */
-  async #endIncarnations(which: (transactionalId: string) => boolean): Promise<void> {
-    const directory = this.#directory!
-    const recorded = (await directory.incarnations()).filter(({ transactionalId }) => which(transactionalId))
-    await Promise.all(
-      recorded.map(async ({ transactionalId, memberId }) => {
-        if (memberId !== undefined) {
-          await this.#cluster!.group()
-            .leave(this.#config.applicationId, [memberId], 'its process has ended')
-            // Evicted already, or the group is gone: both are what we want.
-            .catch(() => undefined)
-        }
-        if (this.#config.processingGuarantee === 'exactly_once_v2') {
-          await this.#cluster!.fence(transactionalId)
-        }
-        await directory.forget(transactionalId)
-      }),
-    )
+  #endIncarnations(which: (transactionalId: string) => boolean): Promise<void> {
+    return endIncarnations(this.#cluster!, this.#directory!, this.#config, which)
   }
 
   #onThreadState(thread: number, state: ThreadState): void {
-    const entry = this.#threads.get(thread)
-    if (entry === undefined) {
+    if (this.#threads.setState(thread, state)) {
+      this.#updateState()
+    }
+  }
+
+  #updateState(): void {
+    if (!this.#alive) {
       return
     }
-    entry.state = state
-    if (this.#state !== 'REBALANCING' && this.#state !== 'RUNNING') {
-      return
-    }
-    if ([...this.#threads.values()].every((t) => t.state === 'running') && this.#threads.size === this.#config.threads) {
-      if (this.#state === 'REBALANCING') {
-        this.#move('RUNNING')
-        this.#settle(undefined)
-      }
-    } else if (this.#state === 'RUNNING') {
+    if (this.#threads.running && this.#state === 'REBALANCING') {
+      this.#move('RUNNING')
+      this.#settle(undefined)
+    } else if (!this.#threads.running && this.#state === 'RUNNING') {
       this.#move('REBALANCING')
     }
   }
 
-  /** Where a thread ended, or was evicted: the second time at the same record and operator the record is not run there again. */
-  #noteDeath(place: Place | undefined): void {
-    const suspect = place === undefined ? undefined : this.#deaths.note(place)
-    if (suspect !== undefined) {
-      this.#warn(`${this.#config.applicationId}: the record ${placeName(place!, this.#topology)} has ended threads twice there: from now on the operator's error policy decides about it.`)
-      this.#forEachHost((host) => host.suspect(suspect))
-    }
-  }
-
   #onThreadFailed(thread: number, error: Error, died: boolean): void {
+    const host = this.#threads.remove(thread)
     if (died) {
-      this.#noteDeath(this.#threads.get(thread)?.host.progress.read())
+      this.#watch.died(host?.progress.read())
     }
-    this.#threads.delete(thread)
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
-    const alive = this.#state === 'RUNNING' || this.#state === 'REBALANCING'
+    const alive = this.#alive
+    if (alive && host === undefined) {
+      this.#warn(`${this.#config.applicationId}: stream thread ${thread} failed while it was taken out of service: ${error.message}`)
+      cleaned.catch(() => undefined)
+      return
+    }
     const refusal = this.#config.uncaughtError === 'replace-thread' && alive ? this.#replacements.refuse(thread, error, performance.now()) : error
     if (refusal !== undefined) {
       this.#ending = this.#ending.then(() => within(cleaned, this.#config.closeTimeoutMs)).then(
@@ -389,23 +401,6 @@ export class KafkaStreams {
         resolve()
       } else {
         reject(error)
-      }
-    }
-  }
-
-  #watch(): void {
-    const now = Date.now()
-    for (const { host } of this.#threads.values()) {
-      const place = host.progress.read()
-      if (place !== undefined && now - place.since > this.#config.sessionTimeoutMs && this.#wedged.get(host.thread) !== place.since) {
-        // Evicted by now: whoever gets the task is next.
-        this.#wedged.set(host.thread, place.since)
-        this.#noteDeath(place)
-      }
-      if (place !== undefined && now - place.since > STUCK_MS) {
-        this.#warn(
-          `${this.#config.applicationId}: thread ${host.thread} has been in one turn of task ${place.task} for ${now - place.since} ms, ${placeName(place, this.#topology)}. Synchronous code that long stops heartbeats (session ${this.#config.sessionTimeoutMs} ms): make it an asynchronous operator.`,
-        )
       }
     }
   }

@@ -26,6 +26,8 @@ export interface ThreadInit {
   /** Where the process listens for the others of its group. */
   readonly endpoint: Endpoint | undefined
   readonly suspects: readonly Suspect[]
+  /** It begins paused. */
+  readonly paused: boolean
   /** The operator and offset the thread is in, see `progress.ts`. */
   readonly progress: SharedArrayBuffer
 }
@@ -38,6 +40,7 @@ export type ToThread =
   | { readonly type: 'hurry' }
   /** Nobody is to watch this process any more. */
   | { readonly type: 'unwatched' }
+  | { readonly type: 'pause'; readonly paused: boolean }
   /** A record that ended threads. */
   | { readonly type: 'suspect'; readonly suspect: Suspect }
 

@@ -31,6 +31,7 @@ export class RecordLoop {
   readonly #options: RecordLoopOptions
   #queued = false
   #stopped = false
+  #paused = false
   #timer: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #busyUntil = 0
@@ -48,6 +49,12 @@ export class RecordLoop {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+  }
+
+  /** While paused turns process nothing; what was done is committed. */
+  pause(paused: boolean): void {
+    this.#paused = paused
+    this.wake()
   }
 
   /** Takes a turn as soon as what is under way has ended. */
@@ -130,7 +137,7 @@ export class RecordLoop {
     let total = 0
     let more = false
     // The commit that makes room wakes us.
-    while (!more && !this.full) {
+    while (!more && !this.full && !this.#paused) {
       let round = 0
       for (const entry of running) {
         round += this.#slice(entry)
@@ -177,6 +184,9 @@ export class RecordLoop {
 
   /** Until something comes, or a timer of a task is due. */
   #sleep(): void {
+    if (this.#paused) {
+      return
+    }
     let deadline = Number.POSITIVE_INFINITY
     for (const entry of this.#options.tasks.running) {
       deadline = Math.min(deadline, entry.task!.nextDeadline() ?? Number.POSITIVE_INFINITY)

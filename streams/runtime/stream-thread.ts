@@ -55,6 +55,7 @@ export interface StreamThreadOptions {
   readonly endpoint?: Endpoint | undefined
   /** Records that ended threads before (rule C10). */
   readonly suspects?: readonly Suspect[]
+  readonly paused?: boolean
   /** Processes the newest assignment has this one watch. */
   onWatch?(processes: readonly PeerProcess[]): void
   /** Its transactions are this id's from now on. */
@@ -80,6 +81,7 @@ export class StreamThread {
   #endpoint: Endpoint | undefined
   readonly #resting: RestingCopies
   readonly #suspects: Suspects
+  #paused: boolean
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
@@ -93,6 +95,7 @@ export class StreamThread {
     this.#endpoint = options.endpoint
     this.#resting = new RestingCopies(folder)
     this.#suspects = new Suspects(options.suspects)
+    this.#paused = options.paused === true
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
     this.#globals = new GlobalTables({
@@ -129,6 +132,7 @@ export class StreamThread {
       return
     }
     this.#parts = this.#assemble(prepared)
+    this.#parts.loop.pause(this.#paused)
     this.#parts.membership.start()
   }
 
@@ -175,6 +179,12 @@ export class StreamThread {
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
   hurry(): void {
     this.#parts?.membership.hurry()
+  }
+
+  /** Processes nothing, or goes on; commits of what is done and everything beside go on. */
+  pause(paused: boolean): void {
+    this.#paused = paused
+    this.#parts?.loop.pause(paused)
   }
 
   /** A record ended threads of this process twice in the same operator. */

@@ -33,6 +33,8 @@ export interface ThreadHost {
   hurry(): void
   /** Nobody is to watch this process any more. */
   unwatched(): void
+  /** Processes nothing, or goes on. */
+  pause(paused: boolean): void
   /** A record that an operator must not run again. */
   suspect(suspect: Suspect): void
   /** Ends it at once, when `close` takes too long. What it leaves open is ended by the next start of the process. */
@@ -44,7 +46,7 @@ export interface ThreadHost {
 
 /** Runs the thread on this one: for tests and debugging. */
 export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
-  const { config, processId, thread, stateDir, endpoint, suspects } = init
+  const { config, processId, thread, stateDir, endpoint, suspects, paused } = init
   const progress = new Progress()
   let ended = false
   const streamThread = new StreamThread({
@@ -58,6 +60,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     progress,
     endpoint,
     suspects,
+    paused,
     onWatch: events.onWatch,
     onProduces: events.onProduces,
     onEvicted: events.onEvicted,
@@ -76,6 +79,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     close: () => streamThread.close(),
     hurry: () => streamThread.hurry(),
     unwatched: () => streamThread.unwatched(),
+    pause: (paused) => streamThread.pause(paused),
     suspect: (suspect) => streamThread.suspect(suspect),
     end: () => {
       ended = true
@@ -170,6 +174,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     },
     hurry: () => post({ type: 'hurry' }),
     unwatched: () => post({ type: 'unwatched' }),
+    pause: (paused) => post({ type: 'pause', paused }),
     suspect: (suspect) => post({ type: 'suspect', suspect }),
     end: async () => {
       ended = true

@@ -14,7 +14,7 @@ const init = workerData as ThreadInit
 const post = (message: FromThread) => port.postMessage(message)
 
 async function run(): Promise<void> {
-  const { config, processId, thread, stateDir, endpoint, suspects } = init
+  const { config, processId, thread, stateDir, endpoint, suspects, paused } = init
   const streamThread = new StreamThread({
     topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
     config,
@@ -26,6 +26,7 @@ async function run(): Promise<void> {
     progress: new Progress(init.progress),
     endpoint,
     suspects,
+    paused,
     onWatch: (processes) => post({ type: 'watch', processes }),
     onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
     onEvicted: () => post({ type: 'evicted' }),
@@ -49,6 +50,9 @@ async function run(): Promise<void> {
         return
       case 'unwatched':
         streamThread.unwatched()
+        return
+      case 'pause':
+        streamThread.pause(message.paused)
         return
       case 'suspect':
         streamThread.suspect(message.suspect)

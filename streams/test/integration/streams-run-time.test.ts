@@ -1,0 +1,108 @@
+/** What may be changed while an application runs: its threads, and whether it processes at all. */
+import t from 'tap'
+import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
+import type { AppState } from '../../runtime/app-state.ts'
+import { long, TestCluster } from './streams-support.ts'
+
+t.setTimeout(120_000)
+const cluster = new TestCluster()
+t.before(() => cluster.connect())
+t.teardown(() => cluster.close())
+
+async function application(name: string, threads: number) {
+  const source = await cluster.topic(`${name}-source`, 4)
+  const sink = await cluster.topic(`${name}-sink`, 4)
+  const options: KafkaStreamsOptions = {
+    topology: new URL('./streams-dying-topology.ts', import.meta.url),
+    settings: { source, sink, memory: '', how: 'exit' },
+    applicationId: cluster.name(name),
+    bootstrapServers: cluster.bootstrapServers,
+    stateDir: cluster.folder(),
+    threads,
+    sessionTimeoutMs: 30_000,
+    replicationFactor: 1,
+    onWarning: () => undefined,
+  }
+  return { app: new KafkaStreams(options), source, sink }
+}
+
+const input = (count: number) => Array.from({ length: count }, (_, i) => ({ key: `k${i % 40}`, value: 'live' }))
+
+/** Until so many tasks run per thread, the most first. */
+async function untilSplit(app: KafkaStreams, expected: readonly number[]): Promise<void> {
+  for (;;) {
+    const counts = (await app.metrics()).map((thread) => thread.tasks.filter((task) => task.status === 'running').length).sort((a, b) => b - a)
+    if (JSON.stringify(counts) === JSON.stringify(expected)) {
+      return
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Each of forty keys must go 1, 2, 3 … */
+function problems(records: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[], count: number): string[] {
+  const found: string[] = []
+  const counts = new Map<string, number>()
+  for (const { key, value } of records) {
+    const name = key!.toString()
+    if (long(value) !== (counts.get(name) ?? 0) + 1) {
+      found.push(`${name} goes from ${counts.get(name)} to ${long(value)}`)
+    }
+    counts.set(name, long(value)!)
+  }
+  return counts.size === 40 && [...counts.values()].every((each) => each === count / 40) ? found : [...found, JSON.stringify([...counts])]
+}
+
+t.test('threads are added and taken away under load; the last one stays', async (t) => {
+  const { app, source, sink } = await application('threads', 1)
+  t.equal(await app.addStreamThread(), undefined, 'not before it runs')
+  await app.start()
+  await untilSplit(app, [4])
+  let sent = 0
+  let stopped = false
+  const sending = (async () => {
+    while (!stopped) {
+      await cluster.send(source, input(40))
+      sent += 40
+    }
+  })()
+  t.equal(await app.addStreamThread(), 1)
+  await untilSplit(app, [2, 2])
+  t.equal(await app.addStreamThread(), 2)
+  await untilSplit(app, [2, 1, 1])
+  t.equal(await app.removeStreamThread(), 2)
+  await untilSplit(app, [2, 2])
+  t.equal(await app.removeStreamThread(), 1)
+  await untilSplit(app, [4])
+  t.equal(await app.removeStreamThread(), undefined)
+  stopped = true
+  await sending
+  await cluster.consumed(app.config.applicationId, source)
+  const [snapshot] = await app.metrics()
+  t.equal(snapshot!.counters.commitsDropped, 0)
+  await app.close()
+  t.same(problems(await cluster.committed(sink), sent), [])
+})
+
+t.test('paused: nothing is processed, the membership stays, what was done is committed; resumed: it goes on', async (t) => {
+  const { app, source, sink } = await application('paused', 1)
+  const states: AppState[] = []
+  app.onStateChange((state) => states.push(state))
+  await app.start()
+  await cluster.send(source, input(400))
+  await cluster.consumed(app.config.applicationId, source)
+  app.pause()
+  t.equal(app.paused, true)
+  const before = (await app.metrics())[0]!.counters.recordsProcessed
+  await cluster.send(source, input(400))
+  // A thread that comes while all are paused is paused, too; it takes tasks nevertheless.
+  await app.addStreamThread()
+  await untilSplit(app, [2, 2])
+  t.equal((await app.metrics()).reduce((sum, each) => sum + each.counters.recordsProcessed, 0), before)
+  t.equal((await cluster.committed(sink)).length, 400)
+  app.resume()
+  await cluster.consumed(app.config.applicationId, source)
+  await app.close()
+  t.same(problems(await cluster.committed(sink), 800), [])
+  t.notOk(states.includes('ERROR'))
+})
