@@ -11,10 +11,13 @@ export type EngineName = 'millrace' | 'java'
 
 /** What one run of an engine is told. */
 export interface EngineSettings {
+  /** Names the application. */
+  readonly application: string
   readonly bootstrapServers: string
   readonly applicationId: string
   readonly stateDir: string
   readonly input: string
+  readonly table?: string
   readonly output: string
   readonly threads: number
 }

@@ -27,6 +27,20 @@ export interface DocumentState {
   readonly at: number
 }
 
+/** A row of the table that events are joined with. */
+export interface DocumentFactor {
+  readonly id: string
+  readonly factor: number
+}
+
+export function factorOf(id: string): number {
+  return 2 + (Number(id.slice(-6)) % 7)
+}
+
+/** Size of the windows that count events. */
+export const WINDOW_MS = 10_000
+/** Source partitions are worked off at different speeds: without it, events behind the repartition would come late and be dropped. */
+export const GRACE_MS = 86_400_000
 /** Bytes of every value. */
 export const VALUE_BYTES = 300
 export const PARTITIONS = 4

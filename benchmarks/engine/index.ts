@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import type { EngineName, EngineSettings } from './engines.ts'
-import { truth } from './events.ts'
 import { withBroker } from './broker.ts'
 import { type JavaPeer, prepareJavaPeer } from './java-peer.ts'
 import { measureLatency } from './latency.ts'
-import { type BenchmarkOptions, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
+import { type BenchmarkOptions, LATENCY_RATES, type LatencyName, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
 import { describeReport, describeRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
+import { measureRestore } from './restore.ts'
 import { measureThroughput } from './throughput.ts'
 import { BenchmarkTopics } from './topics.ts'
+import { type Expected, type ThroughputName, throughputWorkloads } from './workloads/index.ts'
 
 const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
@@ -84,7 +85,7 @@ async function runAll(bench: Bench): Promise<number> {
 /** Engines take turns, so that a slow minute of the machine strikes both. */
 async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> {
   const { options, topics, prefix } = bench
-  const run = workload === 'keyed-rmw' ? await throughputRunner(bench) : latencyRunner(bench)
+  const run = workload in LATENCY_RATES ? latencyRunner(bench, workload as LatencyName) : await worksOffRunner(bench, workload as ThroughputName | 'restore')
   const runs: RunRow[] = []
   for (let number = 1 - options.warmUpRuns; number <= options.runs; number++) {
     for (const engine of options.engines) {
@@ -104,50 +105,55 @@ async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> 
 
 type Runner = (engine: EngineName, number: number) => Promise<RunRow>
 
-/** All runs read the same input. */
-async function throughputRunner(bench: Bench): Promise<Runner> {
+/** All runs of an engine read the same input. */
+async function worksOffRunner(bench: Bench, workload: ThroughputName | 'restore'): Promise<Runner> {
   const { options, topics, java, folder, signal } = bench
   const { records, keys, threads } = options
-  const input = `${bench.prefix}-keyed-rmw-input`
-  await topics.create(input)
-  await topics.load(input, records, keys)
-  const expected = truth(records, keys)
-  say(`${records} records of ${expected.final.size} keys are in ${input}`)
+  const application = workload === 'restore' ? 'keyed-rmw' : workload
+  const prepared = await throughputWorkloads[application].prepare(topics, `${bench.prefix}-${workload}`, { records, keys: workload === 'restore' ? records : keys })
+  const measure = workload === 'restore' ? measureRestore : measureThroughput
+  return async (engine, number) => {
+    const expected: Expected = prepared(engine)
+    const { input, table } = expected
+    return await withFreshTopics(bench, { workload, application, engine, number, input, ...(table === undefined ? {} : { table }) }, async (settings) =>
+      throughputRow(workload, await measure(engine, settings, expected, topics, { java, folder, signal }), number, threads),
+    )
+  }
+}
+
+function latencyRunner(bench: Bench, workload: LatencyName): Runner {
+  const { options, java, folder, signal } = bench
+  const { keys, latencySeconds, latencyWarmUpSeconds, threads } = options
+  const load = { keys, ratePerSecond: options.ratePerSecond ?? LATENCY_RATES[workload], seconds: latencySeconds, warmUpSeconds: latencyWarmUpSeconds }
   return (engine, number) =>
-    withFreshTopics(bench, 'keyed-rmw', engine, number, input, async (settings) =>
-      throughputRow(await measureThroughput(engine, settings, expected, topics, { java, folder, signal }), number, threads),
+    withFreshTopics(bench, { workload, application: 'keyed-rmw', engine, number }, async (settings) =>
+      latencyRow(workload, await measureLatency(engine, settings, load, { java, folder, signal }), number, threads),
     )
 }
 
-function latencyRunner(bench: Bench): Runner {
-  const { options, java, folder, signal } = bench
-  const { keys, ratePerSecond, latencySeconds, latencyWarmUpSeconds, threads } = options
-  const load = { keys, ratePerSecond, seconds: latencySeconds, warmUpSeconds: latencyWarmUpSeconds }
-  return (engine, number) =>
-    withFreshTopics(bench, 'latency-5k', engine, number, undefined, async (settings) =>
-      latencyRow(await measureLatency(engine, settings, load, { java, folder, signal }), number, threads),
-    )
+interface RunPlan {
+  readonly workload: Workload
+  readonly application: string
+  readonly engine: EngineName
+  readonly number: number
+  /** Loaded already; the run has an empty one of its own otherwise. */
+  readonly input?: string
+  readonly table?: string
 }
 
 /** Everything of a run is new: group, state, changelog, output; its input too unless one is given. */
-async function withFreshTopics(
-  bench: Bench,
-  workload: Workload,
-  engine: EngineName,
-  number: number,
-  givenInput: string | undefined,
-  body: (settings: EngineSettings) => Promise<RunRow>,
-): Promise<RunRow> {
+async function withFreshTopics(bench: Bench, plan: RunPlan, body: (settings: EngineSettings) => Promise<RunRow>): Promise<RunRow> {
   const { options, topics, folder, bootstrapServers } = bench
+  const { workload, application, engine, number, table } = plan
   const applicationId = `${bench.prefix}-${workload}-${engine}-${number < 1 ? `warm-up-${1 - number}` : number}`
   const output = `${applicationId}-output`
-  const input = givenInput ?? `${applicationId}-input`
+  const input = plan.input ?? `${applicationId}-input`
   const stateDir = join(folder, applicationId)
   await topics.create(output)
-  if (givenInput === undefined) {
+  if (plan.input === undefined) {
     await topics.create(input)
   }
-  const row = await body({ bootstrapServers, applicationId, stateDir, input, output, threads: options.threads })
+  const row = await body({ application, bootstrapServers, applicationId, stateDir, input, output, threads: options.threads, ...(table === undefined ? {} : { table }) })
   if (!options.keep) {
     rmSync(stateDir, { recursive: true, force: true })
   }

@@ -1,4 +1,4 @@
-/** Workload latency-5k: from the moment an event was due to the moment a read_committed reader has what was made of it. */
+/** Workloads latency-5k and latency-10k: from the moment an event was due to the moment a read_committed reader has what was made of it. */
 import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'

@@ -2,11 +2,11 @@
 import { KafkaStreams } from 'millrace'
 import type { EngineSettings } from './engines.ts'
 
-const settings = JSON.parse(process.argv[2]!) as EngineSettings
+const { application, input, table, output, ...settings } = JSON.parse(process.argv[2]!) as EngineSettings
 
 const app = new KafkaStreams({
-  topology: new URL('./rmw-topology.ts', import.meta.url),
-  settings: { input: settings.input, output: settings.output },
+  topology: new URL(`./topologies/${application}.ts`, import.meta.url),
+  settings: { input, output, ...(table === undefined ? {} : { table }) },
   applicationId: settings.applicationId,
   bootstrapServers: settings.bootstrapServers,
   stateDir: settings.stateDir,

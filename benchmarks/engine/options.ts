@@ -1,9 +1,15 @@
 /** The command line of the engine benchmark. */
 import { parseArgs } from 'node:util'
 import type { EngineName } from './engines.ts'
+import { type ThroughputName, throughputWorkloads } from './workloads/index.ts'
 
-export const WORKLOADS = ['keyed-rmw', 'latency-5k'] as const
-export type Workload = (typeof WORKLOADS)[number]
+/** Events a second. */
+export const LATENCY_RATES = { 'latency-5k': 5_000, 'latency-10k': 10_000 } as const
+export type LatencyName = keyof typeof LATENCY_RATES
+export type Workload = ThroughputName | LatencyName | 'restore'
+export const WORKLOADS = [...Object.keys(throughputWorkloads), 'restore', ...Object.keys(LATENCY_RATES)] as Workload[]
+/** What runs when none is named: what the bars of every release are stated for. */
+export const USUAL: readonly Workload[] = ['keyed-rmw', 'latency-5k']
 export const ENGINES: readonly EngineName[] = ['millrace', 'java']
 
 export interface BenchmarkOptions {
@@ -18,7 +24,8 @@ export interface BenchmarkOptions {
   readonly threads: number
   readonly latencySeconds: number
   readonly latencyWarmUpSeconds: number
-  readonly ratePerSecond: number
+  /** Other than the workload's own. */
+  readonly ratePerSecond: number | undefined
   readonly keep: boolean
 }
 
@@ -31,13 +38,13 @@ export const USAGE = `Millrace's engine against Kafka Streams (Java): throughput
   npm run benchmark -- engine [options]
 
   --json FILE                  also write the figures of all runs
-  --workload NAME              keyed-rmw or latency-5k; default both
+  --workload NAME[,NAME…]      of ${WORKLOADS.join(', ')}; or all. Default: ${USUAL.join(', ')}
   --engine NAME                millrace or java; default both, alternating
-  --records N  --keys N        of keyed-rmw; default ${FULL_RECORDS} and ${FULL_KEYS}
+  --records N  --keys N        of what is worked off; default ${FULL_RECORDS} and ${FULL_KEYS}
   --runs N                     counted runs of each; default 3
   --warm-up-runs N             runs of each before them that are not counted; default 1
   --threads N                  stream threads; default 1
-  --rate N                     events a second of latency-5k; default 5000
+  --rate N                     events a second of the latency workloads; default their own
   --latency-seconds N          measured; default 30, after --latency-warm-up seconds (default 10)
   --keep                       leave logs and state of the runs behind and say where
 
@@ -55,14 +62,14 @@ export function parseOptions(args: readonly string[]): BenchmarkOptions {
   const values = parse(args)
   return {
     json: values.json,
-    workloads: values.workload === undefined ? WORKLOADS : [choice('--workload', values.workload, WORKLOADS)],
+    workloads: workloads(values.workload),
     engines: values.engine === undefined ? ENGINES : [choice('--engine', values.engine, ENGINES)],
     records: count('--records', values.records, FULL_RECORDS, 1_000),
     keys: count('--keys', values.keys, FULL_KEYS, 1),
     runs: count('--runs', values.runs, 3, 1),
     warmUpRuns: count('--warm-up-runs', values['warm-up-runs'], 1, 0),
     threads: count('--threads', values.threads, 1, 1),
-    ratePerSecond: count('--rate', values.rate, 5_000, 1),
+    ratePerSecond: values.rate === undefined ? undefined : count('--rate', values.rate, 0, 1),
     latencySeconds: count('--latency-seconds', values['latency-seconds'], 30, 1),
     latencyWarmUpSeconds: count('--latency-warm-up', values['latency-warm-up'], 10, 0),
     keep: values.keep ?? false,
@@ -91,6 +98,13 @@ function parse(args: readonly string[]) {
   } catch (error) {
     throw new UsageError((error as Error).message)
   }
+}
+
+function workloads(given: string | undefined): readonly Workload[] {
+  if (given === undefined) {
+    return USUAL
+  }
+  return given === 'all' ? WORKLOADS : given.split(',').map((name) => choice('--workload', name, WORKLOADS))
 }
 
 function choice<T extends string>(option: string, value: string, choices: readonly T[]): T {

@@ -1,15 +1,14 @@
 /**
- * Workload keyed-rmw: the input is there; an engine starts on it with nothing of its own and works it off. The window is
+ * The input is there; an engine starts on it with nothing of its own and works it off. The window is
  * that between the first and the last change of the output's committed end, so that neither the start of a process nor
  * the group's first assignment is in it; what was visible at its beginning does not count.
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
 import { EngineProcess } from './engines.ts'
-import type { Truth } from './events.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 import type { BenchmarkTopics, EndOffsets } from './topics.ts'
-import { OutputCheck } from './verify.ts'
+import type { Expected } from './workloads/index.ts'
 
 /** How often the end is asked for. */
 const POLL_MILLISECONDS = 10
@@ -21,18 +20,22 @@ const STALL_LIMIT_MILLISECONDS = 60_000
 const STEADY_FROM = 0.25
 const STEADY_TO = 0.9
 
-export interface ThroughputRun {
+/** One run of one engine. */
+export interface MeasuredRun {
   readonly engine: EngineName
   readonly recordsPerSecond: number
   readonly cpuMicrosPerRecord: number
   readonly rssMiB: number
-  /** The same two between a quarter and nine tenths of the outputs: without most of what compilers do at first. */
-  readonly steadyRecordsPerSecond: number
-  readonly steadyCpuMicrosPerRecord: number
   readonly seconds: number
   /** Processors that something else kept busy meanwhile, the broker included. */
   readonly otherCores: number
   readonly problems: readonly string[]
+}
+
+export interface ThroughputRun extends MeasuredRun {
+  /** The same two between a quarter and nine tenths of the outputs: without most of what compilers do at first. */
+  readonly steadyRecordsPerSecond: number
+  readonly steadyCpuMicrosPerRecord: number
 }
 
 export interface Moment {
@@ -45,28 +48,26 @@ export interface Moment {
 export async function measureThroughput(
   engine: EngineName,
   settings: EngineSettings,
-  truth: Truth,
+  expected: Expected,
   topics: BenchmarkTopics,
   environment: EngineEnvironment,
 ): Promise<ThroughputRun> {
   const child = EngineProcess.start(engine, settings, environment)
   try {
-    const moments = await watch(child, settings.output, truth.records, topics).catch((error: unknown) => {
-      throw child.hasEnded ? child.failure() : error
-    })
+    const moments = await untilAllOut(child, settings.output, expected.outputs, topics)
     const first = moments[0]!
     const last = moments.at(-1)!
     const rssMiB = peakMemoryMiB(child.pid)
     await child.stop()
-    const check = new OutputCheck(truth)
+    const check = expected.check()
     let before = 0
-    await topics.read(settings.output, await topics.committedEnds(settings.output), (partition, offset, key, state) => {
-      check.add(key, state)
+    await topics.read(settings.output, await topics.committedEnds(settings.output), (partition, offset, key, value) => {
+      check.add(key, value)
       before += offset < first.ends[partition]! ? 1 : 0
     })
-    const records = truth.records - before
+    const records = expected.records - Math.round((before / expected.outputs) * expected.records)
     const seconds = (last.at - first.at) / 1000
-    const steady = steadyPart(moments, truth.records)
+    const steady = steadyPart(moments, expected.records)
     return {
       engine,
       recordsPerSecond: Math.round(records / seconds),
@@ -83,7 +84,13 @@ export async function measureThroughput(
   }
 }
 
-/** Every change of the output's committed end. */
+/** Every change of the output's committed end, until all outputs are there. */
+export async function untilAllOut(child: EngineProcess, output: string, records: number, topics: BenchmarkTopics): Promise<Moment[]> {
+  return await watch(child, output, records, topics).catch((error: unknown) => {
+    throw child.hasEnded ? child.failure() : error
+  })
+}
+
 async function watch(child: EngineProcess, output: string, records: number, topics: BenchmarkTopics): Promise<Moment[]> {
   const moments: Moment[] = []
   let last: Moment = await moment(child, output, topics)

@@ -1,8 +1,7 @@
 /** The benchmark's side of Kafka: topics, the input, and the outputs as a read_committed reader sees them. */
 import type { KafkaCluster } from 'millrace/kafka'
 import { createCluster } from 'millrace/kafka'
-import type { DocumentState } from './events.ts'
-import { EventSequence, encodeEvent, PARTITIONS, partitionOf } from './events.ts'
+import { type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
 
 const CLIENT_ID = 'millrace-benchmark'
 const LOAD_CHUNK = 10_000
@@ -30,16 +29,32 @@ export class BenchmarkTopics {
     await admin.deleteTopics(all.filter((topic) => names.includes(topic) || prefixes.some((prefix) => topic.startsWith(prefix))))
   }
 
-  /** Writes the first `records` events; their clock is their number. */
-  async load(topic: string, records: number, keys: number): Promise<void> {
+  /** Writes the first `records` events; their own clock is their number, their timestamp now unless one is given. */
+  async load(topic: string, records: number, keys: number, timestamp?: (n: number) => number): Promise<void> {
     const events = new EventSequence(keys)
+    const now = Date.now()
+    await this.#write(topic, records, (n) => {
+      const event = events.next(n)
+      return { id: event.id, value: encodeEvent(event), timestamp: timestamp?.(n) ?? now }
+    })
+  }
+
+  /** Writes a row for each key, an hour older than any event. */
+  async loadFactors(topic: string, keys: number): Promise<void> {
+    const timestamp = Date.now() - 3_600_000
+    await this.#write(topic, keys, (n) => {
+      const row: DocumentFactor = { id: keyOf(n), factor: factorOf(keyOf(n)) }
+      return { id: row.id, value: Buffer.from(JSON.stringify(row)), timestamp }
+    })
+  }
+
+  async #write(topic: string, records: number, make: (n: number) => { readonly id: string; readonly value: Buffer; readonly timestamp: number }): Promise<void> {
     const producer = this.cluster.producer({})
     await producer.init()
     const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
-    const now = Date.now()
     for (let i = 0; i < records; i++) {
-      const event = events.next(i)
-      writers[partitionOf(event.id)]!.append(now, Buffer.from(event.id, 'latin1'), encodeEvent(event), [])
+      const { id, value, timestamp } = make(i)
+      writers[partitionOf(id)]!.append(timestamp, Buffer.from(id, 'latin1'), value, [])
       if ((i + 1) % LOAD_CHUNK === 0 || i === records - 1) {
         await producer.produce(writers)
         for (const writer of writers) {
@@ -58,7 +73,7 @@ export class BenchmarkTopics {
   }
 
   /** Everything committed below `ends`, in offset order within each partition. */
-  async read(topic: string, ends: EndOffsets, take: (partition: number, offset: number, key: string, state: DocumentState) => void): Promise<void> {
+  async read(topic: string, ends: EndOffsets, take: (partition: number, offset: number, key: string, value: string) => void): Promise<void> {
     const left = new Set(ends.flatMap((end, partition) => (end > 0 ? [partition] : [])))
     if (left.size === 0) {
       return
@@ -70,7 +85,7 @@ export class BenchmarkTopics {
       onRecords: ({ cursor, partition, nextOffset }) => {
         while (cursor.next()) {
           if (cursor.offset < ends[partition]!) {
-            take(partition, cursor.offset, text(cursor.key()), JSON.parse(text(cursor.value())) as DocumentState)
+            take(partition, cursor.offset, text(cursor.key()), text(cursor.value()))
           }
         }
         if (nextOffset >= ends[partition]!) {

@@ -1,11 +1,11 @@
 // The parts of the engine benchmark that decide whether its figures can be believed.
 import t from 'tap'
 import { type DocumentState, EventSequence, encodeEvent, nextState, PARTITIONS, partitionOf, truth, VALUE_BYTES, XorShift32 } from '../../benchmarks/engine/events.ts'
-import { parseOptions, WORKLOADS } from '../../benchmarks/engine/options.ts'
+import { parseOptions, USUAL, WORKLOADS } from '../../benchmarks/engine/options.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from '../../benchmarks/engine/process-usage.ts'
 import { bars, isFullSize, makeReport, median, type Row, type RunRow } from '../../benchmarks/engine/report.ts'
 import { steadyPart } from '../../benchmarks/engine/throughput.ts'
-import { OutputCheck } from '../../benchmarks/engine/verify.ts'
+import { StateCheck } from '../../benchmarks/engine/workloads/keyed-rmw.ts'
 
 const RECORDS = 5_000
 const KEYS = 300
@@ -23,9 +23,9 @@ function rightOutputs(): [string, DocumentState][] {
 }
 
 function problemsOf(outputs: readonly [string, DocumentState][]): string[] {
-  const check = new OutputCheck(truth(RECORDS, KEYS))
+  const check = new StateCheck(truth(RECORDS, KEYS))
   for (const [key, state] of outputs) {
-    check.add(key, state)
+    check.add(key, JSON.stringify(state))
   }
   return check.problems()
 }
@@ -134,7 +134,9 @@ t.test('a report has one row of medians per workload and engine, and all runs', 
 
 t.test('options: defaults are the full size; what cannot be followed is refused', async (t) => {
   const options = parseOptions([])
-  t.match(options, { records: 1_000_000, keys: 100_000, runs: 3, threads: 1, ratePerSecond: 5_000, workloads: WORKLOADS })
+  t.match(options, { records: 1_000_000, keys: 100_000, runs: 3, threads: 1, ratePerSecond: undefined, workloads: USUAL })
+  t.same(parseOptions(['--workload', 'all']).workloads, WORKLOADS)
+  t.same(parseOptions(['--workload', 'restore,latency-10k']).workloads, ['restore', 'latency-10k'])
   t.ok(isFullSize(options))
   t.notOk(isFullSize(parseOptions(['--records', '50000'])))
   t.match(parseOptions(['--engine', 'java', '--workload', 'latency-5k', '--json', 'x.json']), { engines: ['java'], workloads: ['latency-5k'], json: 'x.json' })

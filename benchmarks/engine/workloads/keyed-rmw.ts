@@ -1,8 +1,20 @@
-/** Holds the outputs of a run against the truth: nothing lost, nothing twice, nothing out of order. */
-import type { DocumentState, Truth } from './events.ts'
+import type { DocumentState, Truth } from '../events.ts'
+import { truth } from '../events.ts'
+import type { OutputCheck, ThroughputWorkload } from './contract.ts'
 
-/** Takes outputs partition by partition in offset order; says at the end whether they are right. */
-export class OutputCheck {
+/** Read the state of the event's key, change it, write it, and write it out. */
+export const keyedRmw: ThroughputWorkload = {
+  async prepare(topics, prefix, { records, keys }) {
+    const input = `${prefix}-input`
+    await topics.create(input)
+    await topics.load(input, records, keys)
+    const expected = truth(records, keys)
+    return () => ({ input, records, outputs: records, check: () => new StateCheck(expected) })
+  },
+}
+
+/** Nothing lost, nothing twice, nothing out of order, every state right. */
+export class StateCheck implements OutputCheck {
   readonly #truth: Truth
   readonly #last = new Map<string, DocumentState>()
   #outputs = 0
@@ -17,7 +29,8 @@ export class OutputCheck {
     return this.#outputs
   }
 
-  add(key: string, state: DocumentState): void {
+  add(key: string, value: string): void {
+    const state = JSON.parse(value) as DocumentState
     const before = this.#last.get(key)
     if (state.count !== (before?.count ?? 0) + 1 || state.last <= (before?.last ?? -1)) {
       this.#outOfOrder++

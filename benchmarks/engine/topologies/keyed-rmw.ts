@@ -1,13 +1,9 @@
-/** The workload as an application of Millrace: keyed read-modify-write. Its Java peer is `../java/src/millrace/benchmark/KeyedRmw.java`. */
+/** Keyed read-modify-write. Its Java peer is `KeyedRmw.java`. */
 import type { KeyValueStore, Processor, ProcessorContext, Record, StreamsBuilder } from 'millrace'
 import { Serdes, Stores } from 'millrace'
-import type { DocumentEvent, DocumentState } from './events.ts'
-import { nextState } from './events.ts'
-
-export interface RmwSettings {
-  readonly input: string
-  readonly output: string
-}
+import type { DocumentEvent, DocumentState } from '../events.ts'
+import { nextState } from '../events.ts'
+import type { TopologySettings } from './settings.ts'
 
 const STORE = 'documents'
 
@@ -27,7 +23,7 @@ class ReadModifyWrite implements Processor<string, DocumentEvent, string, Docume
   }
 }
 
-export default function topology(b: StreamsBuilder, { input, output }: RmwSettings): void {
+export default function topology(b: StreamsBuilder, { input, output }: TopologySettings): void {
   b.stream(input, { key: Serdes.string(), value: Serdes.json<DocumentEvent>() })
     .process(() => new ReadModifyWrite(), {
       name: 'read-modify-write',
