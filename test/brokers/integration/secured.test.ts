@@ -1,12 +1,13 @@
 /** The client layer and a whole application against a broker with TLS, SASL and ACLs. */
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs, { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from 'millrace'
 import { createCluster, type KafkaClientOptions } from 'millrace/kafka'
 import t from 'tap'
+import { millrace } from '../../../streams/test/cli/run.ts'
 import { Brokers } from '../brokers.ts'
 import { eventually } from '../../connectors/integration/support.ts'
 
@@ -79,6 +80,25 @@ function right(resourceType: number, resourceName: string, resourcePatternType: 
   return { resourceType, resourceName, resourcePatternType, operation, principal: 'User:app', host: '*', permissionType: AclPermissionTypes.ALLOW }
 }
 
+type Right = ReturnType<typeof right>
+
+/** The broker answers before what it was told is in force; what it describes is. */
+async function untilInForce(rights: readonly Right[], expected: boolean): Promise<void> {
+  for (const one of rights) {
+    await eventually('the rights are as they were set', async () => (await admin.describeAcls(one)).resources.length > 0 === expected)
+  }
+}
+
+async function allow(...rights: readonly Right[]): Promise<void> {
+  await admin.createAcls({ acl: [...rights] })
+  await untilInForce(rights, true)
+}
+
+async function withdraw(one: Right): Promise<void> {
+  await admin.deleteAcls({ filters: [one] })
+  await untilInForce([one], false)
+}
+
 async function connects(options: KafkaClientOptions): Promise<void> {
   const cluster = createCluster(options)
   try {
@@ -89,7 +109,7 @@ async function connects(options: KafkaClientOptions): Promise<void> {
 }
 
 await admin.createTopics({ topics: ['open', 'source', 'sink'].map((topic) => ({ topic, numPartitions: 2, replicationFactor: 1 })) })
-await admin.createAcls({ acl: [right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.DESCRIBE)] })
+await allow(right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.DESCRIBE))
 
 for (const mechanism of MECHANISMS) {
   t.test(mechanism, async (t) => {
@@ -139,7 +159,7 @@ t.test('an application with the rights that are documented, and without one of t
   await t.rejects(refused.start(), { code: 'AUTHORIZATION_FAILED', message: /source/ }, 'the error names what is denied')
   await refused.close()
 
-  await admin.createAcls({ acl: grants.flatMap(([type, name, pattern, operations]) => operations.map((operation) => right(type, name, pattern, operation))) })
+  await allow(...grants.flatMap(([type, name, pattern, operations]) => operations.map((operation) => right(type, name, pattern, operation))))
   const app = application('allowed')
   const failed = new Promise<Error>((resolve) => app.onError(resolve))
   t.teardown(() => app.close())
@@ -165,7 +185,52 @@ t.test('an application with the rights that are documented, and without one of t
   await reader.disconnect()
   t.same([...counts.values()], Array(7).fill(100))
 
-  await admin.deleteAcls({ filters: [right(AclResourceTypes.TOPIC, 'sink', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE)] })
+  await withdraw(right(AclResourceTypes.TOPIC, 'sink', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE))
   await send(7)
   t.match(await failed, { code: 'AUTHORIZATION_FAILED', message: /sink/ }, 'a right that is taken away stops it, and is named')
+  await app.close()
+})
+
+t.test('the command line by a properties file, with the rights that are documented for each command', async (t) => {
+  const ca = join(folder, 'ca.pem')
+  writeFileSync(ca, server.pem)
+  const config = join(folder, 'client.properties')
+  writeFileSync(config, `bootstrap.servers=${brokers.address(1)}
+security.protocol=SASL_SSL
+sasl.mechanism=SCRAM-SHA-512
+sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required username="app" password="app-secret";
+ssl.truststore.type=PEM
+ssl.truststore.location=${ca}
+`)
+  const run = (...words: string[]) => millrace(...words, '--command-config', config)
+  const listed = await run('groups')
+  t.equal(listed.code, 0, listed.remarks)
+  t.match(listed.lines, new RegExp(`^${APPLICATION} +Empty +0 +millrace$`, 'm'))
+  t.match((await run('groups', APPLICATION)).lines, /source +0 +\d+ +\d+ +0 /)
+
+  t.match(await run('reset', APPLICATION), { code: 1, remarks: /AUTHORIZATION_FAILED: DeleteGroups of group secured/ })
+  await allow(right(AclResourceTypes.GROUP, APPLICATION, ResourcePatternTypes.LITERAL, AclOperationTypes.DELETE))
+  const reset = await run('reset', APPLICATION, '--input-topics', 'source')
+  t.match(reset, { code: 0, lines: /deleted: secured-per-value-changelog[\s\S]*done$/ }, reset.remarks)
+
+  await admin.createTopics({ topics: [{ topic: 'letters', numPartitions: 1, replicationFactor: 1 }] })
+  const why = { topic: 'source', partition: '1', offset: '0', node: 'check', code: 'PROCESSING_FAILED', raw: 'source' }
+  await producer.send({
+    topic: 'letters',
+    messages: [{ key: 'k', value: 'again', headers: Object.fromEntries(Object.entries(why).map(([name, value]) => [`__streams.errors.${name}`, value])) }],
+  })
+  const replay = () => run('dead-letters', 'replay', 'letters', '--application', APPLICATION, '--to', 'source')
+  t.match(await replay(), { code: 1, remarks: /AUTHORIZATION_FAILED/ })
+  await allow(
+    right(AclResourceTypes.TOPIC, 'letters', ResourcePatternTypes.LITERAL, AclOperationTypes.READ),
+    right(AclResourceTypes.GROUP, `${APPLICATION}-dead-letter-replay`, ResourcePatternTypes.LITERAL, AclOperationTypes.READ),
+    right(AclResourceTypes.TOPIC, 'source', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE),
+  )
+  t.match(await replay(), { code: 0, lines: /^sent to source: 1$/ })
+  t.match(await replay(), { code: 0, lines: /^nothing to replay\nreplayed before: 1$/ })
+  const wrong = join(folder, 'wrong.properties')
+  writeFileSync(wrong, readFileSync(config, 'utf8').replace('app-secret', 'hunter2'))
+  const refused = await millrace('groups', '--command-config', wrong)
+  t.match(refused, { code: 1, remarks: /AUTHORIZATION_FAILED/ })
+  t.notMatch(refused.remarks, /hunter2/)
 })
