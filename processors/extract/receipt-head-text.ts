@@ -3,7 +3,7 @@ import { within } from './misread.ts'
 
 /** Numbers of registers behind a name: (139386 X), (965752-T), 201901000005 (1312525-A), (CO. NO. 7089-A), (JM0517726). */
 const registration = /[\s,]*[([{]?\s*(?:(?:co|company|reg|regn|roc|rob|gst|no|id|registration)\b[\s.:]*)*[A-Z]{0,3}\d[\dOIlBS]{4,13}\s*[-–—.]?\s*[A-Z0-9]?\s*[)\]}]?\W*$/i
-const halfRegistration = /[\s,]*[([{]\s*(?:co|reg|no|\d)[^)]*$/i
+const halfRegistration = /[\s,]*[([{]\s*(?:(?:co|reg|no)\b|\d)[^)]*$/i
 const label = /^(?:company|shop|store|merchant|name|firma)\s*(?:name)?\s*[:;]\s*/i
 
 /** A name ends with its legal form: what follows is a number, a branch or a stain. */
