@@ -1,5 +1,6 @@
 import { checkVAT, countries } from 'jsvat'
 import type { Field, Party } from '../types.ts'
+import { addressBlocks } from './address-block.ts'
 import { findAmounts } from './amounts.ts'
 import { findDates } from './dates.ts'
 import { fieldOf } from './field.ts'
@@ -16,7 +17,7 @@ const salutation = /^ (?:herrn?|frau|firma|mr|mrs|ms|mme|m|monsieur|madame|messr
 /** Names a VAT id in the usual languages. */
 const vatLabel = / (?:ust|umsatzsteuer|mwst|vat|tva|btw|iva|uid|moms|mva)[a-z]* | tax (?:id|no|number|reg) | partita iva | nif | cif /
 const buyersOwn = / (?:client|customer|kunden?|ihre|votre|your|buyer|acheteur|klant|uw) /
-const nameKey = /^ (?:name|firma|company|company name|nom|naam|raison sociale) $/
+const nameKey = /^ (?:name|firma|company|company name|nom|naam|raison sociale|attn) $/
 /** A line with the sender's whole address: the name ends at the first of these. */
 const addressBreak = / (?:[-–—•·|●]|,) (?=.*\d)/u
 
@@ -32,7 +33,7 @@ export interface Parties {
 export function findParties(layout: Layout): Parties {
   const sections = findSections(layout)
   const sellerName = nameIn(layout, sections, 'seller') ?? bestName(layout, sections)
-  const buyerName = nameIn(layout, sections, 'buyer')
+  const buyerName = nameIn(layout, sections, 'buyer') ?? addressee(layout, sections, sellerName)
   const vatIds = findVatIds(layout, sections)
   return {
     seller: party(sellerName, vatIds.seller),
@@ -94,6 +95,18 @@ function nameIn(layout: Layout, sections: readonly Section[], role: PartyRole): 
       if (named !== undefined) {
         return fieldOf(layout, named.run, named.run.text, clean(named.run.text), 0.75)
       }
+    }
+  }
+  return undefined
+}
+
+/** Without a heading the addressee is whose address stands there without telephone and the like, and who is not the seller. */
+function addressee(layout: Layout, sections: readonly Section[], seller: Field | undefined): Field | undefined {
+  const others = new Set(sections.filter((section) => section.role !== 'buyer').flatMap((section) => section.entries.map((entry) => entry.run.box)))
+  for (const block of addressBlocks(layout)) {
+    const name = block.lines.find((line) => looksLikeName(line) && !salutation.test(line.plain) && !addressBreak.test(line.text))
+    if (name !== undefined && name !== block.lines.at(-1) && !block.contact && !others.has(name.box) && clean(name.text) !== seller?.normalised) {
+      return fieldOf(layout, name, name.text, clean(name.text), 0.55)
     }
   }
   return undefined

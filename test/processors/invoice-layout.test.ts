@@ -131,6 +131,19 @@ t.test('what stands in a party’s block is that party’s', async (t) => {
   t.equal(fields.buyer.vatId?.normalised, 'ATU33864707')
 })
 
+t.test('without a heading the addressee is whose address has no telephone', async (t) => {
+  const { fields } = read([
+    [380, 'Holzhof Birke GmbH'],
+    ['Frau', 380, 'Am Forst 3'],
+    ['Erika Esche', 380, '10115 Berlin'],
+    ['Spaltweg 7', 380, 'Telefon 030 1234'],
+    ['20095 Hamburg', 380, 'info@birke.example'],
+    ['Rechnung Nr. 4711'],
+  ])
+  t.equal(fields.buyer.name?.normalised, 'Erika Esche')
+  t.equal(fields.seller.name?.normalised, 'Holzhof Birke GmbH')
+})
+
 t.test('a VAT id with a wrong checksum is taken where it is named, and believed less', async (t) => {
   const named = read([['Invoice 12'], ['Customer VAT Number', 250, 'DE123456789'], ['VAT Reg. No. GB980780684']]).fields
   t.match(named.buyer.vatId, { normalised: 'DE123456789' })
