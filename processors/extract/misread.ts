@@ -32,9 +32,9 @@ export function within(a: string, b: string, limit: number): boolean {
     for (let j = from; j <= to; j += 1) {
       const replaced = previous[j - 1]! + (a.charCodeAt(i - 1) === b.charCodeAt(j - 1) ? 0 : 1)
       const other = Math.min(j === i + limit ? limit + 1 : previous[j]! + 1, current[j - 1]! + 1)
-      const cost = replaced < other ? replaced : other
+      const cost = Math.min(replaced, other)
       current[j] = cost
-      least = cost < least ? cost : least
+      least = Math.min(cost, least)
     }
     if (least > limit) {
       return false
