@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkConfig, loadConfig } from '../../topology/config.ts'
+import { openServices } from '../../topology/services.ts'
 
 const least = { kafka: { bootstrapServers: ['localhost:9092'] } }
 
@@ -22,6 +23,7 @@ const wrong: readonly (readonly [given: unknown, code: string, message: RegExp])
   [{ ...least, peers: { secretFile: 'x' } }, 'CONFIG_INVALID', /"peers.listen" is missing/],
   [{ ...least, peers: { listen: 'a:1', secret: 'x' } }, 'CONFIG_UNKNOWN_KEY', /"peers.secret".*secretFile/],
   [{ ...least, engine: 'lmdb' }, 'CONFIG_INVALID', /"engine" must be one of rocksdb, leveldb, memory/],
+  [{ ...least, ocrProfile: 'best' }, 'CONFIG_INVALID', /"ocrProfile" must be one of standard, thorough/],
   [{ ...least, ops: 80 }, 'CONFIG_INVALID', /"ops" must be an object/],
   [{ ...least, ops: { host: '::1', port: 70_000 } }, 'CONFIG_INVALID', /"ops.port" must be a whole number from 0 to 65535/],
   [{ ...least, registry: 5 }, 'CONFIG_INVALID', /"registry" must be a string/],
@@ -32,6 +34,11 @@ t.test('what is wrong is named, with the limit', async (t) => {
   for (const [given, code, message] of wrong) {
     t.throws(() => checkConfig(given), { code, message }, JSON.stringify(given))
   }
+})
+
+t.test('the thorough profile without its engine is an error that names the place and the fix', async (t) => {
+  const config = checkConfig({ ...least, ocrProfile: 'thorough', ocrEngineDir: t.testdir() })
+  t.throws(() => openServices(config), { code: 'CONFIG_INVALID', message: /no second engine in .*npm run ocr -- install/ })
 })
 
 t.test('variables stand over the file', async (t) => {
