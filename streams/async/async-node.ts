@@ -57,6 +57,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       operator,
       name: node.name,
       incarnation: () => core.incarnation,
+      fence: core.fence,
       onSettled: (entry, outcome) => this.settled(entry, outcome),
       onIgnored: () => {
         table.ignored++

@@ -11,6 +11,8 @@ export interface CallsOptions {
   /** Of the operator. */
   readonly name: string
   incarnation(): number
+  /** The group's generation. */
+  fence(): number
   onSettled(entry: Entry, outcome: Outcome): void
   /** An answer came that nobody waits for any more. */
   onIgnored(): void
@@ -41,7 +43,7 @@ export class Calls {
     this.nextTimeout = Math.min(this.nextTimeout, call.deadline)
     let promise: Promise<unknown>
     try {
-      promise = Promise.resolve(operator.call(input, { signal: call.controller.signal, idempotencyKey, attempt: entry.attempts }, record))
+      promise = Promise.resolve(operator.call(input, { signal: call.controller.signal, idempotencyKey, fence: this.options.fence(), attempt: entry.attempts }, record))
     } catch (error) {
       promise = Promise.reject(error)
     }

@@ -11,6 +11,12 @@ export interface CallInfo {
    * equal for every repetition of this call, different for every other (rule B3).
    */
   readonly idempotencyKey: string
+  /**
+   * The group's generation in which this process calls: it rises whenever tasks change hands. A service that remembers the
+   * highest one it saw with a key can refuse a call that an earlier owner of the task still has under way (rule B3). 0 in the
+   * test driver.
+   */
+  readonly fence: number
   /** 1 for the first try. */
   readonly attempt: number
 }

@@ -82,6 +82,8 @@ export interface TaskOptions {
   readonly globalStores?: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
   /** Transactional id under which the offsets are committed: written into their metadata (rule C3). */
   readonly committer?: () => string | undefined
+  /** The group's generation, which asynchronous calls carry along (rule B3). Default: 0. */
+  readonly fence?: () => number
   readonly config?: TaskConfig
   /** Where the task writes the record and the operator it is in (rule C10). */
   readonly progress?: Progress

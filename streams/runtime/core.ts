@@ -87,6 +87,8 @@ export class TaskCore {
   readonly clock: TaskClock
   readonly deadLetterTopic: string | undefined
   readonly exactlyOnce: boolean
+  /** The group's generation, for who is called (rule B3). */
+  readonly fence: () => number
   readonly frames: UndoFrames
   readonly timers: Timers
   readonly times: TaskTimes
@@ -127,6 +129,7 @@ export class TaskCore {
     this.place = options.progress ?? new Progress()
     this.deadLetterTopic = options.config?.deadLetterTopic
     this.exactlyOnce = options.config?.processingGuarantee !== 'at_least_once'
+    this.fence = options.fence ?? (() => 0)
     this.defaults = options.config?.errors ?? {}
     this.frames = new UndoFrames(options.state, options.collector)
     this.timers = new Timers(() => this.beforeEffect())

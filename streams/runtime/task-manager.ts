@@ -29,6 +29,7 @@ export interface TaskManagerOptions {
   readonly locate: (taskId: string) => Promise<string>
   readonly partitionsOf: (topic: string) => number
   readonly committer: () => string | undefined
+  readonly fence: () => number
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
   readonly suspects: Suspects
@@ -236,7 +237,7 @@ export class TaskManager {
   }
 
   #create(entry: TaskEntry, state: TaskState): StreamTask {
-    const { config, collector, globalStores, committer, createTask, progress, suspects } = this.#options
+    const { config, collector, globalStores, committer, fence, createTask, progress, suspects } = this.#options
     const task = createTask({
       applicationId: config.applicationId,
       subtopology: entry.subtopology,
@@ -247,6 +248,7 @@ export class TaskManager {
       clock: { now: Date.now },
       globalStores,
       committer,
+      fence,
       ...(progress === undefined ? {} : { progress }),
       suspects,
       config: {

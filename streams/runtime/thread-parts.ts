@@ -81,9 +81,14 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     },
   })
   const restorer = new Restorer(cluster, () => loop.busy)
-  const tasks = makeTasks(options, fetcher, restorer, () => {
-    onTasks()
-    loop.wake()
+  // Between memberships a call carries the last one's.
+  let fence = 0
+  const tasks = makeTasks(options, fetcher, restorer, {
+    fence: () => (fence = membership.identity?.generationId ?? fence),
+    onWake: () => {
+      onTasks()
+      loop.wake()
+    },
   })
   const membership = new Membership({
     group,
@@ -150,7 +155,7 @@ function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: ()
   return new OrphanCheck({ cluster, topics, config, restorer, folder, processId, thread, identity, onWarning, onFailed, onDone: onTasks })
 }
 
-function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, onWake: () => void): TaskManager {
+function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {
   const { topology, config, cluster, folder, topics, collector, producer, globals, prepared, counters, suspects, progress, onFailed, onWarning } = options
   const offsets = new OffsetReader({
     cluster,
@@ -181,6 +186,7 @@ function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, 
     locate: (taskId) => folder.taskLocation(taskId),
     partitionsOf: (topic) => prepared.partitions.get(topic) ?? 0,
     committer: () => (config.processingGuarantee === 'exactly_once_v2' ? producer.transactionalId : undefined),
+    fence,
     fetcher,
     progress,
     suspects,

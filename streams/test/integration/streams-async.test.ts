@@ -21,6 +21,7 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
   await cluster.send(source, Array.from({ length: RECORDS }, (_, i) => ({ key: `k${i % KEYS}`, value: String(i) })))
   const gate = Promise.withResolvers<void>()
   const keys = new Map<string, string>()
+  const fences: number[] = []
   let made = 0
   let open = false
   const start = async () => {
@@ -28,8 +29,9 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
       topology: (b: StreamsBuilder) => {
         b.stream(source, { key: Serdes.string(), value: Serdes.string() })
           .mapAsync(
-            async (value, { idempotencyKey, attempt }) => {
+            async (value, { idempotencyKey, attempt, fence }) => {
               made++
+              fences.push(fence)
               const known = keys.get(idempotencyKey)
               if (known !== undefined && known !== value) {
                 t.fail(`${idempotencyKey} names ${known} and ${value}`)
@@ -63,6 +65,7 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
   await cluster.consumed(applicationId, source)
   await first.close()
   const before = (await cluster.committed(sink)).length
+  const fenceBefore = Math.max(...fences.splice(0))
   t.ok(before < RECORDS, `${before} results before the stop`)
   open = true
   gate.resolve()
@@ -80,6 +83,7 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
     last.set(k, n)
   }
   t.equal(new Set(records.map(({ value }) => value!.toString())).size, RECORDS)
+  t.ok(fenceBefore > 0 && Math.min(...fences) > fenceBefore, `a later owner calls with a higher fence (${fenceBefore}, then ${Math.min(...fences)})`)
   t.equal(keys.size, RECORDS, 'one idempotency key per record, over both lives')
 })
 
