@@ -138,7 +138,11 @@ t.test('without a heading the addressee is whose address has no telephone', asyn
     ['Erika Esche', 380, '10115 Berlin'],
     ['Spaltweg 7', 380, 'Telefon 030 1234'],
     ['20095 Hamburg', 380, 'info@birke.example'],
+    [],
+    [],
     ['Rechnung Nr. 4711'],
+    ['Wir danken für Ihren Auftrag.'],
+    ...Array.from({ length: 8 }, () => []),
   ])
   t.equal(fields.buyer.name?.normalised, 'Erika Esche')
   t.equal(fields.seller.name?.normalised, 'Holzhof Birke GmbH')
