@@ -89,12 +89,12 @@ export function assign(unordered: readonly Member[], policy: CopyPolicy = DEFAUL
   }
   const { standbys, warmups } = planCopies({ members, descriptions, tasks: targets, places, active, claims, copies, policy })
   const watched = watchedBy(members)
-  const assigned = members.map(({ memberId, processId }) => {
+  const assigned = members.map(({ memberId }) => {
     const assignment: MemberAssignment = {
       tasks: tasks.get(memberId)!,
       standbys: standbys.get(memberId) ?? [],
       warmups: warmups.get(memberId) ?? [],
-      watch: watched.get(processId) ?? [],
+      ...(watched.has(memberId) ? { watch: watched.get(memberId)! } : {}),
     }
     return [memberId, assignment] as const
   })

@@ -3,7 +3,7 @@
  * out by weight. Every move makes the sum of squared loads smaller, so it ends; none is made that would not.
  */
 import type { Claims } from './assignor.ts'
-import type { Copies } from './copies.ts'
+import type { Copies, StateCopies } from './copies.ts'
 import type { Member, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { versionKey } from './versions.ts'
@@ -13,6 +13,7 @@ interface Placed {
   readonly key: TaskVersionKey
   readonly version: string
   readonly weight: number
+  readonly copies: StateCopies
   /** The member that could go on at once: its owner, or whose copy has caught up. Moving away from it has a price. */
   ready: string | undefined
 }
@@ -76,7 +77,7 @@ export function balance(
     const owner = claims.owner.get(key)
     const load = owner === undefined ? undefined : byId.get(owner)
     const stays = load?.versions.has(version) === true
-    const placed: Placed = { task, key, version, weight: Math.max(1, descriptions.get(version)?.weight ?? 1), ready: stays ? owner : undefined }
+    const placed: Placed = { task, key, version, weight: Math.max(1, descriptions.get(version)?.weight ?? 1), copies: copies.at(task), ready: stays ? owner : undefined }
     total += placed.weight
     if (load !== undefined && stays) {
       load.add(placed)
@@ -87,9 +88,9 @@ export function balance(
   const share = total / Math.max(1, loads.length)
   // Heavy ones first: the light ones then fill the gaps.
   for (const placed of unplaced.sort((a, b) => b.weight - a.weight)) {
-    place(placed, loads, share, copies)
+    place(placed, loads, share)
   }
-  even(loads, copies)
+  even(loads)
   const result = new Map<TaskVersionKey, Place>()
   for (const load of loads) {
     for (const { key, ready } of load.tasks.values()) {
@@ -100,20 +101,20 @@ export function balance(
 }
 
 /** Whose copy has caught up goes on at once, whatever else it has to do; evening out comes later, by warm-ups. */
-function place(placed: Placed, loads: readonly Load[], share: number, copies: Copies): void {
-  const { task } = placed
-  const able = loads.filter((load) => load.versions.has(placed.version) && copies.mayOpen(load.member, task))
-  const caughtUp = able.filter((load) => copies.caughtUp(load.member, task))
-  const open = caughtUp.filter((load) => copies.of(load.member, task)!.open)
+function place(placed: Placed, loads: readonly Load[], share: number): void {
+  const { copies } = placed
+  const able = loads.filter((load) => load.versions.has(placed.version) && copies.mayOpen(load.member))
+  const caughtUp = able.filter((load) => copies.caughtUp(load.member))
+  const open = caughtUp.filter((load) => copies.of(load.member)!.open)
   const heir = lightest(open.length > 0 ? open : caughtUp, placed)
   if (heir !== undefined) {
     placed.ready = heir.member.memberId
     heir.add(placed)
     return
   }
-  const begun = able.filter((load) => copies.of(load.member, task) !== undefined && load.weight + placed.weight <= share + placed.weight / 2)
-  const shortest = Math.min(...begun.map((load) => copies.of(load.member, task)!.lag))
-  const best = begun.filter((load) => copies.of(load.member, task)!.lag === shortest)
+  const begun = able.filter((load) => copies.of(load.member) !== undefined && load.weight + placed.weight <= share + placed.weight / 2)
+  const shortest = Math.min(...begun.map((load) => copies.of(load.member)!.lag))
+  const best = begun.filter((load) => copies.of(load.member)!.lag === shortest)
   lightest(best.length > 0 ? best : able, placed)?.add(placed)
 }
 
@@ -128,9 +129,9 @@ function lightest(able: readonly Load[], placed: Placed): Load | undefined {
   return best
 }
 
-function even(loads: readonly Load[], copies: Copies): void {
+function even(loads: readonly Load[]): void {
   for (;;) {
-    const move = bestMove(loads, copies)
+    const move = bestMove(loads)
     if (move === undefined) {
       return
     }
@@ -139,12 +140,12 @@ function even(loads: readonly Load[], copies: Copies): void {
   }
 }
 
-function bestMove(loads: readonly Load[], copies: Copies): { from: Load; to: Load; placed: Placed } | undefined {
+function bestMove(loads: readonly Load[]): { from: Load; to: Load; placed: Placed } | undefined {
   const heaviestFirst = [...loads].sort((a, b) => b.weight - a.weight)
   for (const from of heaviestFirst) {
     for (let i = heaviestFirst.length - 1; i >= 0 && heaviestFirst[i]!.weight < from.weight; i--) {
       const to = heaviestFirst[i]!
-      const placed = cheapest(from, to, copies)
+      const placed = cheapest(from, to)
       if (placed !== undefined) {
         return { from, to, placed }
       }
@@ -154,13 +155,13 @@ function bestMove(loads: readonly Load[], copies: Copies): { from: Load; to: Loa
 }
 
 /** The task of `from` that evens the two out at the least price; of equal ones, the subtopology they differ in most. */
-function cheapest(from: Load, to: Load, copies: Copies): Placed | undefined {
+function cheapest(from: Load, to: Load): Placed | undefined {
   let best: { placed: Placed; price: number; difference: number } | undefined
   for (const placed of from.tasks.values()) {
-    if (!to.versions.has(placed.version) || from.weight - to.weight <= placed.weight || !copies.mayOpen(to.member, placed.task)) {
+    if (!to.versions.has(placed.version) || from.weight - to.weight <= placed.weight || !placed.copies.mayOpen(to.member)) {
       continue
     }
-    const price = priceOf(placed, to, copies)
+    const price = priceOf(placed, to)
     const difference = from.count(placed.version) - to.count(placed.version)
     if (best === undefined || price < best.price || (price === best.price && difference > best.difference)) {
       best = { placed, price, difference }
@@ -170,12 +171,12 @@ function cheapest(from: Load, to: Load, copies: Copies): Placed | undefined {
 }
 
 /** Nobody runs it and nobody is ready; it goes back where it is ready; a copy has caught up; one has begun; a copy is to be made. */
-function priceOf(placed: Placed, to: Load, copies: Copies): number {
+function priceOf(placed: Placed, to: Load): number {
   if (placed.ready === undefined || placed.ready === to.member.memberId) {
     return 0
   }
-  if (copies.caughtUp(to.member, placed.task)) {
+  if (placed.copies.caughtUp(to.member)) {
     return 1
   }
-  return copies.of(to.member, placed.task) === undefined ? 3 : 2
+  return placed.copies.of(to.member) === undefined ? 3 : 2
 }

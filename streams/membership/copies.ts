@@ -13,50 +13,73 @@ function stateKey(task: { readonly subtopology: string; readonly partition: numb
   return `${task.subtopology}/${task.partition}`
 }
 
+/** What the members have of one task's state. */
+export class StateCopies {
+  /** By member. */
+  readonly copies = new Map<string, LocalCopy>()
+  /** By process: the member that has the database open as a copy. */
+  readonly openers = new Map<string, string>()
+  size = 0
+  readonly #acceptableLag: number
+
+  constructor(acceptableLag: number) {
+    this.#acceptableLag = acceptableLag
+  }
+
+  of(member: Member): LocalCopy | undefined {
+    return this.copies.get(member.memberId)
+  }
+
+  caughtUp(member: Member): boolean {
+    const copy = this.copies.get(member.memberId)
+    return copy !== undefined && copy.lag <= this.#acceptableLag
+  }
+
+  /** False while another thread of its process has the database open as a copy. */
+  mayOpen(member: Member): boolean {
+    const opener = this.openers.get(member.processId)
+    return opener === undefined || opener === member.memberId
+  }
+
+  /** Restoring it from nothing takes no longer than catching up. Not known: nobody who could warm up has said. */
+  get isSmall(): boolean {
+    return this.size <= this.#acceptableLag
+  }
+}
+
 /** What the members say of their copies. */
 export class Copies {
-  readonly #policy: CopyPolicy
-  /** By member and state. */
-  readonly #copies = new Map<string, LocalCopy>()
-  /** The member of a process that has the state's database open as a copy. */
-  readonly #opener = new Map<string, string>()
-  readonly #sizes = new Map<string, number>()
+  readonly #states = new Map<string, StateCopies>()
+  readonly #none: StateCopies
 
-  constructor(members: readonly Member[], policy: CopyPolicy) {
-    this.#policy = policy
+  constructor(members: readonly Member[], { acceptableLag }: CopyPolicy) {
+    this.#none = new StateCopies(acceptableLag)
+    const at = (state: { readonly subtopology: string; readonly partition: number }): StateCopies => {
+      const key = stateKey(state)
+      const known = this.#states.get(key) ?? new StateCopies(acceptableLag)
+      this.#states.set(key, known)
+      return known
+    }
     for (const member of members) {
       for (const copy of member.copies) {
-        this.#copies.set(`${member.memberId} ${stateKey(copy)}`, copy)
+        const state = at(copy)
+        state.copies.set(member.memberId, copy)
+        state.size = Math.max(state.size, copy.size ?? 0)
         if (copy.open) {
-          this.#opener.set(`${member.processId} ${stateKey(copy)}`, member.memberId)
+          state.openers.set(member.processId, member.memberId)
         }
       }
-      for (const state of [...member.owned, ...member.copies]) {
-        if (state.size !== undefined) {
-          this.#sizes.set(stateKey(state), Math.max(state.size, this.#sizes.get(stateKey(state)) ?? 0))
+      for (const claim of member.owned) {
+        if (claim.size !== undefined) {
+          const state = at(claim)
+          state.size = Math.max(state.size, claim.size)
         }
       }
     }
   }
 
-  of(member: Member, task: TaskVersion): LocalCopy | undefined {
-    return this.#copies.get(`${member.memberId} ${stateKey(task)}`)
-  }
-
-  caughtUp(member: Member, task: TaskVersion): boolean {
-    const copy = this.of(member, task)
-    return copy !== undefined && copy.lag <= this.#policy.acceptableLag
-  }
-
-  /** False while another thread of its process has the database open as a copy. */
-  mayOpen(member: Member, task: TaskVersion): boolean {
-    const opener = this.#opener.get(`${member.processId} ${stateKey(task)}`)
-    return opener === undefined || opener === member.memberId
-  }
-
-  /** Restoring it from nothing takes no longer than catching up. Not known: nobody who could warm up has said. */
-  isSmall(task: TaskVersion): boolean {
-    return (this.#sizes.get(stateKey(task)) ?? 0) <= this.#policy.acceptableLag
+  at(task: { readonly subtopology: string; readonly partition: number }): StateCopies {
+    return this.#states.get(stateKey(task)) ?? this.#none
   }
 }
 
@@ -79,13 +102,17 @@ export interface PlanInput {
 
 /** True when the task may go on only where its state is ready, until a warm-up at its target has caught up. */
 export function mustWarmUp(task: TaskVersion, { target, ready }: Place, input: Pick<PlanInput, 'copies' | 'descriptions' | 'policy'> & { readonly byId: ReadonlyMap<string, Member> }): boolean {
-  const { copies, descriptions, policy, byId } = input
-  if (ready === undefined || ready === target || policy.maxWarmups === 0 || !isStateful(task, descriptions) || copies.isSmall(task)) {
+  const { descriptions, policy, byId } = input
+  if (ready === undefined || ready === target || policy.maxWarmups === 0 || !isStateful(task, descriptions)) {
+    return false
+  }
+  const copies = input.copies.at(task)
+  if (copies.isSmall) {
     return false
   }
   const to = byId.get(target)!
   // Between threads of one process the state stays on its disk.
-  return to.feeds === true && to.processId !== byId.get(ready)!.processId && !copies.caughtUp(to, task)
+  return to.feeds === true && to.processId !== byId.get(ready)!.processId && !copies.caughtUp(to)
 }
 
 function isStateful(task: TaskVersion, descriptions: ReadonlyMap<string, SubtopologyDescription>): boolean {
@@ -107,7 +134,7 @@ function planWarmups(input: PlanInput, stateful: readonly TaskVersion[], byId: R
     .map((task) => ({ task, to: byId.get(input.places.get(taskVersionKey(task))!.target)! }))
     .filter(({ task }) => mustWarmUp(task, input.places.get(taskVersionKey(task))!, { ...input, byId }))
   // Those under way go on: half a copy helps nobody.
-  const begun = ({ task, to }: (typeof wanted)[number]) => (input.copies.of(to, task)?.open === true ? 0 : 1)
+  const begun = ({ task, to }: (typeof wanted)[number]) => (input.copies.at(task).of(to)?.open === true ? 0 : 1)
   for (const { task, to } of wanted.sort((a, b) => begun(a) - begun(b)).slice(0, input.policy.maxWarmups)) {
     add(warmups, to.memberId, task)
   }
@@ -115,9 +142,10 @@ function planWarmups(input: PlanInput, stateful: readonly TaskVersion[], byId: R
 }
 
 function planStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: ReadonlyMap<string, Member>, warmups: ReadonlyMap<string, readonly TaskVersion[]>): Map<string, TaskVersion[]> {
-  const { active, claims, copies, members, policy } = input
+  const { active, claims, members, policy } = input
   const standbys = new Map<string, TaskVersion[]>()
   const holding = holdersOfStates(claims)
+  const able = membersByVersion(members)
   const warming = new Map([...warmups].flatMap(([memberId, tasks]) => tasks.map((task) => [taskVersionKey(task), memberId] as const)))
   for (const task of stateful) {
     const key = taskVersionKey(task)
@@ -125,21 +153,26 @@ function planStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: 
     if (home === undefined) {
       continue
     }
-    const holders = claims.holders.get(key) ?? new Set()
-    const openElsewhere = new Set(holding.get(stateKey(task)))
+    const holders = claims.holders.get(key) ?? NOBODY
+    const copies = input.copies.at(task)
     const used = new Set([home.processId])
     // Until its old holder has released it, the heir's copy stays open, or it would have to catch up again.
-    if (!holders.has(home.memberId) && holders.size > 0 && copies.of(home, task)?.open === true) {
+    if (!holders.has(home.memberId) && holders.size > 0 && copies.of(home)?.open === true) {
       add(standbys, home.memberId, task)
     }
     const warm = warming.get(key)
     if (warm !== undefined) {
       used.add(byId.get(warm)!.processId)
     }
+    const heldBy = [...(holding.get(stateKey(task)) ?? NOBODY)].map((id) => byId.get(id)!)
     const chosen: Member[] = [home]
     for (let n = 0; n < policy.standbys; n++) {
-      const candidates = members.filter((member) => !used.has(member.processId) && isAble(member, task, openElsewhere, input, byId))
-      const best = bestStandby(candidates, task, chosen, standbys, input)
+      const fits = (member: Member) =>
+        !used.has(member.processId) && copies.mayOpen(member) && !heldBy.some((holder) => holder !== member && holder.processId === member.processId)
+      const candidates = able.get(`${task.subtopology}@${task.fingerprint}`) ?? []
+      // Who has it comes first, if no tags come before: then there is no need to look at everybody.
+      const having = policy.rackTags.length > 0 ? [] : candidates.filter((member) => (copies.copies.has(member.memberId) || holders.has(member.memberId)) && fits(member))
+      const best = bestStandby(having.length > 0 ? having : candidates.filter(fits), copies, holders, chosen, standbys, policy)
       if (best === undefined) {
         break
       }
@@ -151,10 +184,19 @@ function planStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: 
   return standbys
 }
 
-/** It has the version, can feed, and its process has the database free or open in this member. */
-function isAble(member: Member, task: TaskVersion, holders: ReadonlySet<string>, { copies }: PlanInput, byId: ReadonlyMap<string, Member>): boolean {
-  const held = [...holders].some((id) => id !== member.memberId && byId.get(id)?.processId === member.processId)
-  return member.feeds === true && !held && copies.mayOpen(member, task) && member.subtopologies.some((s) => versionKey(s) === `${task.subtopology}@${task.fingerprint}`)
+const NOBODY: ReadonlySet<string> = new Set()
+
+/** Who can feed a copy of each version. */
+function membersByVersion(members: readonly Member[]): ReadonlyMap<string, readonly Member[]> {
+  const able = new Map<string, Member[]>()
+  for (const member of members) {
+    for (const subtopology of member.feeds === true ? member.subtopologies : []) {
+      const list = able.get(versionKey(subtopology)) ?? []
+      list.push(member)
+      able.set(versionKey(subtopology), list)
+    }
+  }
+  return able
 }
 
 /** Members that may still have the database of a state open as an active task, in whatever version. */
@@ -170,19 +212,24 @@ function holdersOfStates(claims: Claims): ReadonlyMap<string, ReadonlySet<string
   return holding
 }
 
-/** Who has it stays; then the farthest from the others by the tags that count; then who has the fewest copies; then the first. */
-function bestStandby(candidates: readonly Member[], task: TaskVersion, chosen: readonly Member[], standbys: ReadonlyMap<string, readonly TaskVersion[]>, { claims, copies, policy }: PlanInput): Member | undefined {
-  const rank = (member: Member): readonly number[] => {
-    const copy = copies.of(member, task)
-    const held = claims.holders.get(taskVersionKey(task))?.has(member.memberId) === true
-    const near = policy.rackTags.map((tag) => chosen.filter((other) => other.tags?.[tag] !== undefined && other.tags[tag] === member.tags?.[tag]).length)
-    return [...near, held || copy?.open === true ? 0 : 1, copy?.lag ?? Number.POSITIVE_INFINITY, standbys.get(member.memberId)?.length ?? 0]
-  }
+/** The farthest from the others by the tags that count; then who has it; then who has the fewest copies; then the first. */
+function bestStandby(
+  candidates: readonly Member[],
+  copies: StateCopies,
+  holders: ReadonlySet<string>,
+  chosen: readonly Member[],
+  standbys: ReadonlyMap<string, readonly TaskVersion[]>,
+  { rackTags }: CopyPolicy,
+): Member | undefined {
   let best: { member: Member; rank: readonly number[] } | undefined
   for (const member of candidates) {
-    const its = rank(member)
-    if (best === undefined || isLess(its, best.rank)) {
-      best = { member, rank: its }
+    const copy = copies.of(member)
+    const rank = [copy?.open === true || holders.has(member.memberId) ? 0 : 1, copy?.lag ?? Number.POSITIVE_INFINITY, standbys.get(member.memberId)?.length ?? 0]
+    if (rackTags.length > 0) {
+      rank.unshift(...rackTags.map((tag) => chosen.filter((other) => other.tags?.[tag] !== undefined && other.tags[tag] === member.tags?.[tag]).length))
+    }
+    if (best === undefined || isLess(rank, best.rank)) {
+      best = { member, rank }
     }
   }
   return best?.member

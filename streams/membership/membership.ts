@@ -35,7 +35,7 @@ export interface MembershipOptions {
   readonly copies?: CopyPolicy
   /** With every assignment, before `onAssigned`: copies this member is to feed from now on, and no others. */
   onCopies?(standbys: readonly TaskVersion[], warmups: readonly TaskVersion[]): void
-  /** With every assignment, before `onAssigned`: the processes this one watches. */
+  /** Before `onAssigned`: the processes this one watches, if this member is the one of its process that is told. */
   onWatch?(processes: readonly PeerProcess[]): void
   /** The membership is void; everything uncommitted must be dropped, then `dropped()` called. */
   onLost(code: number | undefined): void
@@ -271,7 +271,9 @@ export class Membership {
       if (this.#current(now)) {
         const { tasks, watch, standbys, warmups } = decodeAssignment(bytes)
         this.#options.onCopies?.(standbys ?? [], warmups ?? [])
-        this.#options.onWatch?.(watch ?? [])
+        if (watch !== undefined) {
+          this.#options.onWatch?.(watch)
+        }
         this.#dispatch({ type: 'synced', tasks })
       }
     })

@@ -244,12 +244,12 @@ export function encodeAssignment(assignment: MemberAssignment, descriptions: Rea
       writer.int32(partition)
     }
   }
-  const watch = (assignment.watch ?? []).map(({ processId, endpoint, members }) => [processId, endpointJson(endpoint), members.map((m) => [m.memberId, m.transactionalId] as const)] as const)
+  const watch = assignment.watch?.map(({ processId, endpoint, members }) => [processId, endpointJson(endpoint), members.map((m) => [m.memberId, m.transactionalId] as const)] as const)
   const json: AssignmentJson = {
     a: tasksJson(assignment.tasks),
     ...(assignment.standbys?.length ? { s: tasksJson(assignment.standbys) } : {}),
     ...(assignment.warmups?.length ? { u: tasksJson(assignment.warmups) } : {}),
-    ...(watch.length === 0 ? {} : { w: watch }),
+    ...(watch === undefined ? {} : { w: watch }),
   }
   return writer.bytes(pack(json)).done()
 }
@@ -283,7 +283,7 @@ export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
     }
   }
   const json = unpack(reader.bytes(), 'The assignment') as AssignmentJson
-  const watch = (json.w ?? []).map(([processId, endpoint, members]): PeerProcess => ({
+  const watch = json.w?.map(([processId, endpoint, members]): PeerProcess => ({
     processId,
     endpoint: endpointOf(endpoint),
     members: members.map(([memberId, transactionalId]) => ({ memberId, transactionalId })),
@@ -292,6 +292,6 @@ export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
     tasks: tasksOf(json.a),
     ...(json.s === undefined ? {} : { standbys: tasksOf(json.s) }),
     ...(json.u === undefined ? {} : { warmups: tasksOf(json.u) }),
-    ...(watch.length === 0 ? {} : { watch }),
+    ...(watch === undefined ? {} : { watch }),
   }
 }

@@ -8,7 +8,7 @@ import type { Member, PeerProcess } from './types.ts'
 /** Two may die together and the third still sees it; 1,000 processes have 3,000 connections, not half a million. */
 const WATCHED = 3
 
-/** Process id → the processes it watches. Processes without an endpoint are not watched, but watch. */
+/** Whom each process watches, by the id of the one member of it that is told. Processes without an endpoint are not watched, but watch. */
 export function watchedBy(members: readonly Member[]): ReadonlyMap<string, readonly PeerProcess[]> {
   const processes = new Map<string, { processId: string; endpoint: Endpoint; members: PeerProcess['members'][number][] }>()
   for (const { processId, endpoint, memberId, transactionalId } of members) {
@@ -20,11 +20,17 @@ export function watchedBy(members: readonly Member[]): ReadonlyMap<string, reado
   }
   const ring = [...processes.values()].sort((a, b) => (a.processId < b.processId ? -1 : 1))
   const result = new Map<string, readonly PeerProcess[]>()
-  for (const watcher of new Set(members.map((member) => member.processId))) {
+  const leads = new Map<string, string>()
+  for (const { processId, memberId } of members) {
+    if (!leads.has(processId)) {
+      leads.set(processId, memberId)
+    }
+  }
+  for (const [watcher, memberId] of leads) {
     const after = ring.findIndex((process) => process.processId > watcher)
     const from = Math.max(after, 0)
     const successors = [...ring.slice(from), ...ring.slice(0, from)].filter((process) => process.processId !== watcher)
-    result.set(watcher, successors.slice(0, WATCHED))
+    result.set(memberId, successors.slice(0, WATCHED))
   }
   return result
 }

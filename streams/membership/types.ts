@@ -87,7 +87,7 @@ export interface MemberAssignment {
   readonly standbys?: readonly TaskVersion[]
   /** Copies it feeds because the task is to move here once they have caught up. Absent: none. */
   readonly warmups?: readonly TaskVersion[]
-  /** Processes its process watches. Absent: none. */
+  /** Processes its process watches; only one member of a process is told. */
   readonly watch?: readonly PeerProcess[]
 }
 

@@ -1,6 +1,8 @@
 import t from 'tap'
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { assign } from '../../membership/assignor.ts'
+import { encodeAssignment, encodeSubscription } from '../../membership/protocol.ts'
 import type { Claim, CopyPolicy, GroupAssignment, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
 import { DEFAULT_COPIES, taskVersionKey } from '../../membership/types.ts'
 import { mergeDescriptions, resourcesOf } from '../../membership/versions.ts'
@@ -468,6 +470,32 @@ t.test('a small state, and one of a build that says nothing of sizes, moves with
     t.equal(result.waiting.length, 2)
     t.same(result.members.get('b')!.warmups, [])
   }
+})
+
+t.test('a hundred processes of five threads, 2,000 tasks with standbys: assigned in time, and the record of the group fits the broker (C6)', async (t) => {
+  const topology = Array.from({ length: 10 }, (_, i) => subtopology(`subtopology-${i}`, `fingerprint-${i}`.padEnd(32, 'f'), [`a-topic-${i}`, `app-repartition-${i}`], 200, [`app-store-${i}-changelog`]))
+  const group = new Group({ standbys: 1 })
+  for (let i = 0; i < 500; i++) {
+    const processId = createHash('sha256').update(`${Math.floor(i / 5)}`).digest('hex').slice(0, 36)
+    const transactionalId = `application-${processId}-${i % 5}-${createHash('sha256').update(`t${i}`).digest('hex').slice(0, 12)}`
+    const memberId = `application-${i % 5}-${createHash('sha256').update(`m${i}`).digest('hex').slice(0, 36)}`
+    group.join({ ...member(memberId, topology, [], processId), transactionalId, endpoint: { host: `host-${Math.floor(i / 5)}.example.internal`, port: 7000 } })
+  }
+  group.round()
+  group.round()
+  const started = performance.now()
+  group.round()
+  const took = performance.now() - started
+  const descriptions = mergeDescriptions([...group.members.values()])
+  const topics = topology.flatMap((s) => s.inputs.map((input) => input.topic))
+  let bytes = 0
+  for (const each of group.members.values()) {
+    bytes += encodeSubscription(each, topics).length + encodeAssignment(group.last!.members.get(each.memberId)!, descriptions).length
+  }
+  t.comment(`${took.toFixed(0)} ms, ${bytes} bytes`)
+  // The broker's default for the largest message (message.max.bytes) is 1 MiB.
+  t.ok(bytes < 1_000_000)
+  t.ok(took < 5_000, 'far from the session time-out, also on a busy machine')
 })
 
 t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', async (t) => {

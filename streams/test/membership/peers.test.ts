@@ -193,7 +193,8 @@ t.test('every process with an endpoint has three watchers, whatever the size of 
   for (const size of [1, 2, 3, 4, 5, 40]) {
     const watched = watchedBy(Array.from({ length: size }, (_, i) => member(i, true)))
     const watchers = new Map<string, number>()
-    for (const [watcher, list] of watched) {
+    for (const [lead, list] of watched) {
+      const watcher = `p${lead.slice(1).padStart(3, '0')}`
       for (const { processId } of list) {
         if (processId === watcher) {
           t.fail('a process watches itself')
@@ -204,9 +205,13 @@ t.test('every process with an endpoint has three watchers, whatever the size of 
     t.ok([...watchers.values()].every((count) => count === Math.min(3, size - 1)), `${size} processes`)
     t.equal(watchers.size, size > 1 ? size : 0)
   }
+  const threads = [0, 1, 2].map((i) => ({ ...member(i, true), processId: 'p000' }))
+  const shared = watchedBy([...threads, { ...member(3, true) }])
+  t.same([...shared.keys()], ['m0', 'm3'], 'one member of a process is told')
+  t.equal(shared.get('m3')![0]!.members.length, 3, 'of all members of the watched one')
   const mixed = watchedBy([member(0, true), member(1, false)])
-  t.same(mixed.get('p000'), [])
-  t.match(mixed.get('p001'), [{ processId: 'p000', members: [{ memberId: 'm0', transactionalId: 'app-p0' }] }])
+  t.same(mixed.get('m0'), [])
+  t.match(mixed.get('m1'), [{ processId: 'p000', members: [{ memberId: 'm0', transactionalId: 'app-p0' }] }])
 })
 
 // --- over sockets -----------------------------------------------------------------------------------------------------
