@@ -29,12 +29,15 @@ function digitsWithin(word: string): string {
       return word.slice(0, match.index) + [...match[0]].map((character) => digitOf[character] ?? character).join('') + word.slice(match.index + match[0].length)
     }
   }
-  // A single letter with two digits on either side, or behind three at the end.
-  return word.replace(/(?<=\d\d)[OolIS](?=\d\d)|(?<=\d{3})[Oo](?=\d?$)/g, (letter) => digitOf[letter] ?? letter)
+  // A single letter with two digits on either side; any run of O behind two digits, to the end or between them.
+  return word.replace(/(?<=\d\d)[OolIS](?=\d\d)|(?<=\d\d[Oo]*)[Oo](?=[Oo]*\d?$)/g, (letter) => digitOf[letter] ?? letter)
 }
 
-/** CONFECTI0NERY, INV0ICE: letters on both sides, four at least, and no other digit in the word. */
+/** CONFECTI0NERY, INV0ICE: letters on both sides, four at least, and no other digit in the word; N0. and D.1.Y., which are no numbers. */
 function lettersWithin(word: string): string {
+  if (/^[NC]0[.:]*$|^(?:[A-Z]\.)+1\.(?:[A-Z]\.?)*$/.test(word)) {
+    return word.replace('0', 'O').replace('1', 'I')
+  }
   if (!/^\P{N}*\p{N}(?:\P{N}+\p{N})?\P{N}*$/u.test(word) || (word.match(/\p{L}/gu)?.length ?? 0) < 4) {
     return word
   }

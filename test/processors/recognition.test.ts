@@ -144,7 +144,8 @@ t.test('look-alikes are set right by the shape of their word only', async (t) =>
   const right: readonly (readonly [seen: string, settled: string])[] = [
     ['RMO.94', 'RM0.94'], ['1O.OO', '10.00'], ['ll.00', '11.00'], ['1O/O5/2018', '10/05/2018'], ['12:O5', '12:05'], ['4330O', '43300'],
     ['CONFECTI0NERY', 'CONFECTIONERY'], ['H0use', 'House'], ['INV0ICE', 'INVOICE'],
-    ['NO.53', 'NO.53'], ['S0.00', 'S0.00'], ['TD01167104', 'TD01167104'], ['MP3', 'MP3'], ['U13/EG', 'U13/EG'], ['B2B', 'B2B'], ['A1B2C3D4', 'A1B2C3D4'], ['SOLD', 'SOLD'],
+    ['52oo0', '52000'], ['40OOO', '40000'], ['N0:', 'NO:'], ['D.1.Y.', 'D.I.Y.'],
+    ['NO.53', 'NO.53'], ['24OZ', '24OZ'], ['N01', 'N01'], ['A.1', 'A.1'], ['S0.00', 'S0.00'], ['TD01167104', 'TD01167104'], ['MP3', 'MP3'], ['U13/EG', 'U13/EG'], ['B2B', 'B2B'], ['A1B2C3D4', 'A1B2C3D4'], ['SOLD', 'SOLD'],
   ]
   for (const [seen, settled] of right) {
     t.equal(settleLookAlikes(seen), settled)
