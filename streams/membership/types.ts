@@ -11,7 +11,7 @@ export interface SubtopologyDescription {
   readonly fingerprint: string
   /** Source and repartition topics it reads, with their partition counts as the member saw them. */
   readonly inputs: readonly { readonly topic: string; readonly partitions: number }[]
-  /** Topics it writes its state to. Partition p belongs to task p. */
+  /** Topics its state is rebuilt from: those it writes, and sources that are read as tables. Partition p belongs to task p. */
   readonly changelogs: readonly string[]
   /** Tasks it has: partitions 0 … tasks − 1. */
   readonly tasks: number

@@ -110,7 +110,10 @@ function command(topic: NewTopic): string {
 
 function describe(subtopology: Subtopology, partitions: ReadonlyMap<string, number>): SubtopologyDescription {
   const inputs = sourceTopicsOf(subtopology).map((topic) => ({ topic, partitions: partitions.get(topic) ?? 0 }))
-  const changelogs = subtopology.internalTopics.filter((topic) => topic.kind === 'changelog').map((topic) => topic.name)
+  const own = subtopology.internalTopics.filter((topic) => topic.kind === 'changelog').map((topic) => topic.name)
+  // A source topic that is read as a table rebuilds it: a copy of that is worth as much as any.
+  const sources = subtopology.stores.flatMap((store) => (store.sourceIsChangelog && store.changelog !== undefined ? [store.changelog] : []))
+  const changelogs = [...new Set([...own, ...sources])]
   return {
     name: subtopology.name,
     fingerprint: subtopology.fingerprint,

@@ -31,7 +31,7 @@ async function caughtUpCopies(): Promise<string[]> {
   return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'standby' && task.lag === 0).map((task) => task.id))
 }
 
-process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks(), copies: await caughtUpCopies() }))
+process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: (await app.metrics()).reduce((sum, { counters }) => sum + counters.recordsFed, 0) }))
 process.channel?.unref()
 app.onError((error) => {
   report({ error: error.message, code: (error as { code?: string }).code, stack: error.stack, cause: String(error.cause) })

@@ -12,6 +12,8 @@ export interface Report {
   readonly question?: string
   /** Copies that have caught up with their changelogs. */
   readonly copies?: readonly string[]
+  /** Records applied to copies so far. */
+  readonly fed?: number
   readonly warning?: string
   readonly error?: string
   readonly closed?: boolean
