@@ -7,8 +7,22 @@ import { mapUbl } from './e-invoice-ubl.ts'
 /** Lines of one invoice; more are left out and the extraction says so. */
 export const maxLines = 10_000
 
+type Mapped = Outcome<Omit<Extraction, 'extractorVersion'>>
+
+/** By the object it came in: classification asks first, extraction next, and five megabytes of XML take a second to parse. */
+const known = new WeakMap<EInvoice, Mapped>()
+
 /** What the XML says is the truth: every field with confidence 1. Both syntaxes of EN 16931, and ZUGFeRD 1. */
-export function mapEInvoice(invoice: EInvoice): Outcome<Omit<Extraction, 'extractorVersion'>> {
+export function mapEInvoice(invoice: EInvoice): Mapped {
+  let mapped = known.get(invoice)
+  if (mapped === undefined) {
+    mapped = map(invoice)
+    known.set(invoice, mapped)
+  }
+  return mapped
+}
+
+function map(invoice: EInvoice): Mapped {
   const parsed = parseXml(invoice.xml, defaultTextBounds)
   if (!parsed.ok) {
     return parsed
