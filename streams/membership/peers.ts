@@ -7,6 +7,7 @@ import type { Endpoint } from './endpoint.ts'
 import { endpointAt, sameEndpoint } from './endpoint.ts'
 import type { PeerIdentity, PeerTls } from './peer-listener.ts'
 import { PeerListener } from './peer-listener.ts'
+import type { PeerState } from './peer-state.ts'
 import { PeerWatch } from './peer-watch.ts'
 import type { PeerProcess } from './types.ts'
 
@@ -26,6 +27,8 @@ export interface PeersOptions {
   readonly config: PeersConfig | undefined
   /** Leaves the group for these members and ends these transactions. */
   evict(memberIds: readonly string[], transactionalIds: readonly string[]): Promise<void>
+  /** A process has left in good order: the group can be asked for its tasks now. */
+  onDeparted(): void
   onWarning(message: string): void
 }
 
@@ -94,7 +97,12 @@ export class Peers {
     }
     for (const [processId, process] of wanted) {
       if (!this.#watches.has(processId)) {
-        this.#watches.set(processId, new PeerWatch(process, { self: this.#self, onDead: (peer, ids) => this.#onDead(peer, ids) }))
+        const onState = ({ name }: PeerState) => {
+          if (name === 'departed') {
+            this.#options.onDeparted()
+          }
+        }
+        this.#watches.set(processId, new PeerWatch(process, { self: this.#self, onDead: (peer, ids) => this.#onDead(peer, ids), onState }))
       }
     }
   }

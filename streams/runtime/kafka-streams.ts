@@ -179,6 +179,7 @@ export class KafkaStreams {
       config: peers,
       // The others hear of it with their next heartbeat, our own threads now.
       evict: (memberIds, transactionalIds) => evictMembers(this.#cluster!, applicationId, memberIds, transactionalIds, () => this.#threads.tell((host) => host.hurry())),
+      onDeparted: () => this.#threads.tell((host) => host.hurry()),
       onWarning: (message) => this.#warn(`${applicationId}: ${message}`),
     })
   }

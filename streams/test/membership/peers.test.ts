@@ -356,6 +356,7 @@ t.test('evicted twice within a minute: the process asks the others not to watch 
     processId: 'victim',
     config: { host: '127.0.0.1', port: 0, advertised: undefined, secret: SECRET, tls: undefined },
     evict: async () => undefined,
+    onDeparted: () => undefined,
     onWarning: (warning) => warnings.push(warning),
   })
   const { endpoint } = peers
