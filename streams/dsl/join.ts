@@ -4,8 +4,9 @@ import { requireFunction } from '../graph/topology-builder.ts'
 import { Serdes } from '../serdes.ts'
 import { GlobalKTable } from './global-k-table.ts'
 import { KTable } from './k-table.ts'
-import { type JoinGrace, type StreamTableJoin, streamTableJoin } from './operators/stream-table-join.ts'
+import { type StreamTableJoin, streamTableJoin } from './operators/stream-table-join.ts'
 import { valueWithHeaders } from './operators/value-with-headers.ts'
+import { type WaitForTable, waitForTable } from './operators/wait-for-table.ts'
 import type { JoinOptions, OperatorOptions, ValueSerde } from './options.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 
@@ -58,27 +59,22 @@ function joinKTable(
   keepNullKeys(source, left)
   source.graph.topology.copartition(new Set([...source.sources, ...table.state.sources]))
   const join = { table: table.view, tableKey: (key: unknown) => key, joiner, left }
-  const grace = options.grace === undefined ? undefined : joinGrace(source, operation, table, options)
   return source.graph.process(
-    [source],
+    [options.grace === undefined ? source : afterGrace(source, operation, table, options)],
     operation,
-    (node) => streamTableJoin(node, join, grace),
-    {
-      name: options.name,
-      onError: options.onError,
-      stores: grace === undefined ? table.view.stores : [...table.view.stores, grace.waiting.store],
-    },
+    (node) => streamTableJoin(node, join),
+    { name: options.name, onError: options.onError, stores: table.view.stores },
     { value: options.value }
   )
 }
 
-/** Adds the store in which stream records wait for the table, `<name>-buffer`. */
-function joinGrace(
+/** The stream behind a node, and a store, in which its records wait for the table: `<name>-buffer`. */
+function afterGrace(
   stream: StreamState,
   operation: 'join' | 'leftJoin',
   table: KTable<unknown, unknown>,
   options: JoinOptions<unknown, unknown, unknown>
-): JoinGrace {
+): StreamState {
   const name = requireName(stream, operation, options.name, 'keeps records for its grace')
   const what = `${operation} '${name}'`
   const graceMs = milliseconds(`grace of ${what}`, options.grace!, true)
@@ -92,13 +88,14 @@ function joinGrace(
   }
   const key = serdeFor(what, 'input.key', options.input?.key, stream.key, table.state.key)
   const value = valueWithHeaders(serdeFor(what, 'input.value', options.input?.value, stream.value))
-  const store = `${name}-buffer`
+  const node = `${name}-buffer`
   const bytes = Serdes.bytes()
   stream.graph.topology.addStore(
-    { kind: 'key-value', name: store, key: bytes, value: bytes, timestamped: false, logged: true, topicConfig: {} },
+    { kind: 'key-value', name: node, key: bytes, value: bytes, timestamped: false, logged: true, topicConfig: {} },
     { kind: 'own' }
   )
-  return { graceMs, waiting: { store, key, left: value, right: value, sides: ['left'] } }
+  const waiting: WaitForTable = { graceMs, waiting: { store: node, key, left: value, right: value, sides: ['left'] } }
+  return stream.graph.process([stream], operation, (own) => waitForTable(own, waiting), { name: node, stores: [node] })
 }
 
 function joinGlobalTable(

@@ -4,8 +4,7 @@ import { requireFunction } from '../graph/topology-builder.ts'
 import { Serdes } from '../serdes.ts'
 import { keepNullKeys } from './join.ts'
 import { JoinWindows } from './windows/join-windows.ts'
-import { passThrough } from './operators/stateless.ts'
-import { joinSide, keepInWindow, type StreamJoiner, type StreamStreamJoin, selfJoin } from './operators/stream-stream-join.ts'
+import { joinPairs, joinSide, keepInWindow, type StreamJoiner, type StreamStreamJoin, selfJoin } from './operators/stream-stream-join.ts'
 import type { JoinSide, WaitingRecordsOptions } from './operators/waiting-records.ts'
 import type { StreamJoinOptions } from './options.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
@@ -87,28 +86,25 @@ interface TwoSides {
 
 function joinSides({ name, from, to, joiner, windows, key, values, unmatched, options }: TwoSides): StreamState {
   const { graph } = from
-  const { onError } = options
   const thisJoin = unmatched.includes('right') ? `${name}-outer-this-join` : `${name}-this-join`
   const otherJoin = unmatched.includes('left') ? `${name}-outer-other-join` : `${name}-other-join`
   const stores = { left: `${thisJoin}-store`, right: `${otherJoin}-store` }
   addWindowStore(from, stores.left, windows, windows.afterMs, { key, value: values.left }, options)
   addWindowStore(from, stores.right, windows, windows.beforeMs, { key, value: values.right }, options)
   const waiting = unmatchedRecords(from, name, unmatched, key, values, options)
-  const join: StreamStreamJoin<unknown, unknown, unknown, unknown> = { name, windows, joiner, stores, unmatched: waiting }
+  const join: StreamStreamJoin = { name, windows, stores, unmatched: waiting }
   const shared = waiting === undefined ? [] : [waiting.store]
   const thisWindowed = graph.process([from], 'join', () => keepInWindow(stores.left), { name: `${name}-this-windowed`, stores: [stores.left] })
   const otherWindowed = graph.process([to], 'join', () => keepInWindow(stores.right), { name: `${name}-other-windowed`, stores: [stores.right] })
   const joinedThis = graph.process([thisWindowed], 'join', (node) => joinSide(node, join, 'left'), {
     name: thisJoin,
-    onError,
     stores: [stores.right, ...shared],
   })
   const joinedOther = graph.process([otherWindowed], 'join', (node) => joinSide(node, join, 'right'), {
     name: otherJoin,
-    onError,
     stores: [stores.left, ...shared],
   })
-  return graph.process([joinedThis, joinedOther], 'join', () => passThrough(), { name: `${name}-merge` })
+  return graph.process([joinedThis, joinedOther], 'join', () => joinPairs(joiner), { name: `${name}-merge`, onError: options.onError })
 }
 
 function joinWithItself(

@@ -4,16 +4,21 @@ import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import { NO_HEADERS } from '../../record.ts'
 import type { JoinWindows } from '../windows/join-windows.ts'
-import { type JoinSide, type WaitingRecord, WaitingRecords, type WaitingRecordsOptions } from './waiting-records.ts'
+import { type JoinSide, WaitingRecords, type WaitingRecordsOptions } from './waiting-records.ts'
 
 export type StreamJoiner<K, VL, VR, VO> = (left: VL | null, right: VR | null, key: K) => VO
 
+/** Two records that belong together, or one that has no partner. */
+export interface JoinedPair<VL, VR> {
+  readonly left: VL | null
+  readonly right: VR | null
+}
+
 /** What both sides of a join share. */
-export interface StreamStreamJoin<K, VL, VR, VO> {
+export interface StreamStreamJoin {
   /** The time of the join is that of all records which reach it, on either side. */
   readonly name: string
   readonly windows: JoinWindows
-  readonly joiner: StreamJoiner<K, VL, VR, VO>
   /** Window stores with the records of each side. */
   readonly stores: { readonly [S in JoinSide]: string }
   /** Absent for an inner join. */
@@ -41,36 +46,32 @@ export function keepInWindow<K, V>(storeName: string): Processor<K, V> {
 }
 
 /**
- * One side of a join of two streams. A record is joined with everything of the other side in its window; the result has
+ * One side of a join of two streams; the joiner is called behind it (`joinPairs`). A record is joined with everything of the other side in its window; the result has
  * the greater timestamp of both. In a left or outer join one without partner waits until its window and grace have
  * passed, and is then joined with `null` under its own timestamp and without headers: those of the record which closed
  * the window are not its own, though Kafka Streams hands them on. There, too, a record that comes late but within grace
  * is taken for one without partner at once, and joined again when the partner comes (KAFKA-19536); here it waits.
  */
-export function joinSide<K, VL, VR, VO>(
+export function joinSide<K, VL, VR>(
   node: string,
-  join: StreamStreamJoin<K, VL, VR, VO>,
+  join: StreamStreamJoin,
   side: JoinSide
-): Processor<K, VL | VR | null, K, VO> {
-  const { windows, joiner } = join
+): Processor<K, VL | VR | null, K, JoinedPair<VL, VR>> {
+  const { windows } = join
   const otherSide = side === 'left' ? 'right' : 'left'
   const outer = join.unmatched?.sides.includes(side) ?? false
   // Where partners of a record of this side lie, and how long one of each side may have to wait for the last of them.
   const before = side === 'left' ? windows.beforeMs : windows.afterMs
   const after = side === 'left' ? windows.afterMs : windows.beforeMs
   const wait = { left: windows.afterMs + windows.graceMs, right: windows.beforeMs + windows.graceMs }
-  const joined = (own: unknown, other: unknown, key: K): VO =>
-    side === 'left' ? joiner(own as VL, other as VR, key) : joiner(other as VL, own as VR, key)
+  const paired = (from: JoinSide, own: unknown, other: unknown): JoinedPair<VL, VR> =>
+    from === 'left' ? { left: own as VL, right: other as VR | null } : { left: other as VL | null, right: own as VR }
 
-  let context: ProcessorContext<K, VO>
+  let context: ProcessorContext<K, JoinedPair<VL, VR>>
   let others: WindowStore<K, unknown>
   let time: OperatorTime | undefined
   let unmatched: WaitingRecords | undefined
 
-  const forwardUnmatched = ({ side: from, key, value, timestamp }: WaitingRecord) => {
-    const result = from === 'left' ? joiner(value as VL, null, key as K) : joiner(null, value as VR, key as K)
-    context.forward({ key: key as K, value: result, timestamp, headers: NO_HEADERS })
-  }
   return {
     init(given) {
       context = given
@@ -88,29 +89,46 @@ export function joinSide<K, VL, VR, VO>(
         return
       }
       if (key === null) {
-        context.forward({ key, value: joined(value, null, key), timestamp, headers })
+        context.forward({ key, value: paired(side, value, null), timestamp, headers })
         return
       }
       const now = time?.time ?? -1
       if (unmatched !== undefined && timestamp >= now) {
         for (const closed of unmatched.take((from) => now - wait[from])) {
-          forwardUnmatched(closed)
+          const pair = paired(closed.side, closed.value, null)
+          context.forward({ key: closed.key as K, value: pair, timestamp: closed.timestamp, headers: NO_HEADERS })
         }
       }
       let found = false
       for (const [otherTimestamp, other] of others.fetch(key, Math.max(0, timestamp - before), timestamp + after)) {
         found = true
         unmatched?.remove(otherSide, otherTimestamp, key)
-        context.forward({ key, value: joined(value, other, key), timestamp: Math.max(timestamp, otherTimestamp), headers })
+        context.forward({ key, value: paired(side, value, other), timestamp: Math.max(timestamp, otherTimestamp), headers })
       }
       if (found || !outer || unmatched === undefined) {
         return
       }
       if (timestamp + wait[side] < now) {
-        context.forward({ key, value: joined(value, null, key), timestamp, headers })
+        context.forward({ key, value: paired(side, value, null), timestamp, headers })
       } else {
         unmatched.add({ side, key, value, timestamp })
       }
+    },
+  }
+}
+
+/**
+ * Where both sides meet: calls the joiner. A node of its own, so that the policy for one that throws strikes its pair:
+ * the record which has closed the window of another must not be lost for that one's sake.
+ */
+export function joinPairs<K, VL, VR, VO>(joiner: StreamJoiner<K, VL, VR, VO>): Processor<K, JoinedPair<VL, VR>, K, VO> {
+  let context: ProcessorContext<K, VO>
+  return {
+    init(given) {
+      context = given
+    },
+    process({ key, value: { left, right }, timestamp, headers }) {
+      context.forward({ key, value: joiner(left, right, key), timestamp, headers })
     },
   }
 }

@@ -411,6 +411,36 @@ t.test('headers: a joined record has those of the one that came last, one withou
   await driver.close()
 })
 
+t.test('a joiner that throws for a record which waited strikes that one, not the record that closed its window', async (t) => {
+  for (const processing of ['skip', 'dead-letter'] as const) {
+    const driver = new TopologyTestDriver((b) => {
+      b.stream('L', strings)
+        .outerJoin(
+          b.stream('R', strings),
+          (l, r) => {
+            if (l === 'poison') {
+              throw new Error('cannot be joined')
+            }
+            return `${l}+${r}`
+          },
+          within(10),
+          { name: 'j', value: string, onError: { processing } }
+        )
+        .to('out')
+    })
+    const left = driver.createInputTopic('L', string, string)
+    left.pipeInput('a', 'A', 0)
+    left.pipeInput('b', 'poison', 1)
+    left.pipeInput('c', 'C', 2)
+    left.pipeInput('d', 'D', 100)
+    driver.createInputTopic('R', string, string).pipeInput('d', 'd', 101)
+    left.pipeInput('e', 'E', 300)
+    t.same(driver.createOutputTopic('out', string, string).readValuesToList(), ['A+null', 'C+null', 'D+d'], processing)
+    t.equal(driver.deadLetters().length, processing === 'dead-letter' ? 1 : 0)
+    await driver.close()
+  }
+})
+
 t.test('an abort, a crash, a lost disk: what waited still gets its result, and what was late is still late', async (t) => {
   const input: readonly Step[] = [
     ['L', 'a', 'A', 0],

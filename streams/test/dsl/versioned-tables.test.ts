@@ -80,6 +80,29 @@ t.test('what waits keeps its headers, and survives an abort, a crash and a lost 
   }
 })
 
+t.test('a joiner that throws for a record which waited strikes that one only', async (t) => {
+  const driver = new TopologyTestDriver((b) => {
+    b.stream('L', strings)
+      .leftJoin(
+        b.table('R', versioned),
+        (value) => {
+          if (value === 'poison') {
+            throw new Error('cannot be joined')
+          }
+          return value
+        },
+        { name: 'j', value: string, grace: 10, onError: { processing: 'skip' } }
+      )
+      .to('out')
+  })
+  const stream = driver.createInputTopic('L', string, string)
+  for (const [value, timestamp] of [['A', 0], ['poison', 1], ['B', 2], ['C', 50], ['D', 100]] as const) {
+    stream.pipeInput('k', value, timestamp)
+  }
+  t.same(driver.createOutputTopic('out', string, string).readValuesToList(), ['A', 'B', 'C'])
+  await driver.close()
+})
+
 t.test('a grouped versioned table counts only what holds', async (t) => {
   const counts = (historyRetention: '10m' | undefined) => {
     const driver = new TopologyTestDriver((b) => {
@@ -158,7 +181,7 @@ t.test('a versioned table has a changelog of its own; a grace needs a history th
   const topics = topology.subtopologies[0]!.internalTopics
   t.same(topics.map(({ name }) => name).sort(), ['app-R-changelog', 'app-j-buffer-changelog'])
   t.equal(topics.find(({ name }) => name === 'app-R-changelog')!.config['min.compaction.lag.ms'], String(600_000 + 86_400_000))
-  t.match(topology.describe(), /Processor: j \(stores: \[R, j-buffer\]\)/)
+  t.match(topology.describe(), /Processor: j-buffer \(stores: \[j-buffer\]\)\n {6}--> j\n/)
   t.throws(() => build((b) => void graced(b, 'join', 600_001)), { code: 'TOPOLOGY_INVALID', message: /grace of 600001 ms, but its table keeps a history of 600000 ms/ })
   t.throws(() => build((b) => void b.stream('L', strings).join(b.table('R', strings), joiner, { name: 'j', grace: 1 })), {
     code: 'TOPOLOGY_INVALID',
