@@ -72,7 +72,7 @@ function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
     ...(currency === undefined ? {} : { currency }),
   }
   const taxes = sums.taxes.length > 0 ? sums.taxes : findTaxes(layout, amounts)
-  const lines = withOnlyRate(findLines(layout), taxes)
+  const lines = withOnlyRate(findLines(layout, [fields.taxBasisTotal, fields.grandTotal]), taxes)
   return { fields, lines, taxes, extractorVersion, truncated: lines.length >= maxItems }
 }
 

@@ -205,7 +205,7 @@ export function findBic(layout: Layout): Field | undefined {
 }
 
 const symbols: readonly (readonly [RegExp, string])[] = [
-  [/€|\bEUR\b|\bEuro\b/g, 'EUR'], [/£|\bGBP\b/g, 'GBP'], [/(?<![A-Z])\$|\bUSD\b/g, 'USD'], [/\bCHF\b|\bSFr\b/g, 'CHF'], [/₹|\bINR\b|\bRs\.? ?(?=\d)/g, 'INR'],
+  [/€|\bEUR\b|\bEuro\b/g, 'EUR'], [/£|\bGBP\b/g, 'GBP'], [/(?<![A-Z])\$|\bUSD\b/g, 'USD'], [/\bCHF\b|\bSFr\b/g, 'CHF'], [/₹|\bINR\b|\bRs\.? ?(?=-?\d)/g, 'INR'],
   [/\bRM\b|\bMYR\b/g, 'MYR'], [/\bSEK\b/g, 'SEK'], [/\bDKK\b/g, 'DKK'], [/\bNOK\b/g, 'NOK'], [/\bPLN\b|zł/g, 'PLN'], [/\bCZK\b/g, 'CZK'],
   [/¥|\bJPY\b/g, 'JPY'], [/\bSGD\b|S\$/g, 'SGD'], [/\bAUD\b/g, 'AUD'], [/\bCAD\b/g, 'CAD'],
 ]

@@ -9,6 +9,8 @@ import { amountText } from './decimals.ts'
 import { fieldOf } from './field.ts'
 import { endLabels, totalLabels } from './labels.ts'
 import type { Layout, Row, Run } from './layout.ts'
+import type { PlacedItem } from './reconcile.ts'
+import { reconcile } from './reconcile.ts'
 
 /** Lines read from one document's tables. */
 export const maxItems = 1000
@@ -21,15 +23,19 @@ interface Anchor {
   readonly row: number
   readonly cells: Cells
   readonly columns: readonly Column[]
+  /** A text and an amount only: an item without quantity and price, or a sum carried over. */
+  readonly weak: boolean
 }
 
 /**
  * Line items. A row of column titles begins a table; every row below with a price or a quantity beside a total is an item, and rows
  * around it that hold no other belong to it: the rest of a long description, a total set a little lower. The table goes on over page
  * breaks and repeated titles until a sum or another part of the document begins. Which column of numbers is which, the titles say
- * and the arithmetic confirms. Without titles (receipts): rows with words on the left and an amount on the right before the first total.
+ * and the arithmetic confirms. Rows with a text and an amount only are items where the totals need them. Without titles (receipts): rows
+ * with words on the left and an amount on the right before the first total.
+ * @param totals what the items may add up to
  */
-export function findLines(layout: Layout): LineItem[] {
+export function findLines(layout: Layout, totals: readonly (Field | undefined)[] = []): LineItem[] {
   const anchors: Anchor[] = []
   let columns: readonly Column[] | undefined
   let table: Anchor[] = []
@@ -57,15 +63,22 @@ export function findLines(layout: Layout): LineItem[] {
       continue
     }
     const cells = cellsOf(row, columns)
-    if (isItem(cells, columns)) {
-      const anchor = { row: at, cells, columns }
+    const clear = isItem(cells, columns)
+    if (clear || isWeak(cells)) {
+      const anchor = { row: at, cells, columns, weak: !clear }
       anchors.push(anchor)
       table.push(anchor)
     }
   }
   tables.push(table)
-  const items = tables.filter((one) => one.length > 0).flatMap((one) => readTable(layout, one))
+  const placed = tables.filter((one) => one.some((anchor) => !anchor.weak)).flatMap((one) => readTable(layout, one))
+  const items = reconcile(placed, totals)
   return items.length > 0 ? items : findUntitledLines(layout)
+}
+
+function isWeak(cells: Cells): boolean {
+  const [only, ...others] = cells.numbers
+  return only !== undefined && others.length === 0 && only.column.class === 'lineTotal' && cells.description !== undefined
 }
 
 function sameTitles(a: readonly Column[], b: readonly Column[]): boolean {
@@ -100,15 +113,15 @@ function isItem(cells: Cells, columns: readonly Column[]): boolean {
   return money && filled.filter((cell) => cell.column.class !== 'taxRate' && cell.column.class !== 'discount').length >= 2
 }
 
-function readTable(layout: Layout, anchors: readonly Anchor[]): LineItem[] {
-  const roles = assignNumbers(anchors.map((anchor) => anchor.cells))
-  const items = anchors.map((anchor, n) => {
+function readTable(layout: Layout, anchors: readonly Anchor[]): PlacedItem[] {
+  const roles = assignNumbers(anchors.filter((anchor) => !anchor.weak).map((anchor) => anchor.cells))
+  const items = anchors.map((anchor, n): PlacedItem => {
     const next = anchors[n + 1]?.row ?? layout.rows.length
-    return readItem(layout, anchor, Math.min(next, anchor.row + maxItemRows), roles)
+    return { item: readItem(layout, anchor, Math.min(next, anchor.row + maxItemRows), roles), row: anchor.row, weak: anchor.weak }
   })
   // Numbers inside a description look like an item now and then, but have no total.
-  const totalled = items.some((item) => item.lineTotal !== undefined)
-  return items.filter((item) => (totalled ? item.lineTotal !== undefined : item.quantity !== undefined && item.unitPrice !== undefined))
+  const totalled = items.some(({ item }) => item.lineTotal !== undefined)
+  return items.filter(({ item }) => (totalled ? item.lineTotal !== undefined : item.quantity !== undefined && item.unitPrice !== undefined))
 }
 
 function readItem(layout: Layout, anchor: Anchor, end: number, roles: ReadonlyMap<Column, NumericClass>): LineItem {

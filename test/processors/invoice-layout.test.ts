@@ -105,6 +105,17 @@ t.test('allowances, tax breakdowns and terms below a table are no items', async 
   t.same(plain(lines, ['description']), [['Kiste']])
 })
 
+t.test('rows with an amount only are items where the sum needs them, and sums carried over never are', async (t) => {
+  const title = ['Description', 300, 'Qty', 380, 'Unit price', 500, 'Amount'] as const
+  const sums = (net: string, gross: string) => [['Subtotal', 500, net], ['VAT 20%', 500, '20.00'], ['Total', 500, gross]] as const
+  const needed = read([title, ['Notice of 3 May', 500, '80.00'], ['Copies', 300, '2', 380, '10.00', 500, '20.00'], ...sums('100.00', '120.00')])
+  t.same(plain(needed.lines, ['description', 'lineTotal']), [['Notice of 3 May', '80.00'], ['Copies', '20.00']])
+  const carried = read([title, ['Copies', 300, '2', 380, '40.00', 500, '80.00'], ['Carried over', 500, '80.00'], ['Prints', 300, '1', 380, '20.00', 500, '20.00'], ...sums('100.00', '120.00')])
+  t.same(plain(carried.lines, ['description']), [['Copies'], ['Prints']])
+  const wrong = read([title, ['Copies', 300, '2', 380, '40.00', 500, '80.00'], ['Note', 500, '7.00'], ...sums('100.00', '120.00')])
+  t.same(plain(wrong.lines, ['description']), [['Copies']], 'nothing agrees: what is clear')
+})
+
 t.test('what numbers may mean', async (t) => {
   for (const [text, ...values] of [['1.000,0000', '1000'], ['6,5', '6.5'], ['1.250', '1.25', '1250'], ['0.025', '0.025'], ['12,000', '12', '12000'], ['1,234,567', '1234567'], ['-5 Stk', '-5'], ['1234.500', '1234.5'], ['x'], ['1.2.3']] as const) {
     t.same(readDecimals(text).map(String), values, text)
