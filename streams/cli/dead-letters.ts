@@ -6,7 +6,7 @@ import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.t
 import type { LetterFilter, StoredDeadLetter } from './dead-letter-topic.ts'
 import { letterRanges, matches, readLetters } from './dead-letter-topic.ts'
 import { replay, replayProgress, unfitness } from './replay.ts'
-import { printable, textTable } from './text-table.ts'
+import { FORMAT_HELP, FORMAT_OPTION, printable, printRows, wantsJson } from './text-table.ts'
 
 const DEFAULT_LIMIT = 100
 
@@ -29,13 +29,17 @@ export const deadLettersList: Command = {
   help: `${FILTER_HELP}
   --application ID      shows which were replayed
   --limit N             default ${DEFAULT_LIMIT}
+${FORMAT_HELP}
 ${CONNECTION_HELP}`,
-  options: { ...CONNECTION_OPTIONS, ...FILTER_OPTIONS, application: { type: 'string' }, limit: { type: 'string' } },
+  options: { ...CONNECTION_OPTIONS, ...FILTER_OPTIONS, ...FORMAT_OPTION, application: { type: 'string' }, limit: { type: 'string' } },
   positionals: [1, 1],
-  run: (args, out) => withCluster(args, (cluster) => list(cluster, args, out)),
+  run: async (args, out) => {
+    const json = wantsJson(args)
+    return withCluster(args, (cluster) => list(cluster, args, json, out))
+  },
 }
 
-async function list(cluster: Parameters<Parameters<typeof withCluster>[1]>[0], args: Arguments, out: Output): Promise<0> {
+async function list(cluster: Parameters<Parameters<typeof withCluster>[1]>[0], args: Arguments, json: boolean, out: Output): Promise<0> {
   const filter = filterOf(args, [])
   const limit = args.number('limit', 1) ?? DEFAULT_LIMIT
   const application = args.text('application')
@@ -59,7 +63,7 @@ async function list(cluster: Parameters<Parameters<typeof withCluster>[1]>[0], a
     ])
     return true
   })
-  out.line(rows.length === 0 ? 'no dead letters' : textTable(['LETTER', 'RECORD TIME', 'FROM', 'OPERATOR', 'CODE', 'CAUSE', 'TRIES', ...(progress === undefined ? [] : ['REPLAYED'])], rows))
+  printRows(out, json, ['LETTER', 'RECORD TIME', 'FROM', 'OPERATOR', 'CODE', 'CAUSE', 'TRIES', ...(progress === undefined ? [] : ['REPLAYED'])], rows, 'no dead letters')
   if (more) {
     out.remark(`only the first ${limit}: --limit shows more`)
   }

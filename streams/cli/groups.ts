@@ -5,8 +5,9 @@ import { decodeOffsetMetadata } from '../runtime/offset-metadata.ts'
 import { COMMITTER } from '../runtime/task.ts'
 import type { Command, Output } from './command.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.ts'
-import { textTable } from './text-table.ts'
+import { type Cell, FORMAT_HELP, FORMAT_OPTION, printRows, textTable, wantsJson } from './text-table.ts'
 
+const OFFSETS = ['TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'STREAM TIME']
 /** Groups asked about at the same time. */
 const PARALLEL = 8
 
@@ -15,25 +16,28 @@ export const groups: Command = {
   summary: 'applications of the cluster; with one: its members, tasks, offsets and lag',
   usage: '[APPLICATION] [--all]',
   help: `Without APPLICATION: every group that is a Millrace application, running or stopped.
-  --all                              other groups, too
+  --all                 other groups, too
+${FORMAT_HELP}; with APPLICATION the offsets
 ${CONNECTION_HELP}`,
-  options: { ...CONNECTION_OPTIONS, all: { type: 'boolean' } },
+  options: { ...CONNECTION_OPTIONS, ...FORMAT_OPTION, all: { type: 'boolean' } },
   positionals: [0, 1],
-  run: (args, out) =>
-    withCluster(args, async (cluster) => {
+  run: async (args, out) => {
+    const json = wantsJson(args)
+    return withCluster(args, async (cluster) => {
       const [application] = args.positionals
       if (application === undefined) {
-        await list(cluster, args.flag('all'), out)
+        await list(cluster, args.flag('all'), json, out)
         return 0
       }
-      return show(cluster, application, out)
-    }),
+      return show(cluster, application, json, out)
+    })
+  },
 }
 
-async function list(cluster: KafkaCluster, all: boolean, out: Output): Promise<void> {
+async function list(cluster: KafkaCluster, all: boolean, json: boolean, out: Output): Promise<void> {
   const admin = cluster.admin()
   const found = await admin.listGroups()
-  const rows: (string | number)[][] = []
+  const rows: Cell[][] = []
   for (let i = 0; i < found.length; i += PARALLEL) {
     const described = await Promise.all(
       found.slice(i, i + PARALLEL).map(async (group) => {
@@ -45,7 +49,7 @@ async function list(cluster: KafkaCluster, all: boolean, out: Output): Promise<v
       rows.push([group.groupId, description.state, description.members.length, ours ? 'millrace' : description.protocol || group.protocolType || '-'])
     }
   }
-  out.line(rows.length === 0 ? 'there are no such groups' : textTable(['GROUP', 'STATE', 'MEMBERS', 'KIND'], rows))
+  printRows(out, json, ['GROUP', 'STATE', 'MEMBERS', 'KIND'], rows, 'there are no such groups')
 }
 
 /** A stopped application has no protocol: what it committed bears its mark. */
@@ -65,24 +69,29 @@ export function committerOf(metadata: string): string | undefined {
   }
 }
 
-async function show(cluster: KafkaCluster, application: string, out: Output): Promise<0 | 1> {
+async function show(cluster: KafkaCluster, application: string, json: boolean, out: Output): Promise<0 | 1> {
   const admin = cluster.admin()
   const [group, offsets] = await Promise.all([admin.describeGroup(application), admin.groupOffsets(application)])
   if (group.state === 'Dead' && offsets.length === 0) {
-    out.line(`there is no group ${application}`)
+    out.remark(`there is no group ${application}`)
     return 1
+  }
+  const { rows, total } = await lagRows(cluster, offsets)
+  if (json) {
+    printRows(out, json, OFFSETS, rows, '')
+    return 0
   }
   out.line(`${application}: ${group.state}, ${group.members.length} member${group.members.length === 1 ? '' : 's'}`)
   if (group.members.length > 0) {
     out.line(`\n${textTable(['MEMBER', 'HOST', 'PROCESS', 'THREAD', 'TASKS'], group.members.map((member) => memberRow(group, member)))}`)
   }
   if (offsets.length > 0) {
-    out.line(`\n${await lagTable(cluster, offsets)}`)
+    out.line(`\n${textTable(OFFSETS, rows)}\ntotal lag: ${total}`)
   }
   return 0
 }
 
-function memberRow(group: GroupDescription, { memberId, clientHost, metadata, assignment }: GroupDescription['members'][number]): (string | number)[] {
+function memberRow(group: GroupDescription, { memberId, clientHost, metadata, assignment }: GroupDescription['members'][number]): Cell[] {
   if (group.protocol !== PROTOCOL_NAME) {
     return [memberId, clientHost, '-', '-', '-']
   }
@@ -91,7 +100,7 @@ function memberRow(group: GroupDescription, { memberId, clientHost, metadata, as
   return [memberId, clientHost, processId, thread, tasks.map(({ subtopology, partition }) => `${subtopology}_${partition}`).sort().join(' ') || '-']
 }
 
-async function lagTable(cluster: KafkaCluster, offsets: readonly CommittedOffset[]): Promise<string> {
+async function lagRows(cluster: KafkaCluster, offsets: readonly CommittedOffset[]): Promise<{ readonly rows: readonly (readonly Cell[])[]; readonly total: number }> {
   const sorted = [...offsets].sort((a, b) => (a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1))
   const known = await cluster.metadata([...new Set(sorted.map(({ topic }) => topic))], { fresh: true })
   const there = sorted.filter(({ topic, partition }) => known.get(topic)?.partitions.some((one) => one.partition === partition) === true)
@@ -104,7 +113,7 @@ async function lagTable(cluster: KafkaCluster, offsets: readonly CommittedOffset
     const time = partitionTime(metadata)
     return [topic, partition, offset, end ?? '-', lag ?? '-', time]
   })
-  return `${textTable(['TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG', 'STREAM TIME'], rows)}\ntotal lag: ${total}`
+  return { rows, total }
 }
 
 function partitionTime(metadata: string): string {

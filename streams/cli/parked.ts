@@ -8,7 +8,7 @@ import type { KafkaCluster } from '../kafka/contract.ts'
 import type { Command, ExitCode } from './command.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.ts'
 import { letterRanges, readLetters } from './dead-letter-topic.ts'
-import { textTable } from './text-table.ts'
+import { FORMAT_HELP, FORMAT_OPTION, printRows, wantsJson } from './text-table.ts'
 
 interface PendingRow {
   readonly partition: number
@@ -27,17 +27,20 @@ export const parkedList: Command = {
 shown, with how often it was tried and since when it waits. KafkaStreams.releaseParked and dropParked let it go on.
 
   --operator NAME[,…]   only keys of these operators
+${FORMAT_HELP}
 ${CONNECTION_HELP}`,
-  options: { ...CONNECTION_OPTIONS, operator: { type: 'string', multiple: true } },
+  options: { ...CONNECTION_OPTIONS, ...FORMAT_OPTION, operator: { type: 'string', multiple: true } },
   positionals: [1, 1],
-  run: (args, out) =>
-    withCluster<ExitCode>(args, async (cluster) => {
+  run: async (args, out) => {
+    const json = wantsJson(args)
+    return withCluster<ExitCode>(args, async (cluster) => {
       const operators = args.list('operator')
       const rows = (await parkedRows(cluster, args.positionals[0]!)).filter(({ operator }) => operators.length === 0 || operators.includes(operator))
       const cells = rows.map(({ operator, partition, origin, attempts }) => [operator, partition, origin ?? '-', attempts!.failure || '-', attempts!.attempts, new Date(attempts!.parkedAt).toISOString()])
-      out.line(cells.length === 0 ? 'no key is parked' : textTable(['OPERATOR', 'PARTITION', 'RECORD', 'FAILURE', 'TRIES', 'SINCE'], cells))
+      printRows(out, json, ['OPERATOR', 'PARTITION', 'RECORD', 'FAILURE', 'TRIES', 'SINCE'], cells, 'no key is parked')
       return 0
-    }),
+    })
+  },
 }
 
 /** The failed records of parked keys, in the order they were admitted. */

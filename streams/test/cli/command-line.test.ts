@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { printable, textTable } from '../../cli/text-table.ts'
+import { printable, printRows, textTable } from '../../cli/text-table.ts'
 import { millrace } from './run.ts'
 
 const v1 = join(import.meta.dirname, 'fixtures', 'orders-v1.ts')
@@ -21,6 +21,7 @@ t.test('wrong usage: exit code 2, what is wrong, and how it is right', async (t)
     [['reset', 'a', '--to-offset', '-1'], /--to-offset/],
     [['reset', 'a', '--to-offset', 'ten'], /--to-offset is "ten": give a whole number of at least 0/],
     [['reset', 'a', '--to-datetime', 'yesterday'], /2026-01-31T12:00:00Z/],
+    [['groups', '--format', 'xml'], /give text or json/],
     [['groups', '--bootstrap-server', 'kafka'], /"kafka" is not HOST:PORT/],
     [['groups', '--command-config', '/no/such/file'], /\/no\/such\/file cannot be read \(ENOENT\)/],
     [['dead-letters', 'show', 't', '7'], /"7" is no letter: give PARTITION:OFFSET/],
@@ -89,5 +90,8 @@ t.test('topology diff: what is lost decides the exit code', async (t) => {
 
 t.test('nothing a record or a broker says steers the terminal', async (t) => {
   t.equal(printable('a\u001b[2Jb\n\u202ec'), 'a\\u{1b}[2Jb\\u{a}\\u{202e}c')
+  const lines: string[] = []
+  printRows({ line: (text) => lines.push(text), remark: () => undefined }, true, ['GROUP', 'STREAM TIME'], [['a', '-'], ['b', 5]], '')
+  t.same(JSON.parse(lines[0]!), [{ group: 'a', streamTime: null }, { group: 'b', streamTime: 5 }])
   t.equal(textTable(['NAME', 'N'], [['a', 5], ['bcd', 10]]), 'NAME   N\na      5\nbcd   10')
 })
