@@ -21,6 +21,7 @@ export type {
   AggregateOptions,
   AsyncOptions,
   ForeignKeyJoinOptions,
+  ForeignKeyOuterJoinOptions,
   GlobalTableOptions,
   GroupOptions,
   JoinOptions,
@@ -48,7 +49,7 @@ export { StreamsError, type StreamsErrorCode } from './errors.ts'
 export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
 export { describeMermaid } from './graph/mermaid.ts'
 export { resolvePartitions } from './graph/partitions.ts'
-export { type StoreBuilder, Stores, type SessionStoreSettings, type StoreSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
+export { type KeyValueStoreSettings, type StoreBuilder, Stores, type SessionStoreSettings, type StoreSettings, type TimeToLiveSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
 export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
 export {
   failOnInvalidTimestamp,
@@ -77,6 +78,8 @@ export { type Header, type Headers, NO_HEADERS, type Record, type RecordMetadata
 export { type Serde, SerdeNotReady, Serdes } from './serdes.ts'
 export type { AppState } from './runtime/app-state.ts'
 export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
+export type { PeersSettings } from './runtime/peers-config.ts'
+export type { RestoreEvent } from './runtime/restore-progress.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'

@@ -8,6 +8,8 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import type { CommittedOffset, FetchedRecords, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { OffsetReader } from './committed-offsets.ts'
 import { judgeCopy } from './local-copy.ts'
+import type { RestoreEvent } from './restore-progress.ts'
+import { RestoreProgress } from './restore-progress.ts'
 import type { Restorer } from './restorer.ts'
 import { restoreChunk } from './store-restore.ts'
 import type { StoreChangelog, TaskEntry } from './task-entry.ts'
@@ -23,6 +25,7 @@ export interface ActivationOptions {
   readonly errors: ErrorPolicy
   readonly now: () => number
   onRestored?(entry: TaskEntry, records: number): void
+  onRestore?(event: RestoreEvent): void
 }
 
 interface Marks {
@@ -121,21 +124,23 @@ async function restoreStore(
   }
   const from = rebuild || verdict === 'fresh' ? logStart : position!.offset
   const to = changelog.source === undefined ? highWatermark : Math.min(highWatermark, committedOffset(changelog, entry, committed))
-  const fenced = new Set<string>()
-  await options.restorer.read({
-    ...tp,
-    from,
-    to,
-    signal,
-    apply: (records) => applyChunk(entry, changelog, records, to, topicId, options),
-    onStall: () => {
-      // A slow read is nobody's fault; one that an undecided transaction holds back is its producer's (rule C3).
-      options.cluster
-        .listOffsets([tp], 'latest', 'read_committed')
-        .then((stable) => ((stable.get(changelog.key) ?? to) < to && !signal.aborted ? options.offsets.fenceCommitters(entry.inputs, fenced) : undefined))
-        .catch(() => undefined)
-    },
-  })
+  const copy = entry.status === 'standby'
+  const progress = from < to ? new RestoreProgress({ task: entry.id, store: changelog.store, ...tp, from, to, copy }, (event) => options.onRestore?.(event)) : undefined
+  try {
+    await options.restorer.read({
+      ...tp,
+      from,
+      to,
+      signal,
+      apply: async (records) => progress?.applied(await applyChunk(entry, changelog, records, to, topicId, options), records.nextOffset),
+      // What holds a copy back is the task's living owner, in the middle of a commit.
+      ...(copy ? {} : { onStall: onStall(entry, changelog, to, options, signal) }),
+    })
+  } catch (error) {
+    progress?.suspended()
+    throw error
+  }
+  progress?.end()
   if (rebuild) {
     await state.finishRebuild(changelog.store)
     entry.rebuilding.delete(changelog.store)
@@ -146,17 +151,29 @@ async function restoreStore(
   }
 }
 
+/** A slow read is nobody's fault; one that an undecided transaction holds back is its producer's (rule C3). */
+function onStall(entry: TaskEntry, changelog: StoreChangelog, to: number, { cluster, offsets }: ActivationOptions, signal: AbortSignal): () => void {
+  const fenced = new Set<string>()
+  return () => {
+    cluster
+      .listOffsets([{ topic: changelog.topic, partition: entry.partition }], 'latest', 'read_committed')
+      .then((stable) => ((stable.get(changelog.key) ?? to) < to && !signal.aborted ? offsets.fenceCommitters(entry.inputs, fenced) : undefined))
+      .catch(() => undefined)
+  }
+}
+
 export function committedOffset(changelog: StoreChangelog, entry: TaskEntry, committed: Committed): number {
   return committed.find((c) => c.topic === changelog.topic && c.partition === entry.partition)?.offset ?? 0
 }
 
-/** Writes one chunk of a changelog into its store. */
-export async function applyChunk(entry: TaskEntry, changelog: StoreChangelog, records: FetchedRecords, to: number, topicId: string, options: ActivationOptions): Promise<void> {
+/** Writes one chunk of a changelog into its store. Resolves with its records. */
+export async function applyChunk(entry: TaskEntry, changelog: StoreChangelog, records: FetchedRecords, to: number, topicId: string, options: ActivationOptions): Promise<number> {
   const deserialization = changelog.source?.node.onError?.deserialization ?? options.errors.deserialization ?? 'fail'
   const count = await restoreChunk(entry.state!, changelog, records, to, topicId, deserialization, options.now())
   entry.highWatermarks.set(changelog.key, Math.max(records.highWatermark, entry.highWatermarks.get(changelog.key) ?? 0))
   entry.restoredRecords += count
   options.onRestored?.(entry, count)
+  return count
 }
 
 async function epochEnd(tp: TopicPartition, leaderEpoch: number, { cluster }: ActivationOptions): Promise<number | undefined> {

@@ -17,6 +17,7 @@ import { endIncarnations, evictMembers } from './dead-members.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
 import { Replacements } from './replacements.ts'
+import type { RestoreEvent } from './restore-progress.ts'
 import { StreamThreads } from './stream-threads.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
@@ -44,6 +45,7 @@ export class KafkaStreams {
   readonly #warn: (message: string) => void
   readonly #listeners = new Set<StateListener>()
   readonly #errorListeners = new Set<(error: Error) => void>()
+  readonly #restoreListeners = new Set<(event: RestoreEvent) => void>()
   readonly #threads: StreamThreads
   readonly #watch: ThreadWatch
   readonly #replacements = new Replacements()
@@ -106,6 +108,18 @@ export class KafkaStreams {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Called when a store begins to be restored, every half second meanwhile, and at the end; for tasks and for copies of them. */
+  onRestore(listener: (event: RestoreEvent) => void): () => void {
+    this.#restoreListeners.add(listener)
+    return () => this.#restoreListeners.delete(listener)
+  }
+
+  #tell<T>(listeners: ReadonlySet<(event: T) => void>, event: T): void {
+    for (const listener of listeners) {
+      listener(event)
+    }
+  }
+
   /** Called once, with the error that stopped the application. */
   onError(listener: (error: Error) => void): () => void {
     this.#errorListeners.add(listener)
@@ -166,6 +180,7 @@ export class KafkaStreams {
       onWatch: (processes: readonly PeerProcess[]) => this.#peers!.watch(processes),
       onProduces: (transactionalId: string) => this.#peers!.produces(thread, transactionalId),
       onEvicted: () => this.#evicted(),
+      onRestore: (event: RestoreEvent) => this.#tell(this.#restoreListeners, event),
     }
     const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
     this.#threads.add(host)
@@ -390,9 +405,7 @@ export class KafkaStreams {
       .then(() => {
         this.#move('ERROR')
         this.#settle(error)
-        for (const listener of this.#errorListeners) {
-          listener(error)
-        }
+        this.#tell(this.#errorListeners, error)
       })
   }
 

@@ -3,6 +3,7 @@ import type { RuntimeConfig } from './config.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
+import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
@@ -52,6 +53,7 @@ export type FromThread =
   | { readonly type: 'watch'; readonly processes: readonly PeerProcess[] }
   | { readonly type: 'produces'; readonly transactionalId: string }
   | { readonly type: 'evicted' }
+  | { readonly type: 'restore'; readonly event: RestoreEvent }
   | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer }
 
 export function plainError(error: Error): PlainError {

@@ -89,7 +89,9 @@ async function followSource(entry: TaskEntry, changelog: StoreChangelog, options
       from: offset,
       to,
       signal,
-      apply: (records) => applyChunk(entry, changelog, records, to, topicId, options.activation),
+      apply: async (records) => {
+        await applyChunk(entry, changelog, records, to, topicId, options.activation)
+      },
     })
     entry.highWatermarks.set(changelog.key, Math.max(to, offset))
     options.onProgress(entry)

@@ -144,7 +144,25 @@ export function taskStore(core: TaskCore, definition: StoreDefinition, holds: re
 
 /** What expiry of a store goes by; for readers of its state, too. Key-value stores have none, and cost nothing. */
 export function storeTime(core: TaskCore, definition: StoreDefinition, holds: readonly StreamTimeHold[]): StoreClock {
-  return definition.kind === 'key-value' ? NO_CLOCK : new HeldTime(core.times.number(`store ${definition.name}`), holds)
+  if (definition.kind === 'key-value' && definition.ttl === undefined) {
+    return NO_CLOCK
+  }
+  if (definition.kind === 'key-value' && definition.ttl!.clock === 'wall-clock-time') {
+    return wallClock(core)
+  }
+  return new HeldTime(core.times.number(`store ${definition.name}`), holds)
+}
+
+function wallClock(core: TaskCore): StoreClock {
+  return {
+    get time() {
+      return core.clock.now()
+    },
+    get highest() {
+      return core.clock.now()
+    },
+    advance: () => undefined,
+  }
 }
 
 const NO_CLOCK: StoreClock = storeClock()

@@ -22,6 +22,7 @@ import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
+import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
 import { Suspects } from './suspects.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
@@ -58,6 +59,7 @@ export interface StreamThreadOptions {
   readonly paused?: boolean
   /** Processes the newest assignment has this one watch. */
   onWatch?(processes: readonly PeerProcess[]): void
+  onRestore?(event: RestoreEvent): void
   /** Its transactions are this id's from now on. */
   onProduces?(transactionalId: string): void
   /** The group does not know this member any more. */

@@ -20,6 +20,7 @@ import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts
 import { PartitionGroup } from './partition-group.ts'
 import { RecordQueue } from './record-queue.ts'
 import type { StreamTimeHold } from './processor-node.ts'
+import { StoreExpiry } from './store-expiry.ts'
 import { changelogs, storeTime, taskStore } from './stores.ts'
 import type { Suspects } from './suspects.ts'
 import { recordSuspected } from './suspects.ts'
@@ -70,6 +71,7 @@ export class Task implements StreamTask {
   private readonly maxRecords: number
   private readonly maxBytes: number
   private stores = new Map<string, AnyStore>()
+  private expiry: StoreExpiry | undefined
 
   constructor(options: TaskOptions) {
     const { subtopology, partition } = options
@@ -139,6 +141,7 @@ export class Task implements StreamTask {
     }
     const definitions = [...this.definitions.values()].filter(({ name }) => !this.isInFlight(name))
     this.stores = new Map(definitions.map((definition) => [definition.name, taskStore(core, definition, this.holdsOf(definition.name))]))
+    this.expiry = new StoreExpiry(core, definitions, (definition) => storeTime(core, definition, this.holdsOf(definition.name)))
     for (const node of this.graph.nodes.values()) {
       node.resetStreamTime()
     }
@@ -346,7 +349,8 @@ export class Task implements StreamTask {
     if (this.asynchronous) {
       this.table.pump(now)
     }
-    return byWall || byStream
+    const expired = this.expiry?.atWallClock(now) ?? false
+    return byWall || byStream || expired
   }
 
   nextDeadline(): number | undefined {
@@ -354,7 +358,7 @@ export class Task implements StreamTask {
       return undefined
     }
     const { core } = this
-    let next = core.timers.nextWallTime()
+    let next = Math.min(core.timers.nextWallTime(), this.expiry?.deadline ?? Number.POSITIVE_INFINITY)
     if (this.asynchronous) {
       next = Math.min(next, this.table.nextDeadline())
     }
@@ -370,6 +374,7 @@ export class Task implements StreamTask {
     if (this.asynchronous) {
       this.table.flush()
     }
+    this.expiry?.beforeCommit()
     for (const store of this.stores.values()) {
       const expired = store.expiredRows?.()
       if (expired !== undefined) {

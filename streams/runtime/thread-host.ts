@@ -11,6 +11,7 @@ import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
+import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
@@ -23,6 +24,7 @@ export interface ThreadEvents {
   onWatch(processes: readonly PeerProcess[]): void
   onProduces(transactionalId: string): void
   onEvicted(): void
+  onRestore(event: RestoreEvent): void
 }
 
 export interface ThreadHost {
@@ -64,6 +66,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     onWatch: events.onWatch,
     onProduces: events.onProduces,
     onEvicted: events.onEvicted,
+    onRestore: events.onRestore,
     onState: events.onState,
     onFailed: (error) => {
       if (!ended) {
@@ -123,6 +126,9 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
         return
       case 'produces':
         events.onProduces(message.transactionalId)
+        return
+      case 'restore':
+        events.onRestore(message.event)
         return
       case 'evicted':
         events.onEvicted()

@@ -15,6 +15,7 @@ import type { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { Purger } from './purger.ts'
 import { RecordLoop } from './record-loop.ts'
+import type { RestoreEvent } from './restore-progress.ts'
 import { Restorer } from './restorer.ts'
 import type { Suspects } from './suspects.ts'
 import { createTask } from './task.ts'
@@ -63,6 +64,7 @@ export interface PartsOptions {
   /** A copy has come nearer to its changelogs. */
   onCopy(): void
   onWatch?(processes: readonly PeerProcess[]): void
+  onRestore?(event: RestoreEvent): void
   onLost(code: number | undefined): void
   onFailed(error: Error): void
   onWarning(message: string): void
@@ -179,6 +181,7 @@ function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, 
       restorer,
       errors: config.errors,
       now: Date.now,
+      onRestore: (event) => options.onRestore?.(event),
       onRestored: (entry, records) => {
         counters[entry.status === 'standby' ? 'recordsFed' : 'recordsRestored'] += records
       },

@@ -14,6 +14,9 @@ import {
   sessionFormat,
   sessionLayout,
   timestampedFormat,
+  TTL_LAYOUT,
+  ttlFormat,
+  TtlView,
   VERSIONED_LAYOUT,
   versionedFormat,
   windowFormat,
@@ -38,8 +41,10 @@ export function typedStore(
   options: TypedStoreOptions,
 ): AnyStore {
   switch (definition.kind) {
-    case 'key-value':
-      return definition.timestamped ? createTimestampedKeyValueStore(view, format, options.now) : createKeyValueStore(view, format, options.now)
+    case 'key-value': {
+      const rows = definition.ttl === undefined ? view : new TtlView(view, definition.ttl.afterMs, options.clock)
+      return definition.timestamped ? createTimestampedKeyValueStore(rows, format, options.now) : createKeyValueStore(rows, format, options.now)
+    }
     case 'window':
       return definition.timestamped
         ? createTimestampedWindowStore(view, format, definition, options)
@@ -57,6 +62,9 @@ export function typedStore(
 export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
   switch (definition.kind) {
     case 'key-value':
+      if (definition.ttl !== undefined) {
+        return ttlFormat(definition.timestamped)
+      }
       return definition.timestamped ? timestampedFormat : plainFormat
     case 'window':
       return windowFormat(definition, definition.timestamped)
@@ -73,7 +81,7 @@ export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
 export function storeLayout(definition: StoreDefinition): string | undefined {
   switch (definition.kind) {
     case 'key-value':
-      return undefined
+      return definition.ttl === undefined ? undefined : TTL_LAYOUT
     case 'window':
       return windowLayout(definition, definition.timestamped)
     case 'session':

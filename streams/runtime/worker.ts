@@ -30,6 +30,7 @@ async function run(): Promise<void> {
     onWatch: (processes) => post({ type: 'watch', processes }),
     onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
     onEvicted: () => post({ type: 'evicted' }),
+    onRestore: (event) => post({ type: 'restore', event }),
     onState: (state) => post({ type: 'state', state }),
     onWarning: (message) => post({ type: 'warning', message }),
     onFailed: (error) => {

@@ -1,6 +1,6 @@
 /** What may be changed while an application runs: its threads, and whether it processes at all. */
 import t from 'tap'
-import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
+import { KafkaStreams, type KafkaStreamsOptions, type RestoreEvent } from '../../index.ts'
 import type { AppState } from '../../runtime/app-state.ts'
 import { long, TestCluster } from './streams-support.ts'
 
@@ -9,7 +9,7 @@ const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
-async function application(name: string, threads: number) {
+async function application(name: string, threads: number, part: Partial<KafkaStreamsOptions> = {}) {
   const source = await cluster.topic(`${name}-source`, 4)
   const sink = await cluster.topic(`${name}-sink`, 4)
   const options: KafkaStreamsOptions = {
@@ -22,8 +22,9 @@ async function application(name: string, threads: number) {
     sessionTimeoutMs: 30_000,
     replicationFactor: 1,
     onWarning: () => undefined,
+    ...part,
   }
-  return { app: new KafkaStreams(options), source, sink }
+  return { app: new KafkaStreams(options), options, source, sink }
 }
 
 const input = (count: number) => Array.from({ length: count }, (_, i) => ({ key: `k${i % 40}`, value: 'live' }))
@@ -105,4 +106,21 @@ t.test('paused: nothing is processed, the membership stays, what was done is com
   await app.close()
   t.same(problems(await cluster.committed(sink), 800), [])
   t.notOk(states.includes('ERROR'))
+})
+
+t.test('a restore is told: where it begins, where it ends, how many records', async (t) => {
+  const { app, options, source } = await application('restore', 1)
+  await app.start()
+  await cluster.send(source, input(400))
+  await cluster.consumed(app.config.applicationId, source)
+  await app.close()
+  const events: RestoreEvent[] = []
+  const again = new KafkaStreams({ ...options, stateDir: cluster.folder() })
+  again.onRestore((event) => events.push(event))
+  await again.start()
+  await again.close()
+  const [starts, ends] = ['start', 'end'].map((type) => events.filter((event) => event.type === type))
+  t.equal(starts!.length, ends!.length)
+  t.ok(ends!.length > 0 && ends!.every((event) => event.store === 'dying' && event.position === event.to && !event.copy))
+  t.ok(ends!.reduce((sum, event) => sum + event.records, 0) >= 40, 'at least the last count of each key')
 })
