@@ -5,7 +5,7 @@ import { UsageError } from './command.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.ts'
 import type { LetterFilter, StoredDeadLetter } from './dead-letter-topic.ts'
 import { letterRanges, matches, readLetters } from './dead-letter-topic.ts'
-import { replay, replayProgress, unfitness } from './replay.ts'
+import { recordOf, replay, replayProgress } from './replay.ts'
 import { FORMAT_HELP, FORMAT_OPTION, printable, printRows, wantsJson } from './text-table.ts'
 
 const DEFAULT_LIMIT = 100
@@ -113,9 +113,9 @@ function show(letter: StoredDeadLetter, values: boolean, out: Output): void {
   }
   out.line(`key          ${content(key)}`)
   out.line(`value        ${content(value)}`)
-  const reason = unfitness(letter)
-  if (reason !== undefined) {
-    out.line(`not replayable: ${printable(reason)}`)
+  const where = recordOf(letter)
+  if (where !== 'letter') {
+    out.line(where === 'topic' ? `a replay reads the record from ${printable(letter.why.topic)}: ${letter.why.raw === 'operator' ? `this is the pending entry of ${printable(letter.why.node)}` : 'it was too large to be kept whole'}` : 'not replayable: no record gave rise to it')
   }
 }
 

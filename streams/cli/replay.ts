@@ -1,7 +1,8 @@
 /**
  * Sends dead letters back, each once: a transaction holds the records and the replaying group's offsets on the dead-letter
  * topic (rule B9). They go to `<application>-<source>-retry`, which only this application reads, or with `to: 'source'` to
- * the topic they came from, which others may read, too.
+ * the topic they came from, which others may read, too. A repartition topic is the application's own: records that failed
+ * behind it go back into it.
  */
 import { StreamsError } from '../errors.ts'
 import { retryTopicName } from '../graph/retry-topics.ts'
@@ -50,16 +51,18 @@ export function replayGroupId(applicationId: string): string {
   return `${applicationId}-dead-letter-replay`
 }
 
-/** Why a letter cannot be sent back; undefined if it can. */
-export function unfitness({ why }: StoredDeadLetter): string | undefined {
+/**
+ * Where the record of a letter is: in the letter, or only in the topic it came from (the letter holds the pending entry of
+ * an asynchronous operator, or was too large to be kept whole). Undefined: no record gave rise to it.
+ */
+export function recordOf({ why }: StoredDeadLetter): 'letter' | 'topic' | undefined {
   if (why.topic === '') {
-    return 'no record gave rise to it'
+    return undefined
   }
-  if (why.raw === 'operator') {
-    return `it holds the pending entry of an operator, not the record of ${why.topic}`
-  }
-  return why.truncated === '' ? undefined : 'it was too large to be kept whole'
+  return why.raw === 'operator' || why.truncated !== '' ? 'topic' : 'letter'
 }
+
+type Replayed = Pick<StoredDeadLetter, 'key' | 'value' | 'headers' | 'timestamp'>
 
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   return new Replay(options).run()
@@ -158,12 +161,12 @@ class Replay {
     if (this.#count >= limit) {
       return false
     }
-    const reason = unfitness(letter)
-    if (reason !== undefined) {
-      this.#unfit.set(reason, (this.#unfit.get(reason) ?? 0) + 1)
+    const record = await this.#record(letter)
+    if (typeof record === 'string') {
+      this.#unfit.set(record, (this.#unfit.get(record) ?? 0) + 1)
       return true
     }
-    await this.#send(letter)
+    await this.#send(letter, record)
     progress.add(letter.offset)
     this.#count++
     this.#letters++
@@ -179,24 +182,47 @@ class Replay {
     this.#seen.set(partition, offset + 1)
   }
 
-  async #send(letter: StoredDeadLetter): Promise<void> {
+  /** What is to be sent, or why it cannot be. */
+  async #record(letter: StoredDeadLetter): Promise<Replayed | string> {
+    const where = recordOf(letter)
+    if (where === undefined) {
+      return 'no record gave rise to it'
+    }
+    if (where === 'letter') {
+      return letter
+    }
+    const { topic } = letter.why
+    const [partition, offset] = [Number(letter.why.partition), Number(letter.why.offset)]
+    let found: Replayed | undefined
+    const range = (await letterRanges(this.#options.cluster, topic).catch(() => [])).find((one) => one.partition === partition)
+    if (range !== undefined && offset >= range.from && offset < range.to) {
+      await readLetters(this.#options.cluster, [{ topic, partition, from: offset, to: offset + 1 }], (record) => {
+        found = record
+        return false
+      })
+    }
+    return found ?? `only its topic had the record, and ${topic} has it no longer`
+  }
+
+  async #send(letter: StoredDeadLetter, record: Replayed): Promise<void> {
     const { cluster, topic } = this.#options
     const target = this.#target(letter.why.topic)
     const count = await this.#partitionsOf(target, letter.why.topic)
     const origin = Number(letter.why.partition)
-    const partition = Number.isSafeInteger(origin) && letter.why.partition !== '' && origin < count ? origin : letter.key === null ? 0 : partitionFor(letter.key, count)
+    const partition = Number.isSafeInteger(origin) && letter.why.partition !== '' && origin < count ? origin : record.key === null ? 0 : partitionFor(record.key, count)
     const key = `${target}-${partition}`
     const writer = this.#writers.get(key) ?? cluster.writer({ topic: target, partition }, this.#limits.get(target))
     this.#writers.set(key, writer)
     const own = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), REPLAYED_FROM])
-    const headers = letter.headers.filter((header) => !own.has(header.key))
-    writer.append(letter.timestamp, letter.key, letter.value, [...headers, { key: REPLAYED_FROM, value: Buffer.from(`${topic}/${letter.partition}/${letter.offset}`) }])
+    const headers = record.headers.filter((header) => !own.has(header.key))
+    writer.append(record.timestamp, record.key, record.value, [...headers, { key: REPLAYED_FROM, value: Buffer.from(`${topic}/${letter.partition}/${letter.offset}`) }])
     this.#replayed.set(target, (this.#replayed.get(target) ?? 0) + 1)
   }
 
   #target(origin: string): string {
     const { applicationId, to } = this.#options
-    return to === 'source' || (origin.startsWith(`${applicationId}-`) && origin.endsWith('-retry')) ? origin : retryTopicName(applicationId, origin)
+    const own = origin.startsWith(`${applicationId}-`) && /-(retry|repartition)$/.test(origin)
+    return to === 'source' || own ? origin : retryTopicName(applicationId, origin)
   }
 
   async #partitionsOf(target: string, origin: string): Promise<number> {
