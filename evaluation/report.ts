@@ -73,7 +73,7 @@ export function describe(result: SetResult): string {
     timings.secondsPerPage === null
       ? 'all from the cache: no reading times'
       : `${timings.secondsPerPage.toFixed(3)} s a page (wall), CPU ${timings.cpuSecondsPerPage?.toFixed(3) ?? 'unknown'} s a page, ${timings.readPages} pages read`,
-    `extraction ${timings.extractMillisecondsPerPage.toFixed(1)} ms a page`,
+    `classification and extraction: CPU ${timings.extractCpuMillisecondsPerPage.toFixed(1)} ms a page`,
   )
   if (result.unscored.length > 0) {
     lines.push(`without truth, not scored: ${result.unscored.length}`)

@@ -2,7 +2,7 @@
  * Trains the weights of the receipts' fields: `node evaluation/learn/receipts.ts --data DIR [--cache DIR] [--write]`.
  * Folds are by seller, so that what is reported is about sellers never seen; what is written is numbers for features, no word.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import process from 'node:process'
 import { parseArgs } from 'node:util'
 import { dateOptions } from '../../processors/extract/receipt-date.ts'
@@ -143,7 +143,7 @@ function fitTrust(some: readonly TrustExample[]): Pick<HeadWeights, 'nameTrust' 
 
 /** What labels and sums mean on any till: the data moves these, and has little to say about layouts it lacks. */
 const totalPrior = {
-  'total.clean': 1.5, 'total.payable': 1.5, 'total.rounded': 1.5, 'total.grand': 1, 'total.including': 0.7, 'word.total': 0.5, 'word.due': 0.5, 'word.rounding': -1, 'word.sub': -2, 'word.change': -3, 'word.cash': -0.5,
+  'total.clean': 1.5, 'total.payable': 3, 'total.rounded': 2.5, 'total.grand': 1.5, 'total.including': 1, 'word.total': 0.5, 'word.due': 0.5, 'word.rounding': -1, 'word.sub': -2, 'word.change': -3, 'word.cash': -0.5,
   'word.tendered': -0.5, 'word.count': -2, 'word.discount': -2, 'word.excluding': -1.5, 'word.tax': -1, 'word.points': -2, 'total.count': -1, 'above.change': -1, 'sum.subtotal': 1, 'sum.items': 0.7, 'sum.taxed': 0.3, 'sum.rounding': 1, difference: 1.5,
   noDifference: -0.5, unrounded: -1, largestUnpaid: 1, repeated: 0.4, tiny: -0.7, 'form.pointless': -2, 'form.letters': -1, 'form.whole': -1.5, 'form.spaced': -0.3, bare: -0.5,
 }
@@ -215,7 +215,11 @@ for (const profile of profiles) {
 }
 
 if (values.write) {
-  const model: ReceiptWeights = { version: 1, head: { ...fitHead(examples), ...fitTrust(trusts) }, ...fitRest(examples) }
-  writeFileSync(new URL('../../processors/extract/receipt-weights.json', import.meta.url), `${JSON.stringify(model, null, 1)}\n`)
-  process.stdout.write('written: processors/extract/receipt-weights.json\n')
+  const file = new URL('../../processors/extract/receipt-weights.json', import.meta.url)
+  const learned = { head: { ...fitHead(examples), ...fitTrust(trusts) }, ...fitRest(examples) }
+  const { version, ...before } = JSON.parse(readFileSync(file, 'utf8')) as ReceiptWeights
+  // Records carry the version and caches key on it: other weights are another version.
+  const model: ReceiptWeights = { version: JSON.stringify(before) === JSON.stringify(learned) ? version : version + 1, ...learned }
+  writeFileSync(file, `${JSON.stringify(model, null, 1)}\n`)
+  process.stdout.write(`written: processors/extract/receipt-weights.json, version ${model.version}\n`)
 }

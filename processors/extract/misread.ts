@@ -70,6 +70,11 @@ export class WordClasses<Class extends string> {
     }
   }
 
+  /** Is it one of the words as it stands? */
+  has(word: string): boolean {
+    return this.#exact.has(word)
+  }
+
   /** @param word lower case, without accents */
   of(word: string): Class | undefined {
     const exact = this.#exact.get(word)

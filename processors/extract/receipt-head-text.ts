@@ -1,5 +1,6 @@
 /** Rows joined to a name or an address, without what does not belong to it, well-known words as they are spelled. */
 import { within } from './misread.ts'
+import { headWords } from './receipt-words.ts'
 
 /** Numbers of registers behind a name: (139386 X), (965752-T), 201901000005 (1312525-A), (CO. NO. 7089-A), (JM0517726). */
 const registration = /[\s,]*[([{]?\s*(?:(?:co|company|reg|regn|roc|rob|gst|no|id|registration)\b[\s.:]*)*[A-Z]{0,3}\d[\dOIlBS]{4,13}\s*[-–—.]?\s*[A-Z0-9]?\s*[)\]}]?\W*$/i
@@ -11,7 +12,7 @@ const ending = /^(.{3,}?(?<![\p{L}\p{N}])(?:(?:sdn\.? ?)?bhd|berhad|s\/b|gmbh(?:
 
 export function cleanName(rows: readonly string[]): string {
   const parts = rows.map((row) => row.replace(label, '').replace(registration, '').replace(halfRegistration, '').trim()).filter((row) => row !== '')
-  return initials(legalForms(parts.join(' ').replace(/(?<=[\p{L}\d])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
+  return initials(legalForms(whole(parts.join(' ')).replace(/(?<=[\p{L}\d])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
     .replace(ending, '$1')
     .replace(/\s+/g, ' ').replace(/[\s,;:.-]+$/, (end) => (/^\.$/.test(end) ? end : '')).replace(/^[^\p{L}\p{N}(]+/u, '')
 }
@@ -19,6 +20,22 @@ export function cleanName(rows: readonly string[]): string {
 /** D.1.Y. and D.l.Y.: a one among initials is an I. */
 function initials(text: string): string {
   return text.replace(/(?<=\b[A-Z]\.)[1l](?=\.)/g, 'I').replace(/\bC0(?=\.)/g, 'CO')
+}
+
+/** BAKERI ES, JAL AN: two pieces that are no words and together are one that heads share. */
+function whole(text: string): string {
+  const common = (word: string): boolean => headWords.has(word.toLowerCase()) || knownSet.has(word.toUpperCase())
+  const words: string[] = []
+  for (const word of text.split(' ')) {
+    const last = words.at(-1)
+    const joined = last === undefined ? '' : `${last}${word}`.replace(/[.,]$/, '')
+    if (last !== undefined && joined.length >= 5 && /^\p{L}+$/u.test(joined) && common(joined) && !(common(last) && common(word))) {
+      words[words.length - 1] = last + word
+    } else {
+      words.push(word)
+    }
+  }
+  return words.join(' ')
 }
 
 /** Legal forms as recognition misreads them: SON BHD, SDN BND, SDN. 8HD, 5/B. */
@@ -54,7 +71,7 @@ const knownSet = new Set(known)
 
 /** A word that is one letter off a word all addresses share is that word; punctuation and case stay. */
 function spell(row: string): string {
-  return row
+  return whole(row)
     .split(' ')
     .map((token) => {
       const word = /^[\p{L}\d|!]+(?=[,.;:]?$)/u.exec(token)?.[0]

@@ -145,11 +145,11 @@ t.test('days as they may be broken', async (t) => {
 t.test('names and addresses as they are written', async (t) => {
   for (const [rows, name] of [
     [['HERON TRADING (123456-X)'], 'HERON TRADING'], [['PIKE SDN BHD (CO. NO. 7089-A)'], 'PIKE SDN BHD'], [['PIKE(M)SDN 8HD xx'], 'PIKE (M) SDN BHD'], [['HERON MILLS', 'ENTERPRISE (NORTH', 'SIDE) SDN BHD'], 'HERON MILLS ENTERPRISE (NORTH SIDE) SDN BHD'],
-    [['W.1.N. STORE'], 'W.I.N. STORE'], [['Kranich GmbH & Co. KG Filiale 3'], 'Kranich GmbH & Co. KG'], [['HERON 5/B'], 'HERON S/B'],
+    [['W.1.N. STORE'], 'W.I.N. STORE'], [['Kranich GmbH & Co. KG Filiale 3'], 'Kranich GmbH & Co. KG'], [['HERON 5/B'], 'HERON S/B'], [['PIKE BAKERI ES SDN BHD'], 'PIKE BAKERIES SDN BHD'], [['THE IN N BAR'], 'THE IN N BAR'],
   ] as const) {
     t.equal(cleanName(rows), name)
   }
-  t.equal(cleanAddress(['Address: 12, JALAM MERANTI.', '43000 KAJANG TEL 03-8888 1234']), '12, JALAN MERANTI, 43000 KAJANG')
+  t.equal(cleanAddress(['Address: 12, JAL AN MERANTI.', '43000 KAJANG TEL 03-8888 1234']), '12, JALAN MERANTI, 43000 KAJANG')
   t.equal(tidy('| ~HERON & CO. |'), 'HERON & CO.')
 })
 
