@@ -13,8 +13,9 @@ import {
 } from './operators/foreign-key-join.ts'
 import { type SubscriptionResponse, responseSerde, subscriptionSerde } from './operators/subscription.ts'
 import { recordsToChanges, tableSource } from './operators/table-source.ts'
-import type { ForeignKeyJoinOptions } from './options.ts'
+import type { ForeignKeyJoinOptions, ForeignKeyOuterJoinOptions } from './options.ts'
 import { requireName, requireSameGraph, serdeFor } from './stream-state.ts'
+import type { TableJoinOperation } from './table-join.ts'
 
 /**
  * Joins every row of `left` with the row of `right` whose key `extractor` takes from it. Two topics of the application
@@ -23,12 +24,12 @@ import { requireName, requireSameGraph, serdeFor } from './stream-state.ts'
  * is Kafka Streams' (KIP-213); names too, as with its TableJoined.
  */
 export function joinByForeignKey<K, V, KO, VO, VR>(
-  operation: 'join' | 'leftJoin',
+  operation: TableJoinOperation,
   left: KTable<K, V>,
   right: KTable<KO, VO>,
   extractor: (value: V, key: K) => KO | null | undefined,
   joiner: (value: V, foreignValue: VO | null, key: K) => VR | null,
-  options: ForeignKeyJoinOptions<K, V, KO, VO, VR>
+  options: ForeignKeyJoinOptions<K, V, KO, VO, VR> & Partial<Pick<ForeignKeyOuterJoinOptions<K, V, KO, VO, VR>, 'rightKey'>>
 ): KTable<K, VR> {
   const { graph } = left.state
   const { topology } = graph
@@ -37,11 +38,16 @@ export function joinByForeignKey<K, V, KO, VO, VR>(
   requireFunction(extractor, `The extractor of the foreign key of ${what}`)
   requireFunction(joiner, `The joiner of ${what}`)
   requireSameGraph(left.state, right.state, operation)
-  const { onError } = options
+  const { onError, rightKey } = options
+  if (operation === 'outerJoin') {
+    requireFunction(rightKey, `rightKey of ${what}, the key of a row of the other table that no row names,`)
+    right.oldValues.enable()
+  }
   const registration = topology.addRepartitionTopic(`${name}-subscription-registration`, undefined, 'topic')
   const response = topology.addRepartitionTopic(`${name}-subscription-response`, undefined, 'topic')
   const join: ForeignKeyJoin<K, V, KO, VO, VR> = {
-    left: operation === 'leftJoin',
+    left: operation !== 'join',
+    rightKey,
     extractor,
     joiner,
     key: serdeFor(what, 'input.key', options.input?.key, left.state.key),
@@ -76,7 +82,7 @@ export function joinByForeignKey<K, V, KO, VO, VR>(
     (node) => keepSubscriptions(node, join, subscriptions),
     { name: `${name}-subscription-receive`, stores: [subscriptions] }
   )
-  const answered = graph.process([received], 'answerSubscription', () => answerSubscription(right.view), {
+  const answered = graph.process([received], 'answerSubscription', () => answerSubscription(join, right.view), {
     name: `${name}-subscription-join-foreign`,
     stores: right.view.stores,
   })

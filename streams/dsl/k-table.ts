@@ -2,6 +2,7 @@ import { milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import { checkName } from '../graph/names.ts'
 import type { Changelog } from '../graph/node-spec.ts'
+import { timeToLive } from '../graph/store-builder.ts'
 import type { AnySerde } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { OldValues } from './change.ts'
@@ -15,6 +16,7 @@ import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView, versionedView } from './operators/table-view.ts'
 import type {
   ForeignKeyJoinOptions,
+  ForeignKeyOuterJoinOptions,
   GroupOptions,
   Materialized,
   OperatorOptions,
@@ -28,7 +30,7 @@ import { tableTransform, type ValueTransformer } from './operators/table-transfo
 import { type DslGraph, requireName, type StreamState, serdeFor } from './stream-state.ts'
 import type { Suppressed } from './suppressed.ts'
 import { suppressTable } from './suppressed-table.ts'
-import { joinTables } from './table-join.ts'
+import { joinTables, type TableJoinOperation } from './table-join.ts'
 
 type ForeignKeyArguments<K, V, VR> = [
   extractor: (value: V, key: K) => unknown,
@@ -189,12 +191,20 @@ export class KTable<K, V> {
     table: KTable<K, VT>,
     joiner: (value: V | null, tableValue: VT | null, key: K) => VR | null,
     options?: TableOperatorOptions<K, VR>
-  ): KTable<K, VR> {
-    return joinTables<K, V, VT, VR>('outerJoin', this, table, joiner, options)
+  ): KTable<K, VR>
+  /** As the left join by foreign key, and each row of the other table that no row names, under a key of its own (`rightKey`). */
+  outerJoin<KT, VT, VR>(
+    table: KTable<KT, VT>,
+    foreignKey: (value: V, key: K) => KT | null,
+    joiner: (value: V | null, tableValue: VT | null, key: K) => VR | null,
+    options: ForeignKeyOuterJoinOptions<K, V, KT, VT, VR>
+  ): KTable<K, VR>
+  outerJoin<VR>(table: unknown, ...rest: readonly unknown[]): KTable<K, VR> {
+    return this.#join<VR>('outerJoin', table as KTable<unknown, unknown>, rest)
   }
 
   /** `rest` is what the join was given behind the table: two functions are a foreign-key join. */
-  #join<VR>(operation: 'join' | 'leftJoin', table: KTable<unknown, unknown>, rest: readonly unknown[]): KTable<K, VR> {
+  #join<VR>(operation: TableJoinOperation, table: KTable<unknown, unknown>, rest: readonly unknown[]): KTable<K, VR> {
     if (typeof rest[1] === 'function') {
       const [extractor, joiner, options] = rest as ForeignKeyArguments<K, V, VR>
       return joinByForeignKey(operation, this, table, extractor, joiner, options)
@@ -268,8 +278,15 @@ export function materialize<K, V>(
   const { engine, logged = true, topicConfig, historyRetention } = options
   const store = { name, key, value, engine, timestamped: true, logged, topicConfig: { ...topicConfig } }
   const by: Changelog = changelog ?? { kind: logged ? 'own' : 'none' }
+  const ttl = timeToLive(name, options.ttl)
+  if (ttl.ttlMs !== undefined && (historyRetention !== undefined || by.kind === 'source')) {
+    throw new StreamsError(
+      'CONFIG_INVALID',
+      `The store '${name}' cannot have a ttl: ${historyRetention === undefined ? 'its changelog is a source topic, to which the engine writes nothing' : 'versions expire by historyRetention'}.`
+    )
+  }
   if (historyRetention === undefined) {
-    graph.topology.addStore({ kind: 'key-value', ...store }, by)
+    graph.topology.addStore({ kind: 'key-value', ...ttl, ...store }, by)
     return storeView(name)
   }
   const historyRetentionMs = milliseconds(`historyRetention of the store '${name}'`, historyRetention, true)

@@ -4,7 +4,7 @@
  */
 import type { Duration } from '../duration.ts'
 import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
-import type { StoreBuilder } from '../graph/store-builder.ts'
+import type { StoreBuilder, TimeToLiveSettings } from '../graph/store-builder.ts'
 import type { OffsetReset, StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
 import type { Serde } from '../serdes.ts'
 import type { KStream } from './k-stream.ts'
@@ -70,11 +70,16 @@ export interface Materialized<K, V> extends ResultSerdes<K, V> {
    * record's time, and changes that come out of order overwrite nothing newer (KIP-889, KIP-914). Default: the latest only.
    */
   readonly historyRetention?: Duration
+  /**
+   * Rows expire: the store does not show them any more, and a tombstone goes to its changelog. Nothing is told downstream.
+   * Not together with `historyRetention`. Default: they stay.
+   */
+  readonly ttl?: TimeToLiveSettings
 }
 
 export interface AggregateOptions<K, VA> extends NamedOptions, Materialized<K, VA> {}
 
-export interface WindowedAggregateOptions<K, V, VA> extends Omit<AggregateOptions<K, VA>, 'historyRetention'> {
+export interface WindowedAggregateOptions<K, V, VA> extends Omit<AggregateOptions<K, VA>, 'historyRetention' | 'ttl'> {
   /** How long windows are kept, by the time of the records. Default, and least: as long as they take records. */
   readonly retention?: Duration
   /** Is given the records that came too late for all of their windows, as a stream. Default: they are counted and dropped. */
@@ -151,6 +156,14 @@ export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends TableOperatorOp
   readonly partitioner?: StreamPartitioner
   /** The same for the other table. */
   readonly otherPartitioner?: StreamPartitioner
+}
+
+export interface ForeignKeyOuterJoinOptions<K, V, KO, VO, VR> extends ForeignKeyJoinOptions<K, V, KO, VO, VR> {
+  /**
+   * The result has this table's keys, which a row of the other table that no row names does not have: the key under which
+   * it is in the result instead, always the same for the same row, and never one of this table's.
+   */
+  readonly rightKey: (foreignKey: KO) => K
 }
 
 export interface ProcessOptions<K, V> extends OperatorOptions, ResultSerdes<K, V> {

@@ -17,7 +17,10 @@ import type { TableReader, TableView } from './table-view.ts'
 /** What all steps of one join share. */
 export interface ForeignKeyJoin<K, V, KO, VO, VR> {
   readonly left: boolean
+  /** Of an outer join: the key in the result of a right row that no left row names. */
+  readonly rightKey?: (foreignKey: KO) => K
   readonly extractor: (value: V, key: K) => KO | null | undefined
+  /** `value` is null only in an outer join. */
   readonly joiner: (value: V, foreignValue: VO | null, key: K) => VR | null
   readonly key: AnySerde
   readonly value: AnySerde
@@ -32,7 +35,12 @@ type Subscriptions = KeyValueStore<Uint8Array, ValueAndTimestamp<Subscription>>
 export interface Subscribed<KO> {
   readonly foreignKey: KO | null
   readonly subscription: Subscription
+  /** In outer joins: the foreign key has its first subscription now, or none any more. */
+  readonly named?: 'first' | 'none'
 }
+
+/** What the steps at the right rows need. */
+type RightHalf<K, KO> = Pick<ForeignKeyJoin<K, never, KO, never, never>, 'key' | 'foreignKey' | 'subscriptionTopic' | 'rightKey'>
 
 /** Turns each change of a left row into what its old and its new foreign key must be told. */
 export function subscribe<K, V, KO, VO, VR>(
@@ -93,9 +101,9 @@ export function subscribe<K, V, KO, VO, VR>(
 }
 
 /** Keeps the subscription, or forgets it, and hands it on to be answered. One to no foreign key is only handed on. */
-export function keepSubscriptions<KO>(
+export function keepSubscriptions<K, KO>(
   node: string,
-  join: Pick<ForeignKeyJoin<never, never, KO, never, never>, 'foreignKey' | 'subscriptionTopic'>,
+  join: RightHalf<K, KO>,
   storeName: string
 ): Processor<KO | null, Subscription | null, null, Subscribed<KO>> {
   let context: ProcessorContext<null, Subscribed<KO>>
@@ -112,51 +120,71 @@ export function keepSubscriptions<KO>(
         dropped(context, node, 'null-key-or-value')
         return
       }
-      if (foreignKey !== null) {
-        const kept = subscriptionKey(join.foreignKey.serialize(topic, foreignKey, NO_HEADERS), subscription.primaryKey)
-        const ends = subscription.instruction === 'unsubscribe' || subscription.instruction === 'unsubscribe-and-answer'
-        store.put(kept, ends ? null : { value: subscription, timestamp })
+      if (foreignKey === null) {
+        context.forward({ key: null, value: { foreignKey, subscription }, timestamp, headers })
+        return
       }
-      context.forward({ key: null, value: { foreignKey, subscription }, timestamp, headers })
+      const key = join.foreignKey.serialize(topic, foreignKey, NO_HEADERS)
+      const before = join.rightKey !== undefined && isNamed(store, key)
+      const ends = subscription.instruction === 'unsubscribe' || subscription.instruction === 'unsubscribe-and-answer'
+      store.put(subscriptionKey(key, subscription.primaryKey), ends ? null : { value: subscription, timestamp })
+      const after = join.rightKey !== undefined && isNamed(store, key)
+      const named = before === after ? undefined : after ? 'first' : 'none'
+      context.forward({ key: null, value: { foreignKey, subscription, named }, timestamp, headers })
     },
   }
 }
 
-/** Answers a subscription with the row the right table has now, under the greater timestamp of both. */
-export function answerSubscription<KO, VO>(
+function isNamed(store: Subscriptions, foreignKey: Uint8Array): boolean {
+  for (const _ of store.prefixScan(subscriptionPrefix(foreignKey))) {
+    return true
+  }
+  return false
+}
+
+/**
+ * Answers a subscription with the row the right table has now, under the greater timestamp of both. In an outer join the
+ * row leaves the result as nobody's with its first subscription, and comes back with the end of the last.
+ */
+export function answerSubscription<K, KO, VO>(
+  join: RightHalf<K, KO>,
   foreign: TableView<KO, VO>
 ): Processor<null, Subscribed<KO>, Uint8Array, SubscriptionResponse<VO>> {
   let context: ProcessorContext<Uint8Array, SubscriptionResponse<VO>>
   let read: TableReader<KO, VO>
+  let topic: string
   return {
     init(given) {
       context = given
       read = foreign.open(given)
+      topic = `${given.applicationId}-${join.subscriptionTopic}-pk`
     },
-    process({ value: { foreignKey, subscription }, timestamp, headers }) {
+    process({ value: { foreignKey, subscription, named }, timestamp, headers }) {
       const { instruction, hash, primaryKey, primaryPartition } = subscription
-      if (instruction === 'unsubscribe') {
+      const silent = instruction === 'unsubscribe'
+      if (silent && named === undefined) {
         return
       }
       const found = foreignKey === null ? undefined : read(foreignKey)
-      if (instruction === 'subscribe-and-answer-if-found' && found === undefined) {
+      const newest = found === undefined ? timestamp : Math.max(timestamp, found.timestamp)
+      if (found !== undefined && named !== undefined) {
+        const key = join.key.serialize(topic, join.rightKey!(foreignKey!), NO_HEADERS)
+        const foreignValue = named === 'none' ? found.value : null
+        context.forward({ key, value: { hash: null, foreignValue, unreferenced: true }, timestamp: newest, headers })
+      }
+      if (silent || (instruction === 'subscribe-and-answer-if-found' && found === undefined)) {
         return
       }
       const foreignValue = found === undefined || instruction === 'unsubscribe-and-answer' ? null : found.value
-      context.forward({
-        key: primaryKey,
-        value: { hash, foreignValue, primaryPartition },
-        timestamp: found === undefined ? timestamp : Math.max(timestamp, found.timestamp),
-        headers,
-      })
+      context.forward({ key: primaryKey, value: { hash, foreignValue, primaryPartition }, timestamp: newest, headers })
     },
   }
 }
 
-/** Tells everybody who subscribed to a right row what has become of it. */
-export function answerSubscribers<KO, VO>(
+/** Tells everybody who subscribed to a right row what has become of it; in an outer join its own place, if there is nobody. */
+export function answerSubscribers<K, KO, VO>(
   node: string,
-  join: Pick<ForeignKeyJoin<never, never, KO, never, never>, 'foreignKey' | 'subscriptionTopic'>,
+  join: RightHalf<K, KO>,
   storeName: string
 ): Processor<KO, Change<VO>, Uint8Array, SubscriptionResponse<VO>> {
   let context: ProcessorContext<Uint8Array, SubscriptionResponse<VO>>
@@ -166,17 +194,23 @@ export function answerSubscribers<KO, VO>(
     init(given) {
       context = given
       store = given.getStateStore(storeName)
-      topic = `${given.applicationId}-${join.subscriptionTopic}-fk`
+      topic = `${given.applicationId}-${join.subscriptionTopic}`
     },
-    process({ key, value: { newValue, outOfOrder }, timestamp, headers }) {
+    process({ key, value: { newValue, oldValue, outOfOrder }, timestamp, headers }) {
       if (outOfOrder === true) {
         dropped(context, node, 'out-of-order')
         return
       }
-      const prefix = subscriptionPrefix(join.foreignKey.serialize(topic, key, NO_HEADERS))
+      const prefix = subscriptionPrefix(join.foreignKey.serialize(`${topic}-fk`, key, NO_HEADERS))
+      let named = false
       for (const [, { value }] of store.prefixScan(prefix)) {
+        named = true
         const { hash, primaryKey, primaryPartition } = value
         context.forward({ key: primaryKey, value: { hash, foreignValue: newValue, primaryPartition }, timestamp, headers })
+      }
+      if (join.rightKey !== undefined && !named && (newValue !== null || oldValue !== null)) {
+        const own = join.key.serialize(`${topic}-pk`, join.rightKey(key), NO_HEADERS)
+        context.forward({ key: own, value: { hash: null, foreignValue: newValue, unreferenced: true }, timestamp, headers })
       }
     },
   }
@@ -203,6 +237,12 @@ export function resolve<K, V, KO, VO, VR>(
     process({ key, value: response, timestamp, headers }) {
       if (key === null || response === null) {
         dropped(context, node, 'null-key-or-value')
+        return
+      }
+      if (response.unreferenced === true) {
+        const { foreignValue } = response
+        const result = foreignValue === null ? null : (join.joiner(null as V, foreignValue, key) ?? null)
+        context.forward({ key, value: result, timestamp, headers })
         return
       }
       const row = read(key)

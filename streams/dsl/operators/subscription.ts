@@ -16,6 +16,8 @@ const NO_HASH = 0x80
 /** Version 1 has the partition of the left row at its end (KIP-775). */
 const SUBSCRIPTION_VERSION = 1
 const RESPONSE_VERSION = 0
+/** Ours: the row of the right table which the key stands for is nobody's, in outer joins. Kafka Streams has none. */
+const UNREFERENCED_VERSION = 1
 
 /** A row of the left table wants to hear of the row of the right table whose key the record has. */
 export interface Subscription {
@@ -33,8 +35,10 @@ export interface SubscriptionResponse<VO> {
   readonly hash: Uint8Array | null
   /** Null: there is no such row in the right table. */
   readonly foreignValue: VO | null
-  /** Where to send it; not on the wire. */
+  /** Where to send it; not on the wire. Absent: to where the key belongs. */
   readonly primaryPartition?: number
+  /** No answer: what a right row is (null: no longer is) while no left row names it. The key stands for it. */
+  readonly unreferenced?: true
 }
 
 export const subscriptionSerde: Serde<Subscription> = Object.freeze({
@@ -77,19 +81,20 @@ export function responseSerde<VO>(foreignValue: Serde<VO>): Serde<SubscriptionRe
     serialize(topic: string, response: SubscriptionResponse<VO>, headers: Headers): Uint8Array {
       const { hash } = response
       const value = response.foreignValue === null ? new Uint8Array() : foreignValue.serialize(topic, response.foreignValue, headers)
-      const head = Uint8Array.of(hash === null ? RESPONSE_VERSION | NO_HASH : RESPONSE_VERSION)
+      const version = response.unreferenced === true ? UNREFERENCED_VERSION : RESPONSE_VERSION
+      const head = Uint8Array.of(hash === null ? version | NO_HASH : version)
       return Buffer.concat(hash === null ? [head, value] : [head, hash, value])
     },
     deserialize(topic: string, bytes: Uint8Array, headers: Headers): SubscriptionResponse<VO> {
       const first = bytes[0] ?? 0x7f
       const valueAt = 1 + ((first & NO_HASH) === 0 ? HASH_LENGTH : 0)
-      if ((first & 0x7f) !== RESPONSE_VERSION || bytes.length < valueAt) {
-        throw new RangeError(`Not a subscription response of version 0 (${bytes.length} bytes).`)
+      const version = first & 0x7f
+      if (version > UNREFERENCED_VERSION || bytes.length < valueAt) {
+        throw new RangeError(`Not a subscription response of version 0 or 1 (${bytes.length} bytes).`)
       }
-      return {
-        hash: valueAt === 1 ? null : Uint8Array.from(bytes.subarray(1, valueAt)),
-        foreignValue: bytes.length === valueAt ? null : foreignValue.deserialize(topic, bytes.subarray(valueAt), headers),
-      }
+      const hash = valueAt === 1 ? null : Uint8Array.from(bytes.subarray(1, valueAt))
+      const value = bytes.length === valueAt ? null : foreignValue.deserialize(topic, bytes.subarray(valueAt), headers)
+      return version === RESPONSE_VERSION ? { hash, foreignValue: value } : { hash, foreignValue: value, unreferenced: true }
     },
     open: foreignValue.open === undefined ? undefined : () => foreignValue.open!(),
   }
