@@ -50,6 +50,7 @@ export {
   createTimeOrderedBuffer,
   type TimeOrderedBuffer,
 } from './kinds/time-ordered-buffer.ts'
+export { TTL_LAYOUT, ttlFormat, TtlView } from './kinds/ttl.ts'
 export {
   createVersionedKeyValueStore,
   type ReadOnlyVersionedKeyValueStore,

@@ -5,9 +5,34 @@ import type { Serde } from '../serdes.ts'
 import { checkName } from './names.ts'
 import type { AnySerde } from './topology.ts'
 
+/** When entries of a key-value store expire, each by the timestamp of its changelog record. */
+export interface TimeToLive {
+  /** Absent: they stay. */
+  readonly ttlMs?: number
+  readonly ttlByWallClock?: boolean
+}
+
+export interface TimeToLiveSettings {
+  readonly after: Duration
+  /** The time of the store's own records (default; a replay forgets what the first run forgot), or the wall clock. */
+  readonly clock?: 'stream-time' | 'wall-clock-time'
+}
+
+/** Throws `CONFIG_INVALID`, naming the store. */
+export function timeToLive(store: string, settings: TimeToLiveSettings | undefined): TimeToLive {
+  if (settings === undefined) {
+    return {}
+  }
+  const { after, clock = 'stream-time' } = settings
+  if (clock !== 'stream-time' && clock !== 'wall-clock-time') {
+    throw new StreamsError('CONFIG_INVALID', `ttl.clock of the store '${store}' is ${JSON.stringify(clock)}, not 'stream-time' or 'wall-clock-time'.`)
+  }
+  return { ttlMs: milliseconds(`ttl.after of the store '${store}'`, after), ttlByWallClock: clock === 'wall-clock-time' }
+}
+
 /** What kind of store it is, and what only that kind has. */
 export type StoreShape =
-  | { readonly kind: 'key-value' }
+  | ({ readonly kind: 'key-value' } & TimeToLive)
   | ({ readonly kind: 'window' } & WindowStoreShape)
   | ({ readonly kind: 'session' } & SessionStoreShape)
   | ({ readonly kind: 'versioned' } & VersionedStoreShape)
@@ -34,6 +59,11 @@ export interface StoreSettings<K, V> {
   readonly engine?: 'rocksdb' | 'leveldb' | 'memory'
   readonly logged?: boolean
   readonly topicConfig?: { readonly [key: string]: string }
+}
+
+export interface KeyValueStoreSettings<K, V> extends StoreSettings<K, V> {
+  /** Entries expire: they are not seen any more, and a tombstone goes to the changelog. Default: they stay. */
+  readonly ttl?: TimeToLiveSettings
 }
 
 export interface WindowStoreSettings<K, V> extends StoreSettings<K, V> {
@@ -76,7 +106,9 @@ function storeBuilder<K, V>(name: string, settings: StoreSettings<K, V>, timesta
   })
 }
 
-const KEY_VALUE: StoreShape = Object.freeze({ kind: 'key-value' })
+function keyValueShape<K, V>(name: string, settings: KeyValueStoreSettings<K, V>): StoreShape {
+  return { kind: 'key-value', ...timeToLive(name, settings?.ttl) }
+}
 
 function windowShape<K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreShape {
   const retentionMs = milliseconds(`retention of the store '${name}'`, settings?.retention)
@@ -92,9 +124,10 @@ function windowShape<K, V>(name: string, settings: WindowStoreSettings<K, V>): S
 
 /** The stores a processor may be given. */
 export const Stores = Object.freeze({
-  keyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> => storeBuilder(name, settings, false, KEY_VALUE),
-  timestampedKeyValueStore: <K, V>(name: string, settings: StoreSettings<K, V>): StoreBuilder<K, V> =>
-    storeBuilder(name, settings, true, KEY_VALUE),
+  keyValueStore: <K, V>(name: string, settings: KeyValueStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, false, keyValueShape(name, settings)),
+  timestampedKeyValueStore: <K, V>(name: string, settings: KeyValueStoreSettings<K, V>): StoreBuilder<K, V> =>
+    storeBuilder(name, settings, true, keyValueShape(name, settings)),
   /** Values by key and time, which expire with the time of the records. A processor gets a `WindowStore`. */
   windowStore: <K, V>(name: string, settings: WindowStoreSettings<K, V>): StoreBuilder<K, V> =>
     storeBuilder(name, settings, false, windowShape(name, settings)),

@@ -144,10 +144,10 @@ export function taskStore(core: TaskCore, definition: StoreDefinition, holds: re
 
 /** What expiry of a store goes by; for readers of its state, too. Key-value stores have none, and cost nothing. */
 export function storeTime(core: TaskCore, definition: StoreDefinition, holds: readonly StreamTimeHold[]): StoreClock {
-  if (definition.kind === 'key-value' && definition.ttl === undefined) {
+  if (definition.kind === 'key-value' && definition.ttlMs === undefined) {
     return NO_CLOCK
   }
-  if (definition.kind === 'key-value' && definition.ttl!.clock === 'wall-clock-time') {
+  if (definition.kind === 'key-value' && definition.ttlByWallClock === true) {
     return wallClock(core)
   }
   return new HeldTime(core.times.number(`store ${definition.name}`), holds)

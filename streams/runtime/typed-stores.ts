@@ -42,7 +42,7 @@ export function typedStore(
 ): AnyStore {
   switch (definition.kind) {
     case 'key-value': {
-      const rows = definition.ttl === undefined ? view : new TtlView(view, definition.ttl.afterMs, options.clock)
+      const rows = definition.ttlMs === undefined ? view : new TtlView(view, definition.ttlMs, options.clock)
       return definition.timestamped ? createTimestampedKeyValueStore(rows, format, options.now) : createKeyValueStore(rows, format, options.now)
     }
     case 'window':
@@ -62,7 +62,7 @@ export function typedStore(
 export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
   switch (definition.kind) {
     case 'key-value':
-      if (definition.ttl !== undefined) {
+      if (definition.ttlMs !== undefined) {
         return ttlFormat(definition.timestamped)
       }
       return definition.timestamped ? timestampedFormat : plainFormat
@@ -81,7 +81,7 @@ export function changelogFormat(definition: StoreDefinition): ChangelogFormat {
 export function storeLayout(definition: StoreDefinition): string | undefined {
   switch (definition.kind) {
     case 'key-value':
-      return definition.ttl === undefined ? undefined : TTL_LAYOUT
+      return definition.ttlMs === undefined ? undefined : TTL_LAYOUT
     case 'window':
       return windowLayout(definition, definition.timestamped)
     case 'session':
