@@ -46,7 +46,8 @@ async function list(cluster: KafkaCluster, all: boolean, json: boolean, out: Out
       }),
     )
     for (const { group, description, ours } of described.filter((one) => one.ours || all)) {
-      rows.push([group.groupId, description.state, description.members.length, ours ? 'millrace' : description.protocol || group.protocolType || '-'])
+      // Groups of the newer protocols are listed with their state, and described as Dead.
+      rows.push([group.groupId, description.state === 'Dead' ? group.state : description.state, description.members.length, ours ? 'millrace' : description.protocol || group.protocolType || '-'])
     }
   }
   printRows(out, json, ['GROUP', 'STATE', 'MEMBERS', 'KIND'], rows, 'there are no such groups')

@@ -9,6 +9,7 @@ import type { Api } from '../../kafka/protocol/api.ts'
 import { ByteReader } from '../../kafka/protocol/byte-reader.ts'
 import { ByteWriter } from '../../kafka/protocol/byte-writer.ts'
 import { FETCH } from '../../kafka/protocol/fetch.ts'
+import { DELETE_GROUP, DESCRIBE_GROUP, LIST_GROUPS, OFFSET_FETCH_ALL } from '../../kafka/protocol/group-admin.ts'
 import { HEARTBEAT, JOIN_GROUP, LEAVE_GROUP, OFFSET_COMMIT, OFFSET_FETCH, SYNC_GROUP } from '../../kafka/protocol/groups.ts'
 import { API_VERSIONS, FIND_COORDINATOR, METADATA } from '../../kafka/protocol/metadata.ts'
 import { LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH } from '../../kafka/protocol/offsets.ts'
@@ -121,7 +122,10 @@ t.test('requests are byte for byte those of an independent implementation', asyn
       'DeleteRecords',
       bytesOf(DELETE_RECORDS, { offsets: [{ topic: 'a', partition: 1, offset: 5 }], timeoutMs: 5 }),
       pk.deleteRecordsV2.createRequest([{ name: 'a', partitions: [{ partitionIndex: 1, offset: 5n }] }], 5)
-    ]
+    ],
+    ['ListGroups', bytesOf(LIST_GROUPS, {}), pk.listGroupsV4.createRequest([], [])],
+    ['DescribeGroups', bytesOf(DESCRIBE_GROUP, { groupId: 'g' }), pk.describeGroupsV5.createRequest(['g'], false)],
+    ['DeleteGroups', bytesOf(DELETE_GROUP, { groupId: 'g' }), pk.deleteGroupsV2.createRequest(['g'])]
   ]
   for (const [name, ours, theirs] of rows) {
     t.equal(ours, hex(theirs), name)
@@ -134,7 +138,8 @@ t.test('no answer makes a decoder read over its end or fail with anything but RE
   const apis: readonly Api<never, unknown>[] = [
     API_VERSIONS, METADATA, FIND_COORDINATOR, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH, FETCH, PRODUCE_V9, PRODUCE_V12, INIT_PRODUCER_ID,
     ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, TXN_OFFSET_COMMIT_V5, END_TXN_V3, END_TXN_V5, JOIN_GROUP, SYNC_GROUP, HEARTBEAT, LEAVE_GROUP,
-    OFFSET_FETCH, OFFSET_COMMIT, CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, DESCRIBE_TOPIC_CONFIG
+    OFFSET_FETCH, OFFSET_COMMIT, CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, DESCRIBE_TOPIC_CONFIG,
+    LIST_GROUPS, DESCRIBE_GROUP, DELETE_GROUP, OFFSET_FETCH_ALL
   ]
   // Small bytes make plausible lengths, so that decoders get further than the first field.
   const noise = fc.array(fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 4 }) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) }), { maxLength: 200 })
