@@ -15,7 +15,7 @@ const strings = { key: Serdes.string(), value: Serdes.string() }
 const WITHIN = 100
 const HOUR = 3_600_000
 
-/** An outer join of streams, one of them repartitioned, and a foreign-key join between topics of unequal partitions. */
+/** An outer join of streams, one of them repartitioned, and one by foreign key between topics of unequal partitions. */
 export function joins(b: StreamsBuilder, settings: JoinSettings): void {
   b.stream(settings.clicks, strings)
     .map((_key, value) => value.split(' ') as [string, string], strings)
@@ -27,11 +27,11 @@ export function joins(b: StreamsBuilder, settings: JoinSettings): void {
     )
     .to(settings.seen)
   b.table(settings.orders, strings)
-    .leftJoin(
+    .outerJoin(
       b.table(settings.customers, strings),
       (value) => value,
       (value, name) => `${value}=${name}`,
-      { name: 'priced', value: Serdes.string() }
+      { name: 'priced', value: Serdes.string(), rightKey: (customer) => `only-${customer}` }
     )
     .toStream()
     .to(settings.priced)
@@ -128,11 +128,17 @@ export class JoinLoad {
     return records.map((record) => `${text(record.key)} ${text(record.value)}@${record.timestamp}`).sort()
   }
 
-  /** The row of each order that there is, sorted. */
+  /** The row of each order that there is, and of each customer without one, sorted. */
   expectedPriced(): [string, string][] {
     const rows = [...this.#orders].flatMap(([order, customer]): [string, string][] =>
       customer === null ? [] : [[order, `${customer}=${this.#customers.get(customer) ?? null}`]]
     )
+    const named = new Set(this.#orders.values())
+    for (const [customer, name] of this.#customers) {
+      if (name !== null && !named.has(customer)) {
+        rows.push([`only-${customer}`, `null=${name}`])
+      }
+    }
     return rows.sort()
   }
 
@@ -162,7 +168,7 @@ export class JoinLoad {
     // Of the rows of earlier phases some stay as they are: only their subscriptions know what a new customer means to them.
     const rows = Array.from({ length: count }, (_, i) => i)
       .filter((i) => phase === 0 || i % 3 !== 0)
-      .map((i) => ({ key: `o${i}`, value: phase > 0 && i % 7 === 0 ? null : `c${(i * (phase + 1)) % 50}` }))
+      .map((i) => ({ key: `o${i}`, value: phase > 0 && i % 7 === 0 ? null : `c${(i * (phase + 2)) % 30}` }))
     for (const { key, value } of rows) {
       this.#orders.set(key, value)
     }
