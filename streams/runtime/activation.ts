@@ -132,6 +132,7 @@ async function restoreStore(
       from,
       to,
       signal,
+      copy,
       apply: async (records) => progress?.applied(await applyChunk(entry, changelog, records, to, topicId, options), records.nextOffset),
       // What holds a copy back is the task's living owner, in the middle of a commit.
       ...(copy ? {} : { onStall: onStall(entry, changelog, to, options, signal) }),

@@ -11,6 +11,8 @@ export interface RestoreJob extends TopicPartition {
   readonly to: number
   /** Applies the records below `to`; chunks come one after the other. */
   apply(records: FetchedRecords): Promise<void>
+  /** For a standby or a warm-up: waits while a task is restored, which somebody waits for. */
+  readonly copy?: boolean
   /** `to` is never reached: records come as they are written, gathered for a moment. */
   readonly follow?: boolean
   /** Called when nothing has come for `STALL_MS`: somebody's open transaction may hold the end back. */
@@ -123,6 +125,9 @@ export class Restorer {
   async #pump(running: RunningJob): Promise<void> {
     const { job, queue } = running
     for (let records = queue.shift(); records !== undefined; records = queue.shift()) {
+      while (job.copy === true && this.#taskWaits && !job.signal.aborted) {
+        await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS))
+      }
       if (job.signal.aborted) {
         return
       }
@@ -138,6 +143,15 @@ export class Restorer {
       }
       await new Promise<void>((resolve) => (job.follow === true ? setTimeout(resolve, FOLLOW_MS) : setImmediate(resolve)))
     }
+  }
+
+  get #taskWaits(): boolean {
+    for (const { job } of this.#jobs.values()) {
+      if (job.copy !== true) {
+        return true
+      }
+    }
+    return false
   }
 
   /**

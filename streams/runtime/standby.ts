@@ -69,6 +69,7 @@ async function followChangelog(entry: TaskEntry, changelog: StoreChangelog, opti
     from: position.offset,
     to: Number.MAX_SAFE_INTEGER,
     follow: true,
+    copy: true,
     signal,
     apply: async (records) => {
       await applyChunk(entry, changelog, records, Number.MAX_SAFE_INTEGER, position.topicId, options.activation)
@@ -88,6 +89,7 @@ async function followSource(entry: TaskEntry, changelog: StoreChangelog, options
       partition: entry.partition,
       from: offset,
       to,
+      copy: true,
       signal,
       apply: async (records) => {
         await applyChunk(entry, changelog, records, to, topicId, options.activation)
