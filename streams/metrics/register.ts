@@ -37,6 +37,8 @@ const TASK_GAUGES: readonly { readonly name: string; readonly help: string; valu
   { name: 'millrace_task_running', help: '1 when the task processes, 0 while it restores or is handed over.', value: (task) => (task.status === 'running' ? 1 : 0) },
 ]
 
+const COPY_LAG = { name: 'millrace_standby_lag_records', help: 'Records by which a standby or warm-up is behind its changelogs.' }
+
 const TASK_COUNTERS: readonly { readonly name: string; readonly help: string; value(task: TaskSnapshot): number }[] = [
   { name: 'stream_task_process_total', help: 'Records processed.', value: (task) => task.processed },
   { name: 'stream_task_dropped_records_total', help: 'Records skipped by a policy, or that ended at an operator because of a null key or value.', value: (task) => task.skipped + task.dropped },
@@ -65,12 +67,15 @@ export function registerMetrics(registry: Registry, app: Measured, labels: { rea
   const gauges = TASK_GAUGES.map(({ name, help, value }) => ({ metric: new Gauge({ ...options, name, help, labelNames: taskLabels }), value }))
   const taskCounters = TASK_COUNTERS.map(({ name, help, value }) => ({ metric: new Counter({ ...options, name, help, labelNames: taskLabels }), value }))
 
+  const copyLag = new Gauge({ ...options, ...COPY_LAG, labelNames: taskLabels })
+
   async function update(): Promise<void> {
     const threads = await app.metrics()
     for (const name of STATES) {
       state.set({ ...labels, state: name }, app.state === name ? 1 : 0)
     }
     // Tasks move: a series of a task that is gone must go with it.
+    copyLag.reset()
     for (const { metric } of [...counters, ...gauges, ...taskCounters]) {
       metric.reset()
     }
@@ -81,6 +86,13 @@ export function registerMetrics(registry: Registry, app: Measured, labels: { rea
       }
       for (const task of thread.tasks) {
         const ofTask = { ...ofThread, task_id: task.id }
+        if (task.copy !== undefined) {
+          // No task: it processes nothing, and has no lag of its own.
+          if (task.copy.lag !== undefined) {
+            copyLag.set(ofTask, task.copy.lag)
+          }
+          continue
+        }
         for (const { metric, value } of gauges) {
           metric.set(ofTask, value(task))
         }

@@ -3,7 +3,7 @@ import type { TaskEntry } from './task-entry.ts'
 import type { TaskSnapshot } from './thread-counters.ts'
 
 export function snapshotTask(entry: TaskEntry): TaskSnapshot {
-  let lag = entry.status === 'standby' ? entry.changelogLag : 0
+  let lag = 0
   for (const [key, offset] of entry.committed) {
     lag += Math.max(0, (entry.highWatermarks.get(key) ?? offset) - offset)
   }
@@ -24,5 +24,6 @@ export function snapshotTask(entry: TaskEntry): TaskSnapshot {
     skipped: task?.counters.skipped ?? 0,
     dropped: task?.counters.dropped ?? 0,
     deadLettered: task?.counters.deadLettered ?? 0,
+    ...(entry.status === 'standby' ? { copy: { lag: entry.changelogLag === Number.MAX_SAFE_INTEGER ? undefined : entry.changelogLag } } : {}),
   }
 }

@@ -41,7 +41,7 @@ export function newCounters(): ThreadCounters {
 export interface TaskSnapshot {
   readonly id: string
   readonly status: string
-  /** Records between the committed offsets and the high watermarks of the inputs, as last fetched; of a copy: of its changelogs. */
+  /** Records between the committed offsets and the high watermarks of the inputs, as last fetched. */
   readonly lag: number
   readonly restored: number
   readonly inFlight: number
@@ -52,6 +52,8 @@ export interface TaskSnapshot {
   /** Ended at an operator without a result (null keys and values). */
   readonly dropped: number
   readonly deadLettered: number
+  /** A standby or a warm-up: records by which it is behind its changelogs; undefined: not known yet. */
+  readonly copy?: { readonly lag: number | undefined }
 }
 
 export interface ThreadSnapshot {

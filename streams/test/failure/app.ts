@@ -28,7 +28,7 @@ async function runningTasks(): Promise<string[]> {
 
 async function caughtUpCopies(): Promise<string[]> {
   const threads = await app.metrics()
-  return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'standby' && task.lag === 0).map((task) => task.id))
+  return threads.flatMap((thread) => thread.tasks.filter((task) => task.copy?.lag === 0).map((task) => task.id))
 }
 
 process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: (await app.metrics()).reduce((sum, { counters }) => sum + counters.recordsFed, 0) }))

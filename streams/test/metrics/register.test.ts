@@ -34,6 +34,14 @@ t.test('one scrape asks the threads once and shows every series', async (t) => {
   t.match(text, /stream_thread_commit_seconds_total\{instance_name="a",thread_id="0"\} 1.5/)
   t.match(text, /stream_task_lag_records\{instance_name="a",thread_id="0",task_id="orders_0"\} 7/)
   t.match(text, /stream_task_dropped_records_total\{instance_name="a",thread_id="1",task_id="orders_1"\} 3/)
+  const [first] = threads
+  const copies = [{ ...first!.tasks[0]!, id: 'orders_8', copy: { lag: 12 } }, { ...first!.tasks[0]!, id: 'orders_9', copy: { lag: undefined } }]
+  threads = [{ ...first!, tasks: copies }]
+  const standbys = await registry.metrics()
+  t.match(standbys, /millrace_standby_lag_records\{instance_name="a",thread_id="0",task_id="orders_8"\} 12/)
+  t.notMatch(standbys, /orders_9/, 'not known yet')
+  t.notMatch(standbys, /stream_task_lag_records\{[^}]*orders_8/, 'a copy is no task')
+  asked--
   threads = [thread(0, 'orders_0', 'orders_1')]
   const later = await registry.metrics()
   t.equal(asked, 2)
