@@ -224,9 +224,9 @@ class TypedSessionStore<K, V> implements SessionStore<K, V>, Expiring {
     return [{ key: this.#format.deserializeKey(keyOfSession(logged)), window: sessionOf(logged) }, this.#format.deserializeValue(value)]
   }
 
-  /** The first end that has not expired. */
+  /** The first end that has not expired; ordered by time a store keeps one millisecond more, as one of windows does. */
   #oldest(): number {
-    return Math.max(0, this.#options.clock.time - this.#shape.retentionMs + 1)
+    return Math.max(0, this.#options.clock.time - this.#shape.retentionMs + (this.#shape.indexed ? 0 : 1))
   }
 
   #key(key: K): Bytes {

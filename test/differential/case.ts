@@ -25,6 +25,12 @@ export interface Combiner {
   readonly nullIf?: Condition
 }
 
+/** Milliseconds. */
+export type WindowsOf =
+  | { readonly kind: 'time'; readonly size: number; readonly advance: number; readonly grace: number }
+  | { readonly kind: 'sliding'; readonly difference: number; readonly grace: number }
+  | { readonly kind: 'session'; readonly gap: number; readonly grace: number }
+
 /** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
 export type Operator =
   | { readonly op: 'stream'; readonly topics: readonly string[] }
@@ -73,6 +79,19 @@ export type Operator =
       readonly after: number
       readonly grace: number
     }
+  | { readonly op: 'windowCount'; readonly of: number; readonly by?: KeyFunction; readonly windows: WindowsOf; readonly onClose: boolean; readonly retention?: number }
+  | {
+      readonly op: 'windowReduce' | 'windowAggregate'
+      readonly of: number
+      readonly by?: KeyFunction
+      readonly windows: WindowsOf
+      readonly onClose: boolean
+      readonly retention?: number
+      readonly add: Combiner
+    }
+  /** Final results only; then a stream whose keys are text: `key@start/end`. */
+  | { readonly op: 'windowSuppress' | 'windowToStream'; readonly of: number }
+  | { readonly op: 'tableSuppress'; readonly of: number; readonly limit: number; readonly maxRecords?: number }
   | { readonly op: 'joinGlobal' | 'leftJoinGlobal'; readonly of: number; readonly with: number; readonly key: KeyFunction; readonly joiner: Combiner }
 
 export interface Input {
@@ -86,12 +105,18 @@ export interface Input {
 export interface Case {
   readonly operators: readonly Operator[]
   readonly inputs: readonly Input[]
+  /** Kafka Streams keeps its stores in RocksDB, which is slow to begin, and not in memory. */
+  readonly persistent?: boolean
   /** What of Kafka Streams is done otherwise so that a deliberate difference does not show (`differences.ts`). */
   readonly allowances?: readonly Allowance[]
 }
 
-/** `no-initial-old-value`: stream aggregations begin without an aggregate, so their first change has no old value. */
-export type Allowance = 'no-initial-old-value'
+/**
+ * `no-initial-old-value`: stream aggregations begin without an aggregate, so their first change has no old value.
+ * `no-null-values-in-windows`: records without a value are taken out before windowed aggregations.
+ * `no-null-values-in-joins`: and before joins of streams.
+ */
+export type Allowance = 'no-initial-old-value' | 'no-null-values-in-windows' | 'no-null-values-in-joins'
 
 /** key, value, timestamp, headers; bytes as Latin-1 text. */
 export type Output = readonly [string | null, string | null, number, readonly (readonly [string, string | null])[]]
@@ -100,7 +125,7 @@ export type Output = readonly [string | null, string | null, number, readonly (r
 export interface Outcome {
   /** Every topic that was written but changelogs, in order; repartition topics included. */
   readonly topics: { readonly [topic: string]: readonly Output[] }
-  /** Rows of every store that is not windowed, in key order: key, value, timestamp. */
+  /** Rows of every store but sessions, in key order: key (of windows `key@start/end`, in the order of this text), value, timestamp. */
   readonly stores: { readonly [store: string]: readonly (readonly [string, string, number])[] }
 }
 
@@ -112,16 +137,21 @@ export function nameOf(position: number): string {
 }
 
 /** What flows out of an operator. */
-export type Shape = 'stream' | 'table' | 'global' | 'split'
+export type Shape = 'stream' | 'table' | 'global' | 'split' | 'windowed'
 
 const TABLES: ReadonlySet<Operator['op']> = new Set([
   'table', 'toTable', 'count', 'reduce', 'aggregate', 'tableCount', 'tableReduce', 'tableAggregate', 'tableFilter', 'tableFilterNot', 'tableMapValues',
   'tableJoin', 'tableLeftJoin', 'tableOuterJoin', 'foreignKeyJoin', 'foreignKeyLeftJoin',
+  'tableSuppress',
 ])
+const WINDOWED: ReadonlySet<Operator['op']> = new Set(['windowCount', 'windowReduce', 'windowAggregate', 'windowSuppress'])
 
 export function shapeOf(operator: Operator): Shape {
   if (operator.op === 'split') {
     return 'split'
+  }
+  if (WINDOWED.has(operator.op)) {
+    return 'windowed'
   }
   return operator.op === 'globalTable' ? 'global' : TABLES.has(operator.op) ? 'table' : 'stream'
 }
@@ -132,6 +162,7 @@ export function isLong(operators: readonly Operator[], position: number): boolea
   switch (operator.op) {
     case 'count':
     case 'tableCount':
+    case 'windowCount':
       return true
     case 'filter':
     case 'filterNot':
@@ -144,6 +175,9 @@ export function isLong(operators: readonly Operator[], position: number): boolea
     case 'toStream':
     case 'tableFilter':
     case 'tableFilterNot':
+    case 'tableSuppress':
+    case 'windowSuppress':
+    case 'windowToStream':
       return isLong(operators, operator.of)
     default:
       return false
@@ -157,5 +191,22 @@ export function waits({ op }: Operator): boolean {
 
 /** The stores that an operator is asked to keep. */
 export function keepsStore(operator: Operator): boolean {
+  if (operator.op === 'tableSuppress') {
+    return false
+  }
   return shapeOf(operator) === 'global' || (shapeOf(operator) === 'table' && !('stored' in operator && !operator.stored))
+}
+
+/** The window stores that an operator is asked to keep: sessions are not compared but by what comes out. */
+export function keepsWindows(operator: Operator): boolean {
+  return 'windows' in operator && operator.windows.kind !== 'session'
+}
+
+/** How the window of an operator with windowed keys, or of the one it suppresses, is written. */
+export function windowsOf(operators: readonly Operator[], position: number): WindowsOf {
+  const operator = operators[position]!
+  if ('windows' in operator) {
+    return operator.windows
+  }
+  return windowsOf(operators, (operator as { readonly of: number }).of)
 }

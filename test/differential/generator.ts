@@ -3,7 +3,7 @@
  * list gives a valid topology and shrinking is leaving choices out.
  */
 import fc from 'fast-check'
-import type { Allowance, Case, Combiner, Condition, Input, KeyFunction, Operator, ValueFunction } from './case.ts'
+import type { Allowance, Case, Combiner, Condition, Input, KeyFunction, Operator, ValueFunction, WindowsOf } from './case.ts'
 import { isLong, shapeOf, waits } from './case.ts'
 
 const condition: fc.Arbitrary<Condition> = fc
@@ -31,6 +31,15 @@ const combiner = (texts: readonly string[]): fc.Arbitrary<Combiner> =>
     .record({ text: fc.constantFrom(...texts), nullIf: fc.option(condition, { freq: 3, nil: undefined }) })
     .map(({ text, nullIf }) => (nullIf === undefined ? { text } : { text, nullIf }))
 
+const grace = fc.oneof(fc.constant(0), fc.nat({ max: 40 }))
+const windows: fc.Arbitrary<WindowsOf> = fc.oneof(
+  fc
+    .record({ size: fc.integer({ min: 1, max: 40 }), advance: fc.integer({ min: 1, max: 40 }), grace })
+    .map(({ size, advance, grace: late }) => ({ kind: 'time' as const, size, advance: Math.max(Math.min(size, advance), Math.ceil(size / 5)), grace: late })),
+  fc.record({ kind: fc.constant('sliding' as const), difference: fc.integer({ min: 1, max: 30 }), grace }),
+  fc.record({ kind: fc.constant('session' as const), gap: fc.integer({ min: 1, max: 20 }), grace })
+)
+
 /** One choice: an operator's kind, which earlier ones it takes (counted backwards), and its parameters. */
 const choice = fc.record({
   kind: fc.nat({ max: 999 }),
@@ -46,6 +55,9 @@ const choice = fc.record({
   add: combiner(['+', '']),
   subtract: combiner(['-']),
   joiner: combiner(['&']),
+  windows,
+  limit: fc.nat({ max: 30 }),
+  maxRecords: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
   window: fc.record({ before: fc.integer({ min: 1, max: 30 }), after: fc.integer({ min: 1, max: 30 }), grace: fc.oneof(fc.constant(0), fc.nat({ max: 60 })) }),
 })
 type Choice = typeof choice extends fc.Arbitrary<infer T> ? T : never
@@ -63,13 +75,32 @@ const line = fc.record({
 
 type Line = typeof line extends fc.Arbitrary<infer T> ? T : never
 
+/** RocksDB is slow to open. */
+const PERSISTENT_ONE_IN = 20
+
 export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrary<Case> {
   return fc
-    .record({ choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }), lines: fc.array(line, { maxLength: inputs, size: 'max' }) })
-    .map(({ choices, lines }) => {
-      const topology = build(choices)
-      return { operators: topology, inputs: script(topology, lines), ...allowancesOf(topology) }
+    .record({
+      choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }),
+      lines: fc.array(line, { maxLength: inputs, size: 'max' }),
+      persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
+    .map(({ choices, lines, persistent }) => {
+      const topology = build(choices)
+      const inputs = script(topology, lines)
+      return persistent
+        ? { operators: topology.map(withoutRetention), inputs, persistent, ...allowancesOf(topology, persistent) }
+        : { operators: topology, inputs, ...allowancesOf(topology, persistent) }
+    })
+}
+
+/** Only Kafka Streams' stores in memory forget windows earlier than ours. */
+function withoutRetention(operator: Operator): Operator {
+  if (!('retention' in operator)) {
+    return operator
+  }
+  const { retention: _, ...rest } = operator
+  return rest
 }
 
 /** What is known of an operator's records. */
@@ -119,6 +150,7 @@ const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
+  [8, 'windowCount'], [8, 'windowReduce'], [10, 'windowAggregate'], [14, 'windowSuppress'], [12, 'windowToStream'], [6, 'tableSuppress'],
   [6, 'streamJoin'], [6, 'streamLeftJoin'], [6, 'streamOuterJoin'],
 ]
 const TOTAL = KINDS.reduce((sum, [weight]) => sum + weight, 0)
@@ -144,7 +176,9 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
   }
   const isStream = (position: number) => shapeOf(operators[position]!) === 'stream' && !waits(operators[position]!)
   const stream = () => pick(one.of, isStream)
-  const table = () => pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
+  // See `deliberate/`: what was the old value of a row that was held back.
+  const isTable = (position: number) => shapeOf(operators[position]!) === 'table' && operators[position]!.op !== 'tableSuppress'
+  const table = () => pick(one.of, isTable)
   switch (op) {
     case 'stream':
     case 'table':
@@ -153,7 +187,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'joinTable':
     case 'leftJoinTable': {
       const of = stream()
-      const other = of === undefined ? undefined : pick(one.with, (position) => shapeOf(operators[position]!) === 'table' && mayMeet(known[of]!, known[position]!))
+      const other = of === undefined ? undefined : pick(one.with, (position) => isTable(position) && mayMeet(known[of]!, known[position]!))
       return of === undefined || other === undefined ? undefined : { op, of, with: other, joiner: one.joiner }
     }
     case 'tableJoin':
@@ -166,7 +200,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       const isForeign = op === 'foreignKeyJoin' || op === 'foreignKeyLeftJoin'
       const other = pick(
         one.with,
-        (position) => left !== undefined && position !== of && shapeOf(operators[position]!) === 'table' && mayMeet({ ...left, keyChanged: isForeign }, known[position]!)
+        (position) => left !== undefined && position !== of && isTable(position) && mayMeet({ ...left, keyChanged: isForeign }, known[position]!)
       )
       if (of === undefined || other === undefined) {
         return undefined
@@ -206,11 +240,29 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'tableAggregate':
     case 'tableFilter':
     case 'tableFilterNot':
-    case 'tableMapValues':
-    case 'toStream': {
+    case 'tableMapValues': {
       const of = table()
       return of === undefined ? undefined : unary(op, of, one)
     }
+    case 'toStream': {
+      const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
+      return of === undefined ? undefined : unary(op, of, one)
+    }
+    case 'tableSuppress': {
+      const of = table()
+      const { limit, maxRecords } = one
+      return of === undefined ? undefined : { op, of, limit, ...(maxRecords === undefined ? {} : { maxRecords }) }
+    }
+    case 'windowSuppress': {
+      const updates = (operator: Operator) => 'onClose' in operator && !operator.onClose
+      const of = pick(one.of, (position) => updates(operators[position]!))
+      return of === undefined ? undefined : { op, of }
+    }
+    case 'windowToStream': {
+      const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'windowed')
+      return of === undefined ? undefined : { op, of }
+    }
+    case 'windowReduce':
     case 'reduce': {
       // A reduction keeps the type, and the functions of cases make text.
       const of = pick(one.of, (position) => isStream(position) && !isLong(operators, position))
@@ -226,6 +278,8 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
 function unary(op: Operator['op'], of: number, one: Choice): Operator | undefined {
   const { when, key, value, add, subtract } = one
   const by = one.flag ? { by: key } : {}
+  // See `deliberate/`: Kafka Streams' stores in memory forget windows before their results could be told, unless they are kept for longer.
+  const closing = one.flag2 ? { onClose: true, retention: 100_000 } : { onClose: false }
   switch (op) {
     case 'filter':
     case 'filterNot':
@@ -251,6 +305,12 @@ function unary(op: Operator['op'], of: number, one: Choice): Operator | undefine
     case 'reduce':
     case 'aggregate':
       return { op, of, ...by, add }
+    case 'windowCount':
+      return { op, of, ...by, windows: one.windows, ...closing }
+    case 'windowReduce':
+    case 'windowAggregate':
+      // See `deliberate/`: a merger that gives nothing.
+      return { op, of, ...by, windows: one.windows, ...closing, add: one.windows.kind === 'session' ? { text: add.text } : add }
     case 'tableCount':
       return { op, of, key, value }
     case 'tableReduce':
@@ -275,10 +335,11 @@ function mayMeet(left: Known, right: Known): boolean {
   return apart || !(left.repartitioned || right.repartitioned || left.keyChanged)
 }
 
-const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey'])
+const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey', 'windowToStream'])
 const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
 const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
   'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
+  'windowCount', 'windowReduce', 'windowAggregate',
 ])
 
 function knownOf(operator: Operator, known: readonly Known[]): Known {
@@ -301,13 +362,14 @@ const LONG_AFTER = 1_000
 
 function script(operators: readonly Operator[], lines: readonly Line[]): Input[] {
   const topics = operators.flatMap(topicsOf)
-  // See `deliberate/`: what a record without partner has for headers, and when it is given out if others are late.
+  // See `deliberate/`: what headers a record without partner has, and a result of windows, and when the former is given out if others are late.
   const inOrder = operators.some(waits)
+  const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || operator.onClose))
   let now = 0
   const inputs = lines.map(({ topic, key, value, step, headers }): Input => {
     now += inOrder ? Math.abs(step) : Math.max(0, step)
     const timestamp = inOrder ? now : Math.max(0, now + Math.min(0, step))
-    return { topic: topics[topic % topics.length]!, key, value, timestamp, headers: inOrder ? [] : headers }
+    return { topic: topics[topic % topics.length]!, key, value, timestamp, headers: noHeaders ? [] : headers }
   })
   // The last records of all: everything before them has waited long enough.
   const last = inOrder ? topics.map((topic): Input => ({ topic, key: 'a', value: 'x', timestamp: now + LONG_AFTER, headers: [] })) : []
@@ -315,15 +377,22 @@ function script(operators: readonly Operator[], lines: readonly Line[]): Input[]
 }
 
 const ASKS_FOR_OLD_VALUES = /^table(Count|Reduce|Aggregate|Filter|FilterNot|LeftJoin|OuterJoin)$|^foreignKey/
-const COMPUTES = /^table(Filter|FilterNot|MapValues|Join|LeftJoin|OuterJoin)$|^foreignKey/
+const COMPUTES = /^table(Filter|FilterNot|MapValues|Suppress|Join|LeftJoin|OuterJoin)$|^foreignKey/
 
-/** See `deliberate/`: a table whose old values are used and that comes from a stream's aggregation. */
-export function allowancesOf(operators: readonly Operator[]): { readonly allowances?: readonly Allowance[] } {
+/** See `deliberate/`: a table whose old values are used and that comes from a stream's aggregation; windows. */
+export function allowancesOf(operators: readonly Operator[], persistent: boolean): { readonly allowances?: readonly Allowance[] } {
   const sides = (operator: Operator): number[] => ('of' in operator ? [operator.of, ...('with' in operator ? [operator.with] : [])] : [])
   const fromAggregation = (position: number): boolean => {
     const operator = operators[position]!
     return operator.op === 'count' || operator.op === 'aggregate' || (COMPUTES.test(operator.op) && sides(operator).some(fromAggregation))
   }
   const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && sides(operator).some(fromAggregation))
-  return found ? { allowances: ['no-initial-old-value'] } : {}
+  const allowances: Allowance[] = found ? ['no-initial-old-value'] : []
+  if (operators.some((operator) => 'windows' in operator)) {
+    allowances.push('no-null-values-in-windows')
+  }
+  if (!persistent && operators.some((operator) => operator.op === 'streamJoin' || waits(operator))) {
+    allowances.push('no-null-values-in-joins')
+  }
+  return allowances.length === 0 ? {} : { allowances }
 }

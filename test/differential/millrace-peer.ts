@@ -1,14 +1,15 @@
 /** Our side: builds the topology a case describes with the public DSL and runs it in `millrace/testing`. */
-import type { GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde } from 'millrace'
-import { JoinWindows, Serdes, type StreamsBuilder } from 'millrace'
+import type { GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde, StreamsBuilder, Windowed } from 'millrace'
+import { BufferConfig, EmitStrategy, JoinWindows, Serdes, SessionWindows, SlidingWindows, Suppressed, TimeWindows } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
-import { APPLICATION_ID, type Case, isLong, keepsStore, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
+import { type Allowance, APPLICATION_ID, type Case, isLong, keepsStore, keepsWindows, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
 import * as functions from './functions.ts'
 import { applyKey, copies, holds, text } from './functions.ts'
 
 type Value = string | number
 type Stream = KStream<string | null, Value | null>
 type Table = KTable<string, Value>
+type WindowedTable = KTable<Windowed<string>, Value>
 type Global = GlobalKTable<string, Value>
 type Grouped = KGroupedStream<string, Value>
 
@@ -25,10 +26,13 @@ function serdeOf(operators: readonly Operator[], position: number): Serde<Value>
 }
 
 /** Everything a case describes; what is written goes to `out-<position>`. */
-export function describe(operators: readonly Operator[], b: StreamsBuilder): void {
+export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder): void {
+  const withValues = (from: Stream, allowance: Allowance): Stream => (allowances.includes(allowance) ? (from.filter((_, v) => v !== null) as Stream) : from)
+  const side = (position: number) => withValues(stream(position), 'no-null-values-in-joins')
   const streams = new Map<number, Stream>()
   const tables = new Map<number, Table>()
   const globals = new Map<number, Global>()
+  const windowed = new Map<number, WindowedTable>()
   const splits = new Map<number, { readonly [branch: string]: Stream }>()
   const stream = (position: number) => streams.get(position)!
   const table = (position: number) => tables.get(position)!
@@ -155,14 +159,30 @@ export function describe(operators: readonly Operator[], b: StreamsBuilder): voi
         )
         break
       case 'streamJoin':
-        streams.set(position, stream(it.of).join(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        streams.set(position, side(it.of).join(side(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
         break
       case 'streamLeftJoin':
-        streams.set(position, stream(it.of).leftJoin(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        streams.set(position, side(it.of).leftJoin(side(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
         break
       case 'streamOuterJoin':
-        streams.set(position, stream(it.of).outerJoin(stream(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
+        streams.set(position, side(it.of).outerJoin(side(it.with), (l, r, k) => combine(it.joiner, k, l, r), joinWindows(it), { name, value }))
         break
+      case 'windowCount':
+      case 'windowReduce':
+      case 'windowAggregate':
+        windowed.set(position, windowedAggregate(grouped(withValues(stream(it.of), 'no-null-values-in-windows'), it, name), it, name, value))
+        break
+      case 'windowSuppress':
+        windowed.set(position, windowed.get(it.of)!.suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name }))
+        break
+      case 'windowToStream':
+        streams.set(position, windowed.get(it.of)!.toStream().selectKey(windowText, { key: Serdes.string() }) as Stream)
+        break
+      case 'tableSuppress': {
+        const buffer = it.maxRecords === undefined ? BufferConfig.unbounded() : BufferConfig.maxRecords(it.maxRecords).emitEarlyWhenFull()
+        tables.set(position, table(it.of).suppress(Suppressed.untilTimeLimit(it.limit, buffer), { name }))
+        break
+      }
       case 'joinGlobal':
         streams.set(position, stream(it.of).join(globals.get(it.with)!, (k, v) => applyKey(it.key, k, v), (l, r, k) => combine(it.joiner, k, l, r), { value }))
         break
@@ -172,6 +192,7 @@ export function describe(operators: readonly Operator[], b: StreamsBuilder): voi
     }
     const written = streams.get(position) ?? (tables.get(position)?.toStream() as Stream | undefined)
     written?.to(`out-${position}`, { key: Serdes.string(), value })
+    windowed.get(position)?.toStream().to(`out-${position}`)
   })
 }
 
@@ -208,6 +229,42 @@ function joinWindows({ before, after, grace }: { readonly before: number; readon
   return JoinWindows.ofTimeDifferenceAndGrace(0, grace).before(before).after(after)
 }
 
+type WindowedOperator = Operator & { readonly op: 'windowCount' | 'windowReduce' | 'windowAggregate' }
+
+function windowedAggregate(grouped: Grouped, it: WindowedOperator, name: string, value: Serde<Value>): WindowedTable {
+  const { windows, retention } = it
+  const emit = it.onClose ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate()
+  const add = (key: string | null, aggregate: Value, next: Value) => combine((it as { readonly add: Parameters<typeof combine>[0] }).add, key, aggregate, next)
+  if (windows.kind === 'session') {
+    const sessions = grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(windows.gap, windows.grace)).emitStrategy(emit)
+    switch (it.op) {
+      case 'windowCount':
+        return sessions.count({ name, retention }) as WindowedTable
+      case 'windowReduce':
+        return sessions.reduce((a, v) => add(null, a, v), { name, retention })
+      case 'windowAggregate':
+        return sessions.aggregate<Value>(() => START, (k, v, a) => add(k, a, v), add, { name, value, retention })
+    }
+  }
+  const timed =
+    windows.kind === 'time'
+      ? grouped.windowedBy(TimeWindows.ofSizeAndGrace(windows.size, windows.grace).advanceBy(windows.advance))
+      : grouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(windows.difference, windows.grace))
+  const byTime = timed.emitStrategy(emit)
+  switch (it.op) {
+    case 'windowCount':
+      return byTime.count({ name, retention }) as WindowedTable
+    case 'windowReduce':
+      return byTime.reduce((a, v) => add(null, a, v), { name, retention })
+    case 'windowAggregate':
+      return byTime.aggregate<Value>(() => START, (k, v, a) => add(k, a, v), { name, value, retention })
+  }
+}
+
+function windowText({ key, window }: Windowed<string>): string {
+  return `${key}@${window.start}/${window.end}`
+}
+
 const bytes = Serdes.bytes()
 
 function latin(of: Uint8Array | null): string | null {
@@ -219,8 +276,9 @@ function utf8(of: string | null): Uint8Array | null {
 }
 
 /** What our engine makes of a case. */
-export async function runMillrace({ operators, inputs }: Case): Promise<Outcome> {
-  const driver = new TopologyTestDriver((b) => describe(operators, b), { applicationId: APPLICATION_ID })
+export async function runMillrace(test: Case): Promise<Outcome> {
+  const { operators, inputs } = test
+  const driver = new TopologyTestDriver((b) => describe(test, b), { applicationId: APPLICATION_ID })
   for (const input of inputs) {
     const headers = input.headers.map(([key, value]) => ({ key, value: utf8(value) }))
     driver.createInputTopic(input.topic, bytes, bytes).pipeInput(utf8(input.key), utf8(input.value), input.timestamp, headers)
@@ -235,6 +293,13 @@ export async function runMillrace({ operators, inputs }: Case): Promise<Outcome>
   for (const name of storesOf(operators)) {
     stores[name] = [...driver.getTimestampedKeyValueStore<string, Value>(name).all()].map(([key, row]) => [key, text(row.value), row.timestamp])
   }
+  operators.forEach((operator, position) => {
+    if (keepsWindows(operator)) {
+      const rows = [...driver.getTimestampedWindowStore<string, Value>(nameOf(position)).all()]
+      const texts = rows.map(([key, row]) => [windowText(key), text(row.value), row.timestamp] as const)
+      stores[nameOf(position)] = texts.sort(([a], [b]) => (a < b ? -1 : 1))
+    }
+  })
   await driver.close()
   return { topics, stores }
 }

@@ -37,8 +37,7 @@ export function keepInWindow<K, V>(storeName: string): Processor<K, V> {
     process(record) {
       // First the join, then the store: what joins a stream with itself must not find this very record on its own side.
       context.forward(record)
-      if (record.key !== null) {
-        // One without a value is not kept, but its time passes in the store as that of every other.
+      if (record.key !== null && record.value !== null) {
         store.put(record.key, record.value, record.timestamp)
       }
     },
@@ -158,14 +157,12 @@ export function selfJoin<K, V, VO>(node: string, join: SelfJoin<K, V, VO>): Proc
       time = operatorTime(given, join.name)
     },
     process({ key, value, timestamp, headers }) {
-      if (key !== null) {
-        // As of the store: a record without value is none to keep, but time goes on with it.
-        time.advance(timestamp)
-      }
       if (key === null || value === null) {
         dropped(context, node, 'null-key-or-value')
         return
       }
+      // As that of the store, which only what it keeps moves on.
+      time.advance(timestamp)
       const forward = (result: VO, other: number) => context.forward({ key, value: result, timestamp: Math.max(timestamp, other), headers })
       for (const [other, otherValue] of store.fetch(key, Math.max(0, timestamp - beforeMs), timestamp + afterMs)) {
         forward(joiner(value, otherValue, key), other)

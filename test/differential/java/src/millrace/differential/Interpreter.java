@@ -26,26 +26,38 @@ import org.apache.kafka.streams.kstream.Named;
 import org.apache.kafka.streams.kstream.Produced;
 import org.apache.kafka.streams.kstream.Repartitioned;
 import org.apache.kafka.streams.kstream.StreamJoined;
+import org.apache.kafka.streams.kstream.Suppressed;
 import org.apache.kafka.streams.kstream.TableJoined;
 import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
+import org.apache.kafka.streams.kstream.Windowed;
+import org.apache.kafka.streams.kstream.WindowedSerdes;
 
 /** Builds the topology a case describes (case.ts). Operators are held by position; a split is the list of its branches. */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Interpreter {
   private final JsonNode operators;
   private final boolean noInitialOldValue;
+  private final boolean noNullValues;
+  private final boolean noNullValuesInJoins;
   private final StreamsBuilder builder = new StreamsBuilder();
   private final List<Object> built = new ArrayList<>();
   private final List<Serde> serdes = new ArrayList<>();
 
   Interpreter(JsonNode test) {
     operators = test.get("operators");
-    boolean found = false;
+    noInitialOldValue = isAllowed(test, "no-initial-old-value");
+    noNullValues = isAllowed(test, "no-null-values-in-windows");
+    noNullValuesInJoins = isAllowed(test, "no-null-values-in-joins");
+  }
+
+  private static boolean isAllowed(JsonNode test, String name) {
     for (JsonNode allowance : test.path("allowances")) {
-      found |= allowance.asText().equals("no-initial-old-value");
+      if (allowance.asText().equals(name)) {
+        return true;
+      }
     }
-    noInitialOldValue = found;
+    return false;
   }
 
   Topology topology() {
@@ -56,7 +68,7 @@ final class Interpreter {
       built.add(result);
       KStream output = result instanceof KTable table ? table.toStream() : result instanceof KStream stream ? stream : null;
       if (output != null) {
-        output.to("out-" + position, Produced.with(Serdes.String(), serdes.get(position)));
+        output.to("out-" + position, Produced.with(keySerde(position), serdes.get(position)));
       }
     }
     return builder.build();
@@ -65,9 +77,21 @@ final class Interpreter {
   /** The type of the values that leave an operator; isLong in case.ts. */
   private Serde serdeOf(JsonNode operator) {
     return switch (operator.get("op").asText()) {
-      case "count", "tableCount" -> Serdes.Long();
+      case "count", "tableCount", "windowCount" -> Serdes.Long();
       case "filter", "filterNot", "selectKey", "merge", "split", "branch", "repartition", "toTable", "toStream", "tableFilter",
-          "tableFilterNot" -> serdes.get(operator.get("of").asInt());
+          "tableFilterNot", "tableSuppress", "windowSuppress", "windowToStream" -> serdes.get(operator.get("of").asInt());
+      default -> Serdes.String();
+    };
+  }
+
+  /** Windowed keys are written as WindowedSerdes do. */
+  private Serde keySerde(int position) {
+    JsonNode it = operators.get(position);
+    return switch (it.get("op").asText()) {
+      case "windowSuppress" -> keySerde(it.get("of").asInt());
+      case "windowCount", "windowReduce", "windowAggregate" -> it.get("windows").get("kind").asText().equals("session")
+          ? WindowedSerdes.sessionWindowedSerdeFrom(String.class)
+          : WindowedSerdes.timeWindowedSerdeFrom(String.class, Windows.size(it.get("windows")));
       default -> Serdes.String();
     };
   }
@@ -140,9 +164,15 @@ final class Interpreter {
       case "foreignKeyLeftJoin" -> it.get("stored").asBoolean()
           ? table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(name, value))
           : table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), unkept(value));
-      case "streamJoin" -> stream(it).join(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
-      case "streamLeftJoin" -> stream(it).leftJoin(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
-      case "streamOuterJoin" -> stream(it).outerJoin(otherStream(it), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "streamJoin" -> side(it, "of").join(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "streamLeftJoin" -> side(it, "of").leftJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "streamOuterJoin" -> side(it, "of").outerJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
+      case "windowCount", "windowReduce", "windowAggregate" -> Windows.aggregate(it, (KGroupedStream) grouped(it, name), kept(name, value));
+      case "windowSuppress" -> table(it).suppress((Suppressed) Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName(name));
+      case "windowToStream" -> table(it).toStream().selectKey((k, v) -> Windows.text((Windowed) k));
+      case "tableSuppress" -> table(it).suppress(Suppressed.untilTimeLimit(Duration.ofMillis(it.get("limit").asLong()), it.has("maxRecords")
+          ? Suppressed.BufferConfig.maxRecords(it.get("maxRecords").asLong()).emitEarlyWhenFull() : (Suppressed.BufferConfig) Suppressed.BufferConfig.unbounded())
+          .withName(name));
       case "joinGlobal" -> stream(it).join((GlobalKTable) built.get(it.get("with").asInt()),
           (k, v) -> Functions.applyKey(it.get("key"), k, v), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r));
       case "leftJoinGlobal" -> stream(it).leftJoin((GlobalKTable) built.get(it.get("with").asInt()),
@@ -171,7 +201,8 @@ final class Interpreter {
 
   private KGroupedStream<Object, Object> grouped(JsonNode it, String name) {
     Grouped grouping = Grouped.with(name, Serdes.String(), inputSerde(it));
-    return it.has("by") ? stream(it).groupBy((k, v) -> Functions.applyKey(it.get("by"), k, v), grouping) : stream(it).groupByKey(grouping);
+    KStream<Object, Object> from = noNullValues && it.has("windows") ? stream(it).filter((k, v) -> v != null) : stream(it);
+    return it.has("by") ? from.groupBy((k, v) -> Functions.applyKey(it.get("by"), k, v), grouping) : from.groupByKey(grouping);
   }
 
   private KGroupedTable<Object, Object> groupedTable(JsonNode it, String name) {
@@ -204,8 +235,9 @@ final class Interpreter {
     return StreamJoined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt())).withName(name);
   }
 
-  private KStream<Object, Object> otherStream(JsonNode it) {
-    return (KStream<Object, Object>) built.get(it.get("with").asInt());
+  private KStream<Object, Object> side(JsonNode it, String side) {
+    KStream<Object, Object> stream = (KStream<Object, Object>) built.get(it.get(side).asInt());
+    return noNullValuesInJoins ? stream.filter((k, v) -> v != null) : stream;
   }
 
   private Serde inputSerde(JsonNode it) {

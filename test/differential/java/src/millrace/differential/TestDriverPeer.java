@@ -22,9 +22,11 @@ import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.TestInputTopic;
 import org.apache.kafka.streams.TopologyTestDriver;
+import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
+import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
 import org.apache.kafka.streams.test.TestRecord;
 
@@ -64,7 +66,9 @@ public final class TestDriverPeer {
     settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
     // Every update is seen: a cache would swallow some of those that one record causes.
     settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, 0);
-    settings.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers");
+    if (!test.path("persistent").asBoolean()) {
+      settings.put(StreamsConfig.DSL_STORE_SUPPLIERS_CLASS_CONFIG, "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers");
+    }
     // Records without partner are given out as soon as they can be, not once in a second of the driver's clock, which stands.
     settings.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_OUTER_JOIN_SPURIOUS_RESULTS_FIX, 0L);
     settings.put(StreamsConfig.InternalConfig.EMIT_INTERVAL_MS_KSTREAMS_WINDOWED_AGGREGATION, 0L);
@@ -106,7 +110,13 @@ public final class TestDriverPeer {
     ObjectNode stores = JSON.createObjectNode();
     for (Map.Entry<String, StateStore> entry : new java.util.TreeMap<>(driver.getAllStateStores()).entrySet()) {
       // Stores an operator keeps under the name a case gives it; others are the engine's own business.
-      if (!entry.getKey().matches("n[0-9]+") || !(entry.getValue() instanceof TimestampedKeyValueStore)) {
+      if (!entry.getKey().matches("n[0-9]+")) {
+        continue;
+      }
+      if (entry.getValue() instanceof TimestampedWindowStore) {
+        windows((TimestampedWindowStore<Object, Object>) entry.getValue(), stores.putArray(entry.getKey()));
+      }
+      if (!(entry.getValue() instanceof TimestampedKeyValueStore)) {
         continue;
       }
       ArrayNode rows = stores.putArray(entry.getKey());
@@ -119,6 +129,17 @@ public final class TestDriverPeer {
       }
     }
     return stores;
+  }
+
+  private static void windows(TimestampedWindowStore<Object, Object> store, ArrayNode rows) {
+    java.util.TreeMap<String, ValueAndTimestamp<Object>> sorted = new java.util.TreeMap<>();
+    try (KeyValueIterator<Windowed<Object>, ValueAndTimestamp<Object>> all = store.all()) {
+      while (all.hasNext()) {
+        KeyValue<Windowed<Object>, ValueAndTimestamp<Object>> row = all.next();
+        sorted.put(Windows.text(row.key), row.value);
+      }
+    }
+    sorted.forEach((key, value) -> rows.addArray().add(key).add(Functions.text(value.value())).add(value.timestamp()));
   }
 
   private static byte[] bytes(JsonNode text) {

@@ -1,0 +1,63 @@
+package millrace.differential;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import java.time.Duration;
+import org.apache.kafka.streams.kstream.EmitStrategy;
+import org.apache.kafka.streams.kstream.KGroupedStream;
+import org.apache.kafka.streams.kstream.KTable;
+import org.apache.kafka.streams.kstream.Materialized;
+import org.apache.kafka.streams.kstream.SessionWindowedKStream;
+import org.apache.kafka.streams.kstream.SessionWindows;
+import org.apache.kafka.streams.kstream.SlidingWindows;
+import org.apache.kafka.streams.kstream.TimeWindowedKStream;
+import org.apache.kafka.streams.kstream.TimeWindows;
+import org.apache.kafka.streams.kstream.Windowed;
+
+/** Windowed aggregations of a case. */
+@SuppressWarnings({"unchecked", "rawtypes"})
+final class Windows {
+  private Windows() {}
+
+  /** What the end of a window is from its start. */
+  static long size(JsonNode windows) {
+    return windows.has("size") ? windows.get("size").asLong() : windows.get("difference").asLong();
+  }
+
+  static String text(Windowed windowed) {
+    return windowed.key() + "@" + windowed.window().start() + "/" + windowed.window().end();
+  }
+
+  static KTable aggregate(JsonNode it, KGroupedStream<Object, Object> grouped, Materialized materialized) {
+    JsonNode windows = it.get("windows");
+    Materialized kept = it.has("retention") ? materialized.withRetention(millis(it, "retention")) : materialized;
+    Duration grace = Duration.ofMillis(windows.get("grace").asLong());
+    EmitStrategy emit = it.get("onClose").asBoolean() ? EmitStrategy.onWindowClose() : EmitStrategy.onWindowUpdate();
+    return switch (windows.get("kind").asText()) {
+      case "time" -> byTime(it, grouped.windowedBy(TimeWindows.ofSizeAndGrace(millis(windows, "size"), grace).advanceBy(millis(windows, "advance"))).emitStrategy(emit), kept);
+      case "sliding" -> byTime(it, grouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(millis(windows, "difference"), grace)).emitStrategy(emit), kept);
+      case "session" -> sessions(it, grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(millis(windows, "gap"), grace)).emitStrategy(emit), kept);
+      default -> throw new IllegalArgumentException("windows " + windows);
+    };
+  }
+
+  private static KTable byTime(JsonNode it, TimeWindowedKStream<Object, Object> windowed, Materialized kept) {
+    return switch (it.get("op").asText()) {
+      case "windowCount" -> windowed.count(kept);
+      case "windowReduce" -> windowed.reduce((a, v) -> Functions.combine(it.get("add"), null, a, v), kept);
+      default -> windowed.aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v), kept);
+    };
+  }
+
+  private static KTable sessions(JsonNode it, SessionWindowedKStream<Object, Object> windowed, Materialized kept) {
+    return switch (it.get("op").asText()) {
+      case "windowCount" -> windowed.count(kept);
+      case "windowReduce" -> windowed.reduce((a, v) -> Functions.combine(it.get("add"), null, a, v), kept);
+      default -> windowed.aggregate(
+          () -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v), (k, a, b) -> Functions.combine(it.get("add"), k, a, b), kept);
+    };
+  }
+
+  private static Duration millis(JsonNode windows, String field) {
+    return Duration.ofMillis(windows.get(field).asLong());
+  }
+}
