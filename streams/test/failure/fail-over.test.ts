@@ -95,3 +95,21 @@ t.test('an evicted member that lives: fenced, it drops what is uncommitted, join
   t.ok(counters.every((each) => each['membershipsLost']! >= 1), 'both were evicted')
   t.same(await outputProblems(cluster, settings, sending.input), [])
 })
+
+t.test('a frozen process is not taken for dead: its kernel still takes connections; its session decides, and it comes back (C14)', async (t) => {
+  const settings = await topics(cluster, 'frozen')
+  const applicationId = cluster.name('frozen')
+  const part = { sessionTimeoutMs: 6_000 }
+  const a = new Child(options(applicationId, settings, part))
+  await a.running()
+  const b = new Child(options(applicationId, settings, part))
+  await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
+  b.process.kill('SIGSTOP')
+  const frozenAt = Date.now()
+  await untilTasks(a, 8)
+  t.ok(Date.now() - frozenAt > 3_000, 'its tasks moved when its session had ended')
+  t.same(a.warnings.filter((warning) => /has died/.test(warning)), [])
+  b.process.kill('SIGCONT')
+  await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
+  await Promise.all([a.stop(), b.stop()])
+})
