@@ -26,6 +26,7 @@ export {
 export { type ChangelogFormat, plainFormat, timestampedFormat } from './kinds/changelog-format.ts'
 export { type Expiring, type ExpiringOptions, type StoreClock, storeClock } from './kinds/store-clock.ts'
 export {
+  type ClosingWindowStore,
   createTimestampedWindowStore,
   createWindowStore,
   type ReadOnlyWindowStore,

@@ -51,6 +51,14 @@ export interface WindowStore<K, V> extends ReadOnlyWindowStore<K, V> {
   put(key: K, value: V | null, windowStart: number): void
 }
 
+/** What an operator that tells windows when they close needs of its store. */
+export interface ClosingWindowStore<K, V> extends WindowStore<K, V> {
+  /** The first window start that has not expired (ms). */
+  readonly oldest: number
+  /** As `fetchAll`, with what has expired since the last commit: time may jump over a window as it closes. */
+  fetchClosed(from: number, to: number): IterableIterator<readonly [Windowed<K>, V]>
+}
+
 export interface WindowStoreShape {
   readonly retentionMs: number
   /** Only for the end of the windows it returns. */
@@ -117,7 +125,7 @@ export function createTimestampedWindowStore<K, V>(
   )
 }
 
-class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
+class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
   readonly name: string
   readonly #view: StoreView
   readonly #serializeKey: (key: K) => Bytes
@@ -210,6 +218,14 @@ class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
     return this.#scan(undefined, undefined, from, to, true)
   }
 
+  get oldest(): number {
+    return this.#oldest()
+  }
+
+  fetchClosed(from: number, to: number): IterableIterator<readonly [Windowed<K>, V]> {
+    return this.#scan(undefined, undefined, from, to, false, 0)
+  }
+
   fetchRange(keyFrom: K | undefined, keyTo: K | undefined, from: number, to: number): IterableIterator<readonly [Windowed<K>, V]> {
     return this.#scan(keyFrom, keyTo, from, to, false)
   }
@@ -269,10 +285,17 @@ class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
     return reverse ? ranges.reverse() : ranges
   }
 
-  #scan(keyFrom: K | undefined, keyTo: K | undefined, from: number, to: number, reverse: boolean): IterableIterator<readonly [Windowed<K>, V]> {
+  #scan(
+    keyFrom: K | undefined,
+    keyTo: K | undefined,
+    from: number,
+    to: number,
+    reverse: boolean,
+    oldest = this.#oldest()
+  ): IterableIterator<readonly [Windowed<K>, V]> {
     const lower = keyFrom === undefined ? undefined : this.#key(keyFrom)
     const upper = keyTo === undefined ? undefined : this.#key(keyTo)
-    const [first, last] = this.#span(from, to)
+    const [first, last] = this.#span(from, to, oldest)
     if (last < first) {
       return new SelectedRows<readonly [Windowed<K>, V]>([], () => undefined)
     }
@@ -307,11 +330,11 @@ class TypedWindowStore<K, V> implements WindowStore<K, V>, Expiring {
     return Math.max(0, this.#options.clock.time - this.#shape.retentionMs + (this.#shape.indexed ? 0 : 1))
   }
 
-  #span(from: number, to: number): readonly [number, number] {
+  #span(from: number, to: number, oldest = this.#oldest()): readonly [number, number] {
     if (Number.isNaN(from) || Number.isNaN(to)) {
       throw new StateStoreError('KEY_INVALID', `store ${this.name}: the bounds ${from} … ${to} are no times; give milliseconds`)
     }
-    return [Math.max(Math.ceil(from), this.#oldest()), Math.min(Math.floor(to), Number.MAX_SAFE_INTEGER)]
+    return [Math.max(Math.ceil(from), oldest), Math.min(Math.floor(to), Number.MAX_SAFE_INTEGER)]
   }
 
   #sequence(): number {

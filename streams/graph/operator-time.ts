@@ -13,6 +13,8 @@ export interface OperatorTime {
   readonly time: number
   /** The highest timestamp handed over so far, whatever is pending upstream. */
   readonly highest: number
+  /** True when an asynchronous operator upstream may hold it: then it moves in jumps that the records did not make. */
+  readonly holdable: boolean
   advance(timestamp: number): void
 }
 
@@ -65,6 +67,7 @@ export function operatorTime(context: ProcessingContext, name: string): Operator
     get highest() {
       return highest
     },
+    holdable: false,
     advance(timestamp) {
       highest = Math.max(highest, timestamp)
     },

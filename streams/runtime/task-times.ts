@@ -188,6 +188,10 @@ export class HeldTime implements OperatorTime, StoreClock {
     return this.number.value
   }
 
+  get holdable(): boolean {
+    return this.holds.length > 0
+  }
+
   get time(): number {
     let time = this.number.value
     const { holds } = this

@@ -34,4 +34,11 @@ export class Outputs<K, V, KR, VR> {
       dropped(this.#context, this.#node, 'late')
     }
   }
+
+  /** So many results expired before they could be told. */
+  lost(results: number): void {
+    for (let i = 0; i < results; i++) {
+      dropped(this.#context, this.#node, 'expired')
+    }
+  }
 }

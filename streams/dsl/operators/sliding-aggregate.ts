@@ -1,4 +1,4 @@
-import type { Windowed, WindowStore } from 'millrace-state-stores'
+import type { ClosingWindowStore, Windowed } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
 import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
 import type { Processor, ValueAndTimestamp } from '../../processor.ts'
@@ -51,7 +51,7 @@ class Sliding<K, V, VA> {
   readonly #grace: number
   readonly #aggregation: WindowedAggregation<K, V, VA>
   readonly #oldValues: OldValues
-  readonly #store: WindowStore<K, Aggregate<VA>>
+  readonly #store: ClosingWindowStore<K, Aggregate<VA>>
   readonly #outputs: Outputs<K, V, Windowed<K>, Change<VA>>
   readonly #time: OperatorTime
   readonly #closed: OperatorTime
@@ -64,7 +64,7 @@ class Sliding<K, V, VA> {
     windows: SlidingWindows,
     aggregation: WindowedAggregation<K, V, VA>,
     oldValues: OldValues,
-    store: WindowStore<K, Aggregate<VA>>,
+    store: ClosingWindowStore<K, Aggregate<VA>>,
     outputs: Outputs<K, V, Windowed<K>, Change<VA>>,
     times: { readonly time: OperatorTime; readonly closed: OperatorTime }
   ) {
@@ -224,7 +224,7 @@ class Sliding<K, V, VA> {
     const last = this.#closed.highest
     const upper = this.#closeTime - this.#difference - 1
     if (upper >= 0 && this.#closeTime > last) {
-      emitClosed([last < 0 ? 0 : Math.max(0, last - this.#difference), upper], this.#store, record, this.#outputs)
+      emitClosed([last < 0 ? 0 : Math.max(0, last - this.#difference), upper], this.#store, record, this.#outputs, this.#time)
       this.#closed.advance(this.#closeTime)
     }
   }

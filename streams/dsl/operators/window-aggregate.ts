@@ -1,4 +1,4 @@
-import type { Windowed, WindowStore } from 'millrace-state-stores'
+import type { ClosingWindowStore, Windowed } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
 import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
 import type { Processor, ValueAndTimestamp } from '../../processor.ts'
@@ -14,7 +14,7 @@ export interface WindowedAggregation<K, V, VA> extends StreamAggregation<K, V, V
   readonly side: SideOutput | undefined
 }
 
-type Aggregates<K, VA> = WindowStore<K, ValueAndTimestamp<VA>>
+type Aggregates<K, VA> = ClosingWindowStore<K, ValueAndTimestamp<VA>>
 
 /**
  * Folds the records of a key into one aggregate per window (tumbling, hopping, unlimited), as Kafka Streams'
@@ -70,7 +70,7 @@ export function windowAggregate<K, V, VA>(
         outputs.late(record, late, late === starts.length)
       }
       if (onClose) {
-        emitClosed(closed.next(closeTime), store, record, outputs)
+        emitClosed(closed.next(closeTime), store, record, outputs, time)
         closed.emitted(closeTime)
       }
     },
@@ -82,17 +82,27 @@ export function unsharedWindow<K, VA>(store: Aggregates<K, VA>, key: K, start: n
   return typeof value === 'object' ? store.fetch(key, start)!.value : value
 }
 
-/** Hands on the results of windows that begin in `range`. Collected first: what comes downstream may end the iterator. */
+/**
+ * Hands on the results of windows that begin in `range`. A record that moves time past the retention of a window as it
+ * closes it loses the window, as in Kafka Streams, but counts it; a call that ends loses none (rule A6). Collected first:
+ * what comes downstream may end the iterator.
+ */
 export function emitClosed<K, V, VA>(
   range: readonly [number, number] | undefined,
   store: Aggregates<K, VA>,
   { headers }: Record<K, V>,
-  outputs: Outputs<K, V, Windowed<K>, Change<VA>>
+  outputs: Outputs<K, V, Windowed<K>, Change<VA>>,
+  time: OperatorTime
 ): void {
   if (range === undefined) {
     return
   }
-  for (const [key, { value, timestamp }] of [...store.fetchAll(range[0], range[1])]) {
+  const [first, last] = range
+  const from = time.holdable ? first : Math.max(first, store.oldest)
+  if (from > first) {
+    outputs.lost([...store.fetchClosed(first, Math.min(last, from - 1))].length)
+  }
+  for (const [key, { value, timestamp }] of [...store.fetchClosed(from, last)]) {
     outputs.result({ key, value: { newValue: value, oldValue: null }, timestamp, headers })
   }
 }
