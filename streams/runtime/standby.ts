@@ -42,8 +42,8 @@ export async function feedStandby(entry: TaskEntry, options: StandbyOptions, sig
         warned = message
         options.onWarning(`The copy of task ${entry.id} cannot be fed and is tried again: ${message}`)
       }
-      await delay(RETRY_MS, undefined, { signal })
     }
+    await delay(RETRY_MS, undefined, { signal })
   }
 }
 

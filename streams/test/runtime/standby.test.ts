@@ -1,0 +1,46 @@
+import t from 'tap'
+import type { ActivationOptions } from '../../runtime/activation.ts'
+import { feedStandby } from '../../runtime/standby.ts'
+import type { TaskEntry } from '../../runtime/task-entry.ts'
+
+/** A task whose state cannot be opened until the test lets it. */
+function setup(open: () => Promise<void>) {
+  const warnings: string[] = []
+  const abort = new AbortController()
+  const entry = { id: 's_0', changelogs: [], partition: 0, highWatermarks: new Map() } as unknown as TaskEntry
+  const progress = Promise.withResolvers<void>()
+  const feeding = feedStandby(
+    entry,
+    { activation: {} as ActivationOptions, open, onProgress: () => progress.resolve(), onWarning: (warning) => warnings.push(warning) },
+    abort.signal,
+  )
+  return { warnings, abort, feeding, progress: progress.promise }
+}
+
+t.test('a copy that cannot be fed fails nobody: it says so once and tries again', async (t) => {
+  let tries = 0
+  const { warnings, abort, feeding, progress } = setup(async () => {
+    if (++tries < 2) {
+      throw new Error('the disk is away')
+    }
+  })
+  await progress
+  t.equal(tries, 2)
+  t.match(warnings, [/copy of task s_0 cannot be fed.*the disk is away/])
+  t.equal(warnings.length, 1)
+  abort.abort(new Error('promoted'))
+  await t.rejects(feeding, { message: 'promoted' })
+})
+
+t.test('told to stop while it waits to try again, it stops at once', async (t) => {
+  const tried = Promise.withResolvers<void>()
+  const { abort, feeding } = setup(async () => {
+    tried.resolve()
+    throw new Error('no')
+  })
+  await tried.promise
+  const started = performance.now()
+  abort.abort(new Error('taken away'))
+  await t.rejects(feeding)
+  t.ok(performance.now() - started < 500)
+})
