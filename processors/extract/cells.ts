@@ -16,34 +16,129 @@ export interface Cells {
   readonly numbers: readonly Cell[]
   readonly texts: readonly Cell[]
   readonly description?: Run
+  /** A number was cut off in front of the description: where it begins is an estimate. */
+  readonly estimated?: boolean
 }
 
 /** A number with a currency, a unit or a percent sign, and nothing else of weight. */
 const numeric = /^(?:[€$£¥₹]|[A-Z]{3}\s|Rs\.?\s)?\s?[-−(]?\s?\d[\d.,'’ ]{0,20}\s?(?:-\s?)?(?:%|[€$£¥₹]|\p{L}[\p{L}²³.()]{0,11}){0,3}(?:\s?\(?\p{L}{1,9}[).]{0,2}){0,2}$/u
 const notNumeric = /\d[/:]\d|\d-\d{2,}|\d\.\d{1,2}\.\d/
 
-/** Puts a row's runs under the columns' titles; a run under two titles is cut where its second number begins. */
+/** A run that stands under several titles is cut; more pieces than this in one row are prose. */
+const maxPieces = 40
+
+/**
+ * Puts a row's runs under the columns' titles. Titles and values are aligned in every way, so nearness alone is not enough: the runs,
+ * from left to right, get the columns, from left to right, for which distance and kind (a number under a title for numbers) cost least.
+ */
 export function cellsOf(row: Row, columns: readonly Column[]): Cells {
+  const upper = columns.filter((column) => column.line === 0)
+  const pieces = row.runs.flatMap((run) => cut(run, upper)).slice(0, maxPieces)
+  const placed = align(pieces, upper)
   const numbers: Cell[] = []
   const texts: Cell[] = []
   const unplaced: Run[] = []
-  const upper = columns.filter((column) => column.line === 0)
-  for (const run of row.runs) {
-    const under = columnsUnder(run, upper)
-    if (under.length === 0) {
+  for (const [n, run] of pieces.entries()) {
+    const titled = placed[n]
+    if (titled === undefined) {
       unplaced.push(run)
       continue
     }
-    for (const { column, run: part } of under.length === 1 ? [{ column: under[0]!, run }] : spread(run, under)) {
-      if (column.class !== 'description' && isNumeric(part.text)) {
-        numbers.push({ column, run: part })
-      } else {
-        texts.push({ column, run: part })
-      }
+    // A quantity with its unit may stand under the unit's title alone.
+    const column = titled.class === 'unit' && /^[-−]?\d/.test(run.text) ? upper.find((one) => one.class === 'quantity') ?? titled : titled
+    if (column.class !== 'description' && isNumeric(run.text)) {
+      numbers.push({ column, run })
+    } else {
+      texts.push({ column, run })
     }
   }
   const description = descriptionOf(columns, texts, unplaced, numbers)
-  return { numbers, texts, ...(description === undefined ? {} : { description }) }
+  return description === undefined ? { numbers, texts } : withLeadingNumber({ numbers, texts, description }, upper)
+}
+
+function cut(run: Run, columns: readonly Column[]): readonly Run[] {
+  const under = columnsUnder(run, columns)
+  return under.length <= 1 ? [run] : spread(run, under)
+}
+
+const skipCost = 3
+/** In heights of the text: nothing stands further from its title. */
+const maxDistance = 5
+const numericClasses: ReadonlySet<string | undefined> = new Set(['quantity', 'unitPrice', 'lineTotal', 'taxRate', 'discount', 'taxAmount'])
+
+/** The cheapest assignment in order. A column takes one run, a description's any number; a run may stay without one. */
+function align(runs: readonly Run[], columns: readonly Column[]): (Column | undefined)[] {
+  const ordered = [...columns].sort((a, b) => a.box.x - b.box.x)
+  const width = ordered.length
+  // best[n][k]: the cost of the first n runs with the first k columns; how[n][k]: the last step to it.
+  const best: number[][] = Array.from({ length: runs.length + 1 }, () => new Array<number>(width + 1).fill(Number.POSITIVE_INFINITY))
+  const how: ('column' | 'skip' | 'take' | 'join')[][] = Array.from({ length: runs.length + 1 }, () => new Array<'column'>(width + 1).fill('column'))
+  best[0]!.fill(0)
+  for (let n = 1; n <= runs.length; n += 1) {
+    for (let k = 0; k <= width; k += 1) {
+      const step = (value: number, name: 'column' | 'skip' | 'take' | 'join'): void => {
+        if (value < best[n]![k]!) {
+          best[n]![k] = value
+          how[n]![k] = name
+        }
+      }
+      step(best[n - 1]![k]! + skipCost, 'skip')
+      if (k > 0) {
+        const cost = distanceCost(runs[n - 1]!, ordered[k - 1]!)
+        step(best[n]![k - 1]!, 'column')
+        step(best[n - 1]![k - 1]! + cost, 'take')
+        if (ordered[k - 1]!.class === 'description' || ordered[k - 1]!.class === 'itemNumber') {
+          step(best[n - 1]![k]! + cost, 'join')
+        }
+      }
+    }
+  }
+  const result: (Column | undefined)[] = new Array<Column | undefined>(runs.length).fill(undefined)
+  for (let n = runs.length, k = width; n > 0;) {
+    const step = how[n]![k]!
+    if (step === 'column') {
+      k -= 1
+      continue
+    }
+    if (step !== 'skip') {
+      result[n - 1] = ordered[k - 1]
+    }
+    k -= step === 'take' ? 1 : 0
+    n -= 1
+  }
+  return result
+}
+
+function distanceCost(run: Run, column: Column): number {
+  const gap = Math.max(0, Math.max(run.box.x, column.box.x) - Math.min(run.box.x + run.box.width, column.box.x + column.box.width)) / Math.max(1, run.box.height)
+  if (gap > maxDistance) {
+    return Number.POSITIVE_INFINITY
+  }
+  const edges = Math.min(Math.abs(run.box.x - column.box.x), Math.abs(run.box.x + run.box.width - column.box.x - column.box.width)) / Math.max(1, run.box.height)
+  const number = isNumeric(run.text)
+  const odd = numericClasses.has(column.class) ? (number ? 0 : 1.2) : column.class === 'description' && number ? 0.8 : 0
+  const rate = column.class === 'taxRate' || column.class === 'discount' ? (run.text.includes('%') ? -0.2 : /[.,]\d{2}$/.test(run.text) ? 0.8 : 0.2) : run.text.includes('%') && number ? 0.6 : 0
+  return Math.max(0, gap * 0.6 + Math.min(edges, 3) * 0.1 + odd + rate)
+}
+
+/** A number, its unit where it is a usual one, and words after it. */
+const leadingNumber = /^(\d{1,6}(?:[.,]\d{1,4})?(?:\s(?:stk|stück|pcs?|st|ea|x|h|std|kg|unités?|szt)\.?)?)\s+(\p{L}.*)$/iu
+
+/** `2 Chairs` where the quantity, or the position, has a column of its own left of the description and nothing in it. */
+function withLeadingNumber(cells: Cells & { readonly description: Run }, columns: readonly Column[]): Cells {
+  const { description, numbers, texts } = cells
+  const text = columns.find((column) => column.class === 'description')
+  const match = leadingNumber.exec(description.text)
+  const missing = match === null ? undefined : columns.find((column) =>
+    (column.class === 'quantity' || column.class === 'lineId') && column.box.x < (text?.box.x ?? 0) && ![...numbers, ...texts].some((cell) => cell.column === column))
+  if (match === null || missing === undefined) {
+    return cells
+  }
+  const share = (description.box.width * match[1]!.length) / description.text.length
+  const start = (description.box.width * (description.text.length - match[2]!.length)) / description.text.length
+  const number: Run = { ...description, text: match[1]!, plain: ` ${match[1]!} `, box: { ...description.box, width: share } }
+  const rest: Run = { ...description, text: match[2]!, box: { ...description.box, x: description.box.x + start, width: description.box.width - start } }
+  return { numbers: [{ column: missing, run: number }, ...numbers], texts, description: rest, estimated: true }
 }
 
 function isNumeric(text: string): boolean {
@@ -71,27 +166,34 @@ function joinRuns(a: Run, b: Run): Run {
   return { ...a, text: `${a.text} ${b.text}`, plain: `${a.plain.trimEnd()}${b.plain}`, box: { ...a.box, x, width: Math.max(a.box.x + a.box.width, b.box.x + b.box.width) - x } }
 }
 
-/** Parts of a run under several titles, in their order: one word for each title, or cut before each number. */
-function spread(run: Run, columns: readonly Column[]): Cell[] {
-  const ordered = [...columns].sort((a, b) => a.box.x - b.box.x)
+/** Cut before each number, of which `18 104,04` is one. */
+function atNumbers(text: string): string[] {
+  const starts = [...text.matchAll(/(?<![\p{L}\d.,])[-−]?(?:\d{1,3}(?: \d{3})+(?=[.,]\d)|\d)[\d.,]*/gu)].map((match) => match.index).filter((start) => start > 0)
+  return [0, ...starts].map((start, n, all) => text.slice(start, all[n + 1]).trim()).filter((part) => part !== '')
+}
+
+/** Parts of a run under several titles: one word for each title, or cut before each number; itself if that does not come out even. */
+function spread(run: Run, columns: readonly Column[]): readonly Run[] {
   const words = run.text.split(' ').filter((word) => word !== '')
-  const parts = words.length === ordered.length ? words : run.text.split(/ (?=[-−]?\d)/)
-  if (parts.length !== ordered.length) {
-    // More of one kind than titles: the title it shares most with has it whole.
-    const shared = (column: Column): number => Math.min(run.box.x + run.box.width, column.box.x + column.box.width) - Math.max(run.box.x, column.box.x)
-    return [{ column: ordered.reduce((best, column) => (shared(column) > shared(best) ? column : best)), run }]
+  const leading = columns.length === 2 && columns.some((column) => column.class === 'description') ? leadingNumber.exec(run.text) : null
+  const parts = leading !== null ? [leading[1]!, leading[2]!] : words.length === columns.length ? words : atNumbers(run.text)
+  if (parts.length !== columns.length) {
+    return [run]
   }
   const perCharacter = run.box.width / Math.max(1, run.text.length)
   let from = 0
-  return parts.map((text, n) => {
+  return parts.map((text) => {
     const start = run.text.indexOf(text, from)
     from = start + text.length
-    return { column: ordered[n]!, run: { ...run, text, box: { ...run.box, x: run.box.x + start * perCharacter, width: text.length * perCharacter } } }
+    return { ...run, text, box: { ...run.box, x: run.box.x + start * perCharacter, width: text.length * perCharacter } }
   })
 }
 
-/** Does this row go on with a description that began above? Its run, or that it is about something else, or that the item's text ends. */
-export function continues(row: Row, first: Run, last: Run, columns: readonly Column[]): Run | 'elsewhere' | 'ends' {
+/**
+ * Does this row go on with a description that began above? Its run, or that it is about something else, or that the item's text ends.
+ * @param estimated where the description begins is an estimate
+ */
+export function continues(row: Row, first: Run, last: Run, columns: readonly Column[], estimated = false): Run | 'elsewhere' | 'ends' {
   const inColumn = row.runs.filter((run) => run.box.x < first.box.x + Math.max(first.box.width, 60) && run.box.x + run.box.width > first.box.x + 1)
   const [candidate] = inColumn
   if (candidate === undefined) {
@@ -99,7 +201,8 @@ export function continues(row: Row, first: Run, last: Run, columns: readonly Col
   }
   const numbered = row.runs.some((run) => run !== candidate && run.box.x < first.box.x && /^\d{1,4}[.)]?$/.test(run.text))
   const priced = cellsOf(row, columns).numbers.some((cell) => cell.run !== candidate && ['quantity', 'unitPrice', 'lineTotal'].includes(cell.column.class ?? ''))
-  const aligned = Math.abs(candidate.box.x - first.box.x) <= 1.6 || Math.abs(middle(candidate) - middle(first)) <= 1.6
+  const slack = estimated ? 0.7 * first.box.height : 1.6
+  const aligned = Math.abs(candidate.box.x - first.box.x) <= slack || Math.abs(middle(candidate) - middle(first)) <= 1.6
   const near = candidate.page === last.page ? candidate.box.y - last.box.y <= 1.9 * last.box.height : row.runs.length === 1
   // A key with its value is something said about the item, not its name.
   const keyed = /:\s*=?\s*[-−]?\d[\d.,]*\s*(?:[€%]|EUR)?$/.test(candidate.text) || /^\p{L}[\p{L}./ -]{2,30}:\s?\S/u.test(candidate.text)

@@ -1,6 +1,7 @@
 import { Decimal } from 'decimal.js'
 
-const numeral = /[-−]?\s?\d[\d.,'’\u00a0]{0,24}/
+/** Blanks group thousands only where three digits follow each of them. */
+const numeral = /[-−]?\s?(?:\d{1,3}(?:[ \u00a0\u202f]\d{3}){1,4}(?![\d ])(?:[.,]\d{1,4})?|\d[\d.,'’]{0,24})/
 
 /**
  * What a written number may mean, likeliest first: `1.000,0000` is one thousand, `6,5` six and a half, `1.250` is either. Bounded, linear.
@@ -11,7 +12,7 @@ export function readDecimals(text: string): Decimal[] {
     return []
   }
   const negative = /^[-−]/.test(found)
-  const digits = found.replace(/^[-−]\s?/, '').replace(/['’\u00a0]/g, '')
+  const digits = found.replace(/^[-−]\s?/, '').replace(/['’\s]/g, '')
   const last = Math.max(digits.lastIndexOf('.'), digits.lastIndexOf(','))
   const make = (whole: string, fraction: string): Decimal => {
     const value = new Decimal(`${whole.replace(/[.,]/g, '') || '0'}.${fraction === '' ? '0' : fraction}`)

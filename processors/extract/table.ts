@@ -186,7 +186,7 @@ function describe(layout: Layout, { row: at, cells, columns }: Anchor, end: numb
   const parts = [first]
   for (let n = at + (lower === undefined ? 0 : column!.line) + 1; n < end; n += 1) {
     const row = layout.rows[n]!
-    const more = continues(row, first, parts.at(-1)!, columns)
+    const more = continues(row, first, parts.at(-1)!, columns, cells.estimated)
     if (more === 'ends' || endsTable(row)) {
       break
     }
