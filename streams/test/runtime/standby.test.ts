@@ -29,7 +29,7 @@ t.test('a copy that cannot be fed fails nobody: it says so once and tries again'
   t.match(warnings, [/copy of task s_0 cannot be fed.*the disk is away/])
   t.equal(warnings.length, 1)
   abort.abort(new Error('promoted'))
-  await t.rejects(feeding, { message: 'promoted' })
+  await t.rejects(feeding, 'it ends only when it is told to')
 })
 
 t.test('told to stop while it waits to try again, it stops at once', async (t) => {
