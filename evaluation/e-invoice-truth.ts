@@ -15,6 +15,10 @@ export function eInvoiceTruth(xml: string): Truth | undefined {
   const root = parser.parse(xml) as Node
   const cii = first(root, 'CrossIndustryInvoice') ?? first(root, 'CrossIndustryDocument')
   const ubl = first(root, 'Invoice') ?? first(root, 'CreditNote')
+  // The drafts of ZUGFeRD call CII's root Invoice, too.
+  if (ubl !== undefined && path(ubl, 'ExchangedDocument|HeaderExchangedDocument') !== undefined) {
+    return ofCii(ubl)
+  }
   return cii !== undefined ? ofCii(cii) : ubl !== undefined ? ofUbl(ubl) : undefined
 }
 
