@@ -47,13 +47,18 @@ export interface Picture {
   readonly height: number
   /** Degrees clockwise from the page as it came (EXIF obeyed): upright and level. */
   readonly turned: number
+  readonly layout: Layout
 }
+
+/** `block`: short lines of large print, as on a till receipt. `columns`: a sheet of small print whose parts stand side by side. */
+export type Layout = 'block' | 'columns'
 
 export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | Picture>
 
 /** Task of the recognising processes. */
 export interface RecogniseTask {
   readonly picture: Uint8Array
+  readonly layout: Layout
 }
 
 /** A word as an engine saw it. */

@@ -4,8 +4,9 @@ import { fail, succeed } from '../failure.ts'
 import type { Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { toGreymapBytes } from './greymap.ts'
-import type { Inspection, Picture, View } from './messages.ts'
+import type { Inspection, Layout, Picture, View } from './messages.ts'
 import { skewOf } from './skew.ts'
+import { measurePrint } from './print-size.ts'
 
 // One document is one core's work; how many run at once is the pool's size.
 sharp.concurrency(1)
@@ -57,26 +58,32 @@ interface Raw {
 export async function toGreymap(pipeline: Sharp, view: View): Promise<Picture> {
   const grey = pipeline.flatten({ background: '#ffffff' }).rotate(view.turn).greyscale()
   const whole = await raw(view.stretched ? grey.normalise({ lower: 2, upper: 98 }) : grey)
+  const { skew, layout } = await measure(whole)
   if (view.probe) {
-    return toPicture(await middleOf(whole), view.turn)
+    return toPicture(await middleOf(whole), view.turn, layout)
   }
-  const skew = await measureSkew(whole)
-  return Math.abs(skew) < minSkew ? toPicture(whole, view.turn) : toPicture(await raw(again(whole).rotate(-skew, { background: '#ffffff' })), view.turn - skew)
+  return Math.abs(skew) < minSkew
+    ? toPicture(whole, view.turn, layout)
+    : toPicture(await raw(again(whole).rotate(-skew, { background: '#ffffff' })), view.turn - skew, layout)
 }
 
-function toPicture({ data, info: { width, height } }: Raw, turned: number): Picture {
-  return { bytes: toGreymapBytes({ data, width, height }), width, height, turned }
+function toPicture({ data, info: { width, height } }: Raw, turned: number, layout: Layout): Picture {
+  return { bytes: toGreymapBytes({ data, width, height }), width, height, turned, layout }
 }
 
 /** Degrees; up to here recognition does not mind, and turning blurs a little. */
 const minSkew = 1.4
-/** Pixels of the picture that skew is measured on. */
-const skewWidth = 500
-const skewHeight = 1500
+/** Print this many times wider than high is a sheet's: one of 200 receipts, most invoices. */
+const minSheetWidth = 60
+/** Pixels of the picture that is measured. */
+const measuredWidth = 500
+const measuredHeight = 1500
 
-async function measureSkew(whole: Raw): Promise<number> {
-  const { data, info } = await raw(again(whole).resize({ width: skewWidth, height: skewHeight, fit: 'inside', withoutEnlargement: true }))
-  return skewOf({ data, width: info.width, height: info.height })
+async function measure(whole: Raw): Promise<{ readonly skew: number; readonly layout: Layout }> {
+  const { data, info } = await raw(again(whole).resize({ width: measuredWidth, height: measuredHeight, fit: 'inside', withoutEnlargement: true }))
+  const small = { data, width: info.width, height: info.height }
+  const print = measurePrint(small)
+  return { skew: skewOf(small), layout: print !== undefined && print.width >= minSheetWidth * print.height ? 'columns' : 'block' }
 }
 
 /** Side of the square that is recognised in each direction: some dozen lines of text. */

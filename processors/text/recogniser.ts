@@ -145,7 +145,7 @@ export class Recogniser {
   }
 
   #recognise(pool: ProcessPool, picture: Picture, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Recognition>> {
-    const task: RecogniseTask = { picture: picture.bytes }
+    const task: RecogniseTask = { picture: picture.bytes, layout: picture.layout }
     return guard(() => pool.run<Recognition>(task, { timeoutMs: bounds.pageTimeoutMs, ...(signal === undefined ? {} : { signal }) }))
   }
 }

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import type { Worker } from 'tesseract.js'
 import { createWorker, OEM, PSM } from 'tesseract.js'
 import { serve } from '../pool/process.ts'
-import type { RecognisedWord, Recognition, RecogniseTask } from './messages.ts'
+import type { Layout, RecognisedWord, Recognition, RecogniseTask } from './messages.ts'
 
 const dataFolder = join(dirname(createRequire(import.meta.url).resolve('@tesseract.js-data/eng/package.json')), '4.0.0_best_int')
 
@@ -13,14 +13,18 @@ let worker: Worker | undefined
 async function start(): Promise<void> {
   worker = await createWorker('eng', OEM.LSTM_ONLY, { langPath: dataFolder, gzip: true, cacheMethod: 'none', errorHandler: () => {} })
   await worker.setParameters({
-    tessedit_pageseg_mode: PSM.SINGLE_BLOCK,
     // Without these a page's text depends on the pages read before it.
     classify_enable_learning: '0',
     classify_enable_adaptive_matcher: '0',
   })
 }
 
+/** How tesseract looks for lines: on a receipt all is one block, on a sheet what stands side by side is not. */
+const segmentation: { readonly [layout in Layout]: PSM } = { block: PSM.SINGLE_BLOCK, columns: PSM.SINGLE_COLUMN }
+
 async function recognise(task: RecogniseTask): Promise<Recognition> {
+  // Each time: nothing of the page before may stay.
+  await worker!.setParameters({ tessedit_pageseg_mode: segmentation[task.layout] })
   const picture = Buffer.from(task.picture.buffer, task.picture.byteOffset, task.picture.byteLength)
   const { data } = await worker!.recognize(picture, {}, { blocks: true, text: false })
   const lines = (data.blocks ?? []).flatMap((block) => block.paragraphs.flatMap((paragraph) => paragraph.lines))

@@ -10,6 +10,7 @@ import { convexHull, findBoxes, smallestRectangle } from '../../processors/text/
 import { cropStrip, lineHeight } from '../../processors/text/pp-ocr/crop.ts'
 import { createAlphabet, decode } from '../../processors/text/pp-ocr/decode.ts'
 import { wordsOf } from '../../processors/text/pp-ocr/words.ts'
+import { measurePrint } from '../../processors/text/print-size.ts'
 import { isDoubtful } from '../../processors/text/quality.ts'
 import { linesOf } from '../../processors/text/recogniser.ts'
 import { skewOf } from '../../processors/text/skew.ts'
@@ -159,13 +160,13 @@ t.test('a page of sure words is not read again; one of doubtful words or next to
   t.equal(isDoubtful([[word('A', 0, 0)]]), true)
 })
 
-/** Lines of "letters": strokes with gaps, falling to the right by so many degrees. */
-function slantedPage(width: number, height: number, degrees: number): Uint8Array {
+/** Lines of "letters": strokes with gaps, falling to the right by so many degrees; as much paper between lines as they are high. */
+function slantedPage(width: number, height: number, degrees: number, high = 11): Uint8Array {
   const slope = Math.tan((degrees * Math.PI) / 180)
   return Uint8Array.from({ length: width * height }, (_, at) => {
     const x = at % width
     const y = Math.floor(at / width) - x * slope
-    return ((y % 22) + 22) % 22 < 11 && x % 7 < 3 && x > 40 && x < width - 40 ? 60 : 230
+    return ((y % (2 * high)) + 2 * high) % (2 * high) < high && x % 7 < 3 && x > 40 && x < width - 40 ? 60 : 230
   })
 }
 
@@ -191,6 +192,18 @@ t.test('skew is measured to tenths of a degree, and a page is levelled by it', a
   const level = parseGreymap(slanted.bytes)
   t.ok(Math.abs(skewOf(level)) <= 0.2, 'level now')
   t.match(await image(0.7), { turned: 0, width: 500, height: 600 }, 'a little is left alone')
+})
+
+t.test('small print across a sheet is told from large print on a roll', async (t) => {
+  t.same(measurePrint({ data: slantedPage(500, 600, 0.5), width: 500, height: 600 }), { height: 11, width: 450 })
+  t.equal(measurePrint({ data: new Uint8Array(500 * 600).fill(230), width: 500, height: 600 }), undefined, 'a blank page')
+  const layoutOf = async (high: number): Promise<string | undefined> => {
+    const png = await sharp(slantedPage(500, 600, 0, high), { raw: { width: 500, height: 600, channels: 1 } }).png().toBuffer()
+    const picture = await readImage(png, 1, { turn: 0, probe: false, stretched: false }, defaultTextBounds)
+    return picture.ok ? picture.value.layout : undefined
+  }
+  t.equal(await layoutOf(12), 'block')
+  t.equal(await layoutOf(6), 'columns')
 })
 
 t.test('greymaps come back as they went; anything else is refused', async (t) => {
