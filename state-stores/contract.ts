@@ -119,7 +119,14 @@ export interface TaskState {
   /** Throws away both overlays and the read cache: the state is what the database holds. */
   drop(): void
   /** Writes restored changelog records (last value wins in the batch) and their position, past the overlays. */
-  restore(store: string, rows: readonly Row[], changelog: string, position: ChangelogPosition): Promise<void>
+  restore(
+    store: string,
+    rows: readonly Row[],
+    changelog: string,
+    position: ChangelogPosition,
+    /** Rows that have expired; deleted as by `expire`. */
+    expired?: readonly { readonly from: Bytes; readonly to: Bytes }[],
+  ): Promise<void>
   position(changelog: string): ChangelogPosition | undefined
   /** Starts to rebuild one store under a new prefix; its old rows are deleted once `finishRebuild` has swapped it in. */
   beginRebuild(store: string): Promise<void>

@@ -35,17 +35,22 @@ export class ExpirySweeper {
   /** Ranges of one store that begin alike grow: only the last bound counts. */
   sweep(store: SweptStore, ranges: readonly { readonly from: Bytes; readonly to: Bytes }[]): void {
     const prefix = prefixOf(store.prefixNumber)
+    let grown = false
     for (const { from, to } of ranges) {
       const lower = Buffer.concat([prefix, from])
       const upper = Buffer.concat([prefix, to])
       const known = this.#ranges.find((range) => range.prefix === store.prefixNumber && compareBytes(range.from, lower) >= 0 && compareBytes(range.to, upper) <= 0)
+      if (known !== undefined && compareBytes(known.to, upper) === 0) {
+        continue
+      }
+      grown = true
       if (known === undefined) {
         this.#ranges.push({ store, prefix: store.prefixNumber, from: lower, to: upper })
       } else {
         known.to = upper
       }
     }
-    if (this.#sweeping === undefined && !this.#stopped) {
+    if (grown && this.#sweeping === undefined && !this.#stopped) {
       this.#sweeping = this.#run()
         // A full disk may refuse even deletes: what is left is asked for again when more has expired.
         .catch(() => {})

@@ -268,7 +268,13 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#cache.clear()
   }
 
-  async restore(store: string, rows: readonly Row[], changelog: string, position: ChangelogPosition): Promise<void> {
+  async restore(
+    store: string,
+    rows: readonly Row[],
+    changelog: string,
+    position: ChangelogPosition,
+    expired: Expired['ranges'] = [],
+  ): Promise<void> {
     this.#assertOpen()
     const view = this.store(store)
     const rebuilding = view.rebuilding
@@ -286,6 +292,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     if (rebuilding === undefined) {
       this.#book.positions.set(changelog, now)
       view.restored(ids)
+      this.#expiry.sweep(view, expired)
     } else {
       this.#rebuilt.get(rebuilding)?.set(changelog, now)
     }

@@ -1,5 +1,6 @@
 import type { Bytes, Row } from '../contract.ts'
 import { copyOf } from '../bytes.ts'
+import type { ExpiredRange } from './store-clock.ts'
 import { encodeTimestamped, plainValueOf } from './timestamped.ts'
 
 /**
@@ -12,6 +13,13 @@ export interface ChangelogFormat {
   recordValue(value: Bytes): Bytes | null
   /** The rows a record becomes, in bytes of their own; the last write of a row counts. `timestamp` is the record's. */
   rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]
+  /** Time of a record of a store that forgets by it. */
+  time?(key: Bytes): number
+  /**
+   * Rows that a copy fed by the changelog (a standby) need not keep once a record of that time has come. It knows nothing
+   * of calls that hold the owner's time, so it keeps a day more than the store.
+   */
+  expiredAt?(time: number): readonly ExpiredRange[]
   /** Headers of every record. */
   readonly headers?: readonly { readonly key: string; readonly value: Bytes }[]
   /** Records of a generation must be written oldest first, whatever the order of the writes. */

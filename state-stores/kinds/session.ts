@@ -10,6 +10,7 @@ import {
   bucketMsFor,
   bucketRow,
   checkTime,
+  COPY_MARGIN_MS,
   expiredRanges,
   indexedKey,
   indexRange,
@@ -67,6 +68,8 @@ export function sessionFormat({ retentionMs, indexed }: SessionStoreShape): Chan
       const row: Row = { key: bucketRow(bucketMs, end, key), value: value === null ? null : copyOf(value) }
       return indexed ? [row, { key: indexRow(end, key), value: value === null ? null : EMPTY }] : [row]
     },
+    time: (key) => sessionOf(key).end,
+    expiredAt: (time) => expiredRanges(bucketMs, time - retentionMs - COPY_MARGIN_MS, indexed),
     byTime: false,
   }
 }

@@ -23,6 +23,9 @@ export function bucketMsFor(retentionMs: number): number {
   return Math.max(retentionMs, 60_000)
 }
 
+/** How much longer than the store itself a copy fed by its changelog keeps rows: as long as the changelog itself. */
+export const COPY_MARGIN_MS = 86_400_000
+
 /** Big-endian milliseconds. `time`: a safe integer ≥ 0. */
 export function writeTime(bytes: Bytes, time: number, at: number): void {
   const high = Math.floor(time / 0x1_0000_0000)

@@ -10,6 +10,7 @@ import {
   bucketMsFor,
   bucketRow,
   checkTime,
+  COPY_MARGIN_MS,
   expiredRanges,
   indexedKey,
   indexRange,
@@ -92,6 +93,8 @@ export function windowFormat({ retentionMs, indexed }: WindowStoreShape, timesta
       const row: Row = { key: bucketRow(bucketMs, start, key), value: own }
       return indexed ? [row, { key: indexRow(start, key), value: value === null ? null : EMPTY }] : [row]
     },
+    time: windowStartOf,
+    expiredAt: (time) => expiredRanges(bucketMs, time - retentionMs - COPY_MARGIN_MS, indexed),
     byTime: false,
   }
 }

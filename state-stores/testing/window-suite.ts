@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { StorageEngine, TaskState, TaskStateOptions } from '../contract.ts'
 import { storeClock } from '../kinds/store-clock.ts'
 import { createWindowStore, type WindowStore, windowFormat, windowLayout, type WindowStoreShape } from '../kinds/window.ts'
-import type { Windowed } from '../kinds/window-key.ts'
+import { type Windowed, windowStoreKey } from '../kinds/window-key.ts'
 import { openTaskState } from '../task-state.ts'
 import type { SuiteTest } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
@@ -145,6 +145,22 @@ export async function windowStoreConformance(t: SuiteTest, engine: StorageEngine
       await other.close()
     })
   }
+
+  await t.test(`${engine.name}, window store: a copy fed by the changelog forgets, a day later`, async (t: SuiteTest) => {
+    const it = await bench(t.testdir(), { indexed: true })
+    const shape = { retentionMs: 10 * MINUTE, windowSizeMs: 10, retainDuplicates: false, indexed: true }
+    const format = windowFormat(shape, false)
+    const day = 24 * 60 * MINUTE
+    for (const [offset, time] of [0, 5 * MINUTE, 10 * MINUTE, day, day + 20 * MINUTE, day + 30 * MINUTE].entries()) {
+      const key = windowStoreKey(Buffer.from('a'), time, 0)
+      t.equal(format.time!(key), time)
+      const position = { offset: offset + 1, topicId: 'x', leaderEpoch: 0, appliedAt: 0 }
+      await it.state.restore('windows', format.rows(key, Buffer.from('v'), time), 'log-0', position, format.expiredAt!(time))
+      await (it.state as { swept?: () => Promise<void> }).swept?.()
+    }
+    t.equal(it.state.store('windows').approximateEntries(), 2 * 3, 'with their places in the order')
+    await it.close()
+  })
 
   await t.test(`${engine.name}, window store: duplicates stay beside each other`, async (t: SuiteTest) => {
     const it = await bench(t.testdir(), { retainDuplicates: true })

@@ -23,6 +23,8 @@ export async function restoreChunk(
   const before = state.position(changelog.key)
   let leaderEpoch = before?.leaderEpoch ?? -1
   let count = 0
+  let highest = -1
+  const { format } = changelog
   while (cursor.next() && cursor.offset < to) {
     leaderEpoch = cursor.leaderEpoch
     count++
@@ -30,7 +32,10 @@ export async function restoreChunk(
     if (key === null || (changelog.source !== undefined && !readable(changelog.source.definition, changelog.topic, records, deserialization))) {
       continue
     }
-    for (const row of changelog.format.rows(key, cursor.value(), cursor.timestamp)) {
+    if (format.time !== undefined) {
+      highest = Math.max(highest, format.time(key))
+    }
+    for (const row of format.rows(key, cursor.value(), cursor.timestamp)) {
       const id = idOf(row.key)
       // Deleted first: the order of a map is that of first insertion, and the last write of a key is the one that counts.
       rows.delete(id)
@@ -38,7 +43,8 @@ export async function restoreChunk(
     }
   }
   const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
-  await state.restore(changelog.store, [...rows.values()], changelog.key, position)
+  const expired = highest < 0 ? undefined : format.expiredAt?.(highest)
+  await state.restore(changelog.store, [...rows.values()], changelog.key, position, expired)
   return count
 }
 
