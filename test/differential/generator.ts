@@ -242,7 +242,11 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'tableFilterNot':
     case 'tableMapValues': {
       const of = table()
-      return of === undefined ? undefined : unary(op, of, one)
+      if (of === undefined) {
+        return undefined
+      }
+      // See `deliberate/`: a filter that is kept, of a table that is not.
+      return unary(op, of, op !== 'tableMapValues' && isUnkept(operators, of) ? { ...one, flag: false } : one)
     }
     case 'toStream': {
       const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
@@ -273,6 +277,15 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       return of === undefined ? undefined : unary(op, of, one)
     }
   }
+}
+
+/** The result of a foreign-key join, or what is computed from one, without a store. */
+function isUnkept(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  if (!('stored' in operator) || operator.stored) {
+    return false
+  }
+  return operator.op === 'foreignKeyJoin' || operator.op === 'foreignKeyLeftJoin' || (!('with' in operator) && isUnkept(operators, operator.of))
 }
 
 function unary(op: Operator['op'], of: number, one: Choice): Operator | undefined {
