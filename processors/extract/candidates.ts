@@ -29,6 +29,8 @@ export interface Label<Class> {
 
 const weights: Record<LabelContext['where'], number> = { 'same-run': 1, left: 0.95, row: 0.75, above: 0.7 }
 
+/** Cells of a row before a value that may name it: a bound on the work where a page is one row of thousands. */
+const maxRowRuns = 20
 /** A label stands close before its value. */
 const maxLabelLength = 60
 /** Bounds of a search: more candidates than any document has, and a bound on the work of assignment. */
@@ -92,7 +94,7 @@ function collect<Found extends { readonly index: number }>(layout: Layout, find:
         if (left !== undefined) {
           contexts.push({ where: 'left', plain: left.plain })
           if (n > 1) {
-            contexts.push({ where: 'row', plain: plainText(row.runs.slice(0, n).map((one) => one.text).join(' ')) })
+            contexts.push({ where: 'row', plain: plainText(row.runs.slice(Math.max(0, n - maxRowRuns), n).map((one) => one.text).join(' ')) })
           }
         }
         const above = runAbove(layout, run, 2)

@@ -28,6 +28,8 @@ export interface Mention {
 }
 
 const maxMentions = 400
+/** Characters before an amount that may name it. */
+const maxLabel = 120
 const currencySign = /(?:RM|R[MNH]|MYR|\$|€|£|EUR|USD|GBP|CHF|S\$|Rs\.?)\s?[:.]?\s?$/i
 /** Every part is bounded, so the time is linear in the text. */
 const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ])(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
@@ -43,12 +45,12 @@ export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
       for (const match of text.matchAll(pattern)) {
         const read = mentions.length + found.length >= maxMentions ? undefined : readAmount(text, match)
         if (read !== undefined) {
-          const left = `${before} ${text.slice(0, match.index)}`
+          const left = `${before} ${text.slice(0, match.index)}`.slice(-maxLabel)
           const own = labelWords(left)
           found.push({ ...read, row, at, run, index: match.index, words: own, above: own.size === 0 ? above : new Set(), named: /\p{L}{2}/u.test(left.replace(currencySign, '')), confidence })
         }
       }
-      before += ` ${text}`
+      before = `${before} ${text}`.slice(-maxLabel)
     }
     mentions.push(...found.map((mention, n) => ({ ...mention, last: n === found.length - 1 })))
     above = words

@@ -19,6 +19,9 @@ export interface ReceiptRow {
 /** A receipt's columns: till printers have 24 to 48, small invoices of shops up to this. */
 const maxColumns = 70
 const maxRows = 400
+/** Bounds on the work of a row, far above a till's. */
+const maxRuns = 40
+const maxText = 300
 
 /** One page, whose text is as narrow as a till's: fields stand in rows, not in columns. */
 export function isNarrow(layout: Layout): boolean {
@@ -39,10 +42,11 @@ export function isNarrow(layout: Layout): boolean {
 }
 
 export function receiptRows(layout: Layout): ReceiptRow[] {
-  return layout.rows.slice(0, maxRows).flatMap(({ runs, page }, row) => {
+  return layout.rows.slice(0, maxRows).flatMap(({ runs: all, page }, row) => {
+    const runs = all.slice(0, maxRuns)
     const longest = Math.max(...runs.map((run) => letters(run.text)))
     const kept = runs.filter((run) => letters(run.text) > (longest >= 5 && run.confidence < 0.9 ? 1 : 0) || /^\d$/.test(run.text))
-    const text = tidy(kept.map((run) => run.text).join(' '))
+    const text = tidy(kept.map((run) => run.text).join(' ').slice(0, maxText))
     if (kept.length === 0 || text === '') {
       return []
     }

@@ -99,6 +99,19 @@ t.test('the page of an invoice is not read as a receipt', async (t) => {
   t.notOk(isNarrow(layOut({ ...slip(grocer), pages: [1, 2].map((number) => ({ ...slip(grocer).pages[0]!, number })) })), 'several pages')
 })
 
+t.test('whatever stands on a page, the work is bounded', async (t) => {
+  const many = (text: string, count: number) => Array.from({ length: count }, (_, n) => [n % 3, text] as const)
+  for (const rows of [
+    [many('12.34 ', 20_000)], Array.from({ length: 3000 }, () => [[0, 'Total'], [30, '12.34']] as const), [...many(',.-(' .repeat(75), 40)].map((cell) => [cell]),
+    Array.from({ length: 300 }, () => [[0, 'SDN BHD (CO NO CO NO '.repeat(14)]] as const), Array.from({ length: 300 }, () => [[0, '1/1/1/1/1/1/'.repeat(25)]] as const), [[[0, '1,1.1 1'.repeat(42)]] as const],
+  ]) {
+    const before = process.cpuUsage()
+    extract(slip(rows as Parameters<typeof slip>[0]))
+    const { user, system } = process.cpuUsage(before)
+    t.ok(user + system < 2_000_000, `${rows.length} rows: ${Math.round((user + system) / 1000)} ms of processor`)
+  }
+})
+
 t.test('words as recognition may misread them', async (t) => {
   const words = new WordClasses({ total: ['total', 'subtotal'], date: ['date'] })
   for (const [word, name] of [['total', 'total'], ['tota1', 'total'], ['t0tal', 'total'], ['totat', 'total'], ['subtotat', 'total'], ['dote', undefined], ['d4te', 'date'], ['metal', undefined], ['to', undefined], ['12345', undefined]] as const) {
