@@ -33,7 +33,9 @@ const maxPieces = 40
  */
 export function cellsOf(row: Row, columns: readonly Column[]): Cells {
   const upper = columns.filter((column) => column.line === 0)
-  const pieces = row.runs.flatMap((run) => cut(run, upper)).slice(0, maxPieces)
+  // Text set upright beside a table is no part of it.
+  const lowest = Math.min(...row.runs.map((run) => run.box.height))
+  const pieces = row.runs.filter((run) => run.box.height <= 3 * lowest).flatMap((run) => cut(run, upper)).slice(0, maxPieces)
   const placed = align(pieces, upper)
   const numbers: Cell[] = []
   const texts: Cell[] = []
@@ -53,11 +55,18 @@ export function cellsOf(row: Row, columns: readonly Column[]): Cells {
     }
   }
   const description = descriptionOf(columns, texts, unplaced, numbers)
-  return description === undefined ? { numbers, texts } : withLeadingNumber({ numbers, texts, description }, upper)
+  return description === undefined ? { numbers, texts } : withLeadingNumber({ numbers, texts, description, estimated: !row.runs.includes(description) }, upper)
 }
 
 function cut(run: Run, columns: readonly Column[]): readonly Run[] {
   const under = columnsUnder(run, columns)
+  if (under.every((column) => column.class !== 'description')) {
+    // Numbers that stand too close to be told apart by their places.
+    const parts = atNumbers(run.text)
+    if (parts.length > 1 && parts.every(isNumeric)) {
+      return inPlace(run, parts)
+    }
+  }
   return under.length <= 1 ? [run] : spread(run, under)
 }
 
@@ -114,11 +123,13 @@ function distanceCost(run: Run, column: Column): number {
   if (gap > maxDistance) {
     return Number.POSITIVE_INFINITY
   }
+  const shared = Math.min(run.box.x + run.box.width, column.box.x + column.box.width) - Math.max(run.box.x, column.box.x)
+  const apart = 0.4 * (1 - Math.max(0, Math.min(1, shared / Math.max(1, Math.min(run.box.width, column.box.width)))))
   const edges = Math.min(Math.abs(run.box.x - column.box.x), Math.abs(run.box.x + run.box.width - column.box.x - column.box.width)) / Math.max(1, run.box.height)
   const number = isNumeric(run.text)
   const odd = numericClasses.has(column.class) ? (number ? 0 : 1.2) : column.class === 'description' && number ? 0.8 : 0
   const rate = column.class === 'taxRate' || column.class === 'discount' ? (run.text.includes('%') ? -0.2 : /[.,]\d{2}$/.test(run.text) ? 0.8 : 0.2) : run.text.includes('%') && number ? 0.6 : 0
-  return Math.max(0, gap * 0.6 + Math.min(edges, 3) * 0.1 + odd + rate)
+  return Math.max(0, gap * 0.6 + Math.min(edges, 3) * 0.1 + apart + odd + rate)
 }
 
 /** A number, its unit where it is a usual one, and words after it. */
@@ -177,9 +188,11 @@ function spread(run: Run, columns: readonly Column[]): readonly Run[] {
   const words = run.text.split(' ').filter((word) => word !== '')
   const leading = columns.length === 2 && columns.some((column) => column.class === 'description') ? leadingNumber.exec(run.text) : null
   const parts = leading !== null ? [leading[1]!, leading[2]!] : words.length === columns.length ? words : atNumbers(run.text)
-  if (parts.length !== columns.length) {
-    return [run]
-  }
+  return parts.length === columns.length ? inPlace(run, parts) : [run]
+}
+
+/** Pieces of a run with places in proportion to their letters. */
+function inPlace(run: Run, parts: readonly string[]): readonly Run[] {
   const perCharacter = run.box.width / Math.max(1, run.text.length)
   let from = 0
   return parts.map((text) => {
