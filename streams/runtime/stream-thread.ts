@@ -303,9 +303,12 @@ export class StreamThread {
     }
     this.#move('closing')
     await this.#starting?.catch(() => undefined)
-    await this.#runExclusive(async ({ tasks, commits }) => {
+    await this.#runExclusive(async ({ tasks, commits, membership }) => {
       tasks.suspend([...tasks.all].map((entry) => entry.version))
       await commits.flush()
+      // Others may take the tasks while the databases are being closed. A thread of this process waits for the one it opens.
+      await tasks.retire([...tasks.all])
+      await membership.leave()
       await tasks.close([...tasks.all])
     })
     // Leaving may have failed the thread, which then has released everything by itself.

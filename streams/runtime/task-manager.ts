@@ -148,16 +148,26 @@ export class TaskManager {
   async release(entries: readonly TaskEntry[], { standbys, warmups }: WantedCopies): Promise<void> {
     const wanted = new Set([...standbys, ...warmups].map(taskVersionKey))
     await this.close(entries.filter((entry) => !wanted.has(taskVersionKey(entry.version))))
-    for (const entry of entries.filter((each) => wanted.has(taskVersionKey(each.version)))) {
-      entry.tail = entry.tail.then(() => {
-        entry.task?.drop()
-        entry.task = undefined
-        entry.setInitialized(false)
-        entry.unannounced = true
-      })
-      await entry.tail
+    const kept = entries.filter((each) => wanted.has(taskVersionKey(each.version)))
+    await this.retire(kept)
+    for (const entry of kept) {
       this.#feed(entry)
     }
+  }
+
+  /** Ends suspended tasks whose generations have ended, calls and processors; their databases stay open. */
+  async retire(entries: Iterable<TaskEntry>): Promise<void> {
+    await Promise.all(
+      [...entries].map((entry) => {
+        entry.tail = entry.tail.then(() => {
+          entry.task?.drop()
+          entry.task = undefined
+          entry.setInitialized(false)
+          entry.unannounced = true
+        })
+        return entry.tail
+      }),
+    )
   }
 
   /** Restores and starts the task; again after a drop. */
