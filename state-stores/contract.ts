@@ -96,6 +96,8 @@ export interface StoreView {
 /** All local state of one task: one database, many stores, two overlays. */
 export interface TaskState {
   store(name: string): StoreView
+  /** The store as the database has it, without any overlay, to read only; its ranges are not bound to a turn (rule C12). */
+  committed(name: string): StoreView
   /** Bytes held by the open overlay; the engine commits early above `uncommitted.max.bytes`. */
   readonly uncommittedBytes: number
   /** True when the open generation wrote anything. */

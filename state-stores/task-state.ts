@@ -9,6 +9,7 @@ import type {
   TaskStateOptions,
 } from './contract.ts'
 import { idOf } from './bytes.ts'
+import { CommittedView } from './committed-view.ts'
 import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
 import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixOf, readBook, recordStores } from './layout.ts'
@@ -117,6 +118,11 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       throw new StateStoreError('STORE_UNKNOWN', `the task state ${this.#location} has no store '${name}'; it has: ${known}`)
     }
     return view
+  }
+
+  committed(name: string): CommittedView {
+    const view = this.store(name)
+    return new CommittedView(name, this.database, () => view.prefixNumber)
   }
 
   get uncommittedBytes(): number {

@@ -141,6 +141,10 @@ class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
   readonly #bucketMs: number
   /** Bucket below which everything was reported as expired. */
   #expired = 0
+  /** Row of the window that was asked for last: most writes are of the one that was read just before. */
+  #lastKey: K | undefined
+  #lastStart = -1
+  #lastRow: Bytes | undefined
 
   constructor(
     view: StoreView,
@@ -165,7 +169,7 @@ class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
 
   put(key: K, value: V | null, windowStart: number): void {
     const { clock, onExpired } = this.#options
-    const bytes = this.#key(key)
+    this.#check(key)
     clock.advance(checkTime(this.name, 'a window’s start', windowStart))
     const { retainDuplicates, indexed } = this.#shape
     if (retainDuplicates && (value === null || value === undefined)) {
@@ -175,19 +179,20 @@ class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
       onExpired?.()
       return
     }
-    const logged = windowStoreKey(bytes, windowStart, retainDuplicates ? this.#sequence() : 0)
-    const row = bucketRow(this.#bucketMs, windowStart, logged)
+    const row = retainDuplicates
+      ? bucketRow(this.#bucketMs, windowStart, windowStoreKey(this.#key(key), windowStart, this.#sequence()))
+      : this.#rowOf(key, windowStart)
     if (value === null || value === undefined) {
       const now = this.#options.now()
       this.#view.put(row, null, now)
       if (indexed) {
-        this.#view.put(indexRow(windowStart, logged), null, now)
+        this.#view.put(indexRow(windowStart, loggedKey(row)!), null, now)
       }
       return
     }
     const stamp = this.#stamp(value)
     if (indexed && (retainDuplicates || this.#view.get(row) === undefined)) {
-      this.#view.put(indexRow(windowStart, logged), EMPTY, stamp)
+      this.#view.put(indexRow(windowStart, loggedKey(row)!), EMPTY, stamp)
     }
     this.#view.put(row, this.#encode(value), stamp)
   }
@@ -198,14 +203,14 @@ class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
     if (to !== undefined) {
       return this.#fetch(key, from, to, false)
     }
-    const bytes = this.#key(key)
+    this.#check(key)
     if (!(from >= this.#oldest())) {
       return undefined
     }
     if (this.#shape.retainDuplicates) {
       return this.#fetch(key, from, from, false).next().value?.[1]
     }
-    const value = this.#view.get(bucketRow(this.#bucketMs, checkTime(this.name, 'a time', from), windowStoreKey(bytes, from, 0)))
+    const value = this.#view.get(this.#rowOf(key, checkTime(this.name, 'a time', from)))
     return value === undefined ? undefined : this.#decode(value)
   }
 
@@ -348,10 +353,24 @@ class TypedWindowStore<K, V> implements ClosingWindowStore<K, V>, Expiring {
     return sequence() % SEQUENCES
   }
 
+  #rowOf(key: K, start: number): Bytes {
+    // An object may have changed since.
+    if (this.#lastRow !== undefined && start === this.#lastStart && key === this.#lastKey && typeof key !== 'object') {
+      return this.#lastRow
+    }
+    this.#lastKey = key
+    this.#lastStart = start
+    return (this.#lastRow = bucketRow(this.#bucketMs, start, windowStoreKey(this.#key(key), start, 0)))
+  }
+
   #key(key: K): Bytes {
+    this.#check(key)
+    return this.#serializeKey(key)
+  }
+
+  #check(key: K): void {
     if (key === null || key === undefined) {
       throw new StateStoreError('KEY_INVALID', `store ${this.name}: a key must not be ${key}; drop such records before they reach the store`)
     }
-    return this.#serializeKey(key)
   }
 }
