@@ -40,6 +40,7 @@ const maxOptions = 200
 
 /** @param receivedDay YYYY-MM-DD: no receipt is from after it */
 export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, receivedDay?: string): DateOption[] {
+  const own = printedOrder(rows) ?? order
   const found: { value: string; text: string; form: string; row: ReceiptRow; index: number; at: number; ambiguous: boolean }[] = []
   for (const [at, row] of rows.entries()) {
     const taken: { from: number; to: number }[] = []
@@ -47,7 +48,7 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
       for (const match of row.text.matchAll(pattern)) {
         const from = match.index
         const to = from + match[0].length
-        const read = found.length >= maxOptions || taken.some((other) => from < other.to && other.from < to) ? undefined : toDay(match.groups!, order)
+        const read = found.length >= maxOptions || taken.some((other) => from < other.to && other.from < to) ? undefined : toDay(match.groups!, own)
         if (read !== undefined) {
           taken.push({ from, to })
           const { value, ambiguous, text } = read
@@ -88,6 +89,22 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
     }
     return { value, text, row, features }
   })
+}
+
+/** The order of the dates that can be read in one way only, when they agree: one till prints one order. */
+function printedOrder(rows: readonly ReceiptRow[]): DateOrder | undefined {
+  const orders = new Set<DateOrder>()
+  for (const { text } of rows) {
+    for (const { groups } of text.matchAll(forms[0]![1])) {
+      const [a, b] = [Number(groups!['a']), Number(groups!['b'])]
+      if (a > 12 && a <= 31 && b <= 12) {
+        orders.add('day-month')
+      } else if (b > 12 && b <= 31 && a <= 12) {
+        orders.add('month-day')
+      }
+    }
+  }
+  return orders.size === 1 ? [...orders][0] : undefined
 }
 
 /** Of the run that holds the text. */

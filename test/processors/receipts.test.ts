@@ -153,6 +153,8 @@ t.test('days as they may be broken', async (t) => {
   t.equal(fields.issueDate?.normalised, '2024-05-17')
   const tenant = read(['OWL BOOKS', '1 HIGH STREET', 'Date: 03/04/2024 10:11', [[0, 'Total'], [34, '4.00']]], { dateOrder: 'month-day', receivedDay: '2024-06-01' })
   t.equal(tenant.fields.issueDate?.normalised, '2024-03-04', "the tenant's order")
+  const printed = read(['OWL BOOKS', '1 HIGH STREET', 'Date: 03/04/2024 10:11', [[0, 'Total'], [34, '4.00']], 'Return until 03/28/2024'], { receivedDay: '2024-06-01' })
+  t.equal(printed.fields.issueDate?.normalised, '2024-03-04', 'another date shows the order')
 })
 
 t.test('names and addresses as they are written', async (t) => {
