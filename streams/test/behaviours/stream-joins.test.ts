@@ -8,7 +8,14 @@ type Join = 'join' | 'leftJoin' | 'outerJoin'
 function joined(b: StreamsBuilder, join: Join, windows: JoinWindows, joiner = plussed): KStream<string, string> {
   const [left, right] = [b.stream('L', strings), b.stream('R', strings)]
   const options = { name: 'joined', value: string }
-  return join === 'join' ? left.join(right, joiner, windows, options) : left[join](right, joiner, windows, options)
+  switch (join) {
+    case 'join':
+      return left.join(right, joiner, windows, options)
+    case 'leftJoin':
+      return left.leftJoin(right, joiner, windows, options)
+    case 'outerJoin':
+      return left.outerJoin(right, joiner, windows, options)
+  }
 }
 
 const run = (join: Join, windows: JoinWindows, steps: readonly Step[]) => outputs((b) => joined(b, join, windows).to('out'), steps, { keys: true })
