@@ -82,18 +82,20 @@ async function run(engine: StorageEngine, location: string, seed: number, steps:
   const write = () => {
     const key = `k${random(3)}`
     const value = random(6) === 0 ? null : `v${random(1_000)}`
-    const start = Math.max(0, now - random(4 * MINUTE))
+    // Coarse, and often near the retention, so that its bound is hit.
+    const ago = random(3) === 0 ? RETENTION + (random(5) - 2) * 10_000 : random(18) * 10_000
+    const start = Math.max(0, (random(2) === 0 ? model.windowTime : now) - ago)
     if (random(2) === 0) {
       windows.put(key, value, start)
       model.put('windows', { key, start, end: 0 }, value)
     } else {
-      const end = start + random(MINUTE)
+      const end = start + random(6) * 10_000
       sessions.put({ key, window: { start, end } }, value)
       model.put('sessions', { key, start, end }, value)
     }
   }
   for (let step = 0; step < steps; step++) {
-    now += random(MINUTE / 2)
+    now += random(4) * 10_000
     const what = random(12)
     if (what < 7) {
       write()
