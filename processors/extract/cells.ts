@@ -188,7 +188,21 @@ function spread(run: Run, columns: readonly Column[]): readonly Run[] {
   const words = run.text.split(' ').filter((word) => word !== '')
   const leading = columns.length === 2 && columns.some((column) => column.class === 'description') ? leadingNumber.exec(run.text) : null
   const parts = leading !== null ? [leading[1]!, leading[2]!] : words.length === columns.length ? words : atNumbers(run.text)
-  return parts.length === columns.length ? inPlace(run, parts) : [run]
+  return inPlace(run, parts.length === columns.length ? parts : numberAndText(run, columns) ?? [run.text])
+}
+
+/** An item's number and the text beside it run together: each word goes to the title it stands under. */
+function numberAndText(run: Run, columns: readonly Column[]): readonly string[] | undefined {
+  const text = columns.find((column) => column.class === 'description')
+  const words = [...run.text.matchAll(/\S+/g)]
+  if (text === undefined || !columns.some((column) => column.class === 'itemNumber') || !/\d/.test(words[0]?.[0] ?? '')) {
+    return undefined
+  }
+  const perCharacter = run.box.width / Math.max(1, run.text.length)
+  const from = words.find((word) => run.box.x + (word.index + word[0].length / 2) * perCharacter >= text.box.x)
+  return from === undefined || from.index === 0 || !/\p{L}/u.test(run.text.slice(from.index))
+    ? undefined
+    : [run.text.slice(0, from.index).trim(), run.text.slice(from.index)]
 }
 
 /** Pieces of a run with places in proportion to their letters. */
@@ -207,14 +221,15 @@ function inPlace(run: Run, parts: readonly string[]): readonly Run[] {
  * @param estimated where the description begins is an estimate
  */
 export function continues(row: Row, first: Run, last: Run, columns: readonly Column[], estimated = false): Run | 'elsewhere' | 'ends' {
-  const inColumn = row.runs.filter((run) => run.box.x < first.box.x + Math.max(first.box.width, 60) && run.box.x + run.box.width > first.box.x + 1)
+  const pieces = row.runs.flatMap((run) => cut(run, columns))
+  const inColumn = pieces.filter((run) => run.box.x < first.box.x + Math.max(first.box.width, 60) && run.box.x + run.box.width > first.box.x + 1)
   const [candidate] = inColumn
   if (candidate === undefined) {
     return 'elsewhere'
   }
-  const numbered = row.runs.some((run) => run !== candidate && run.box.x < first.box.x && /^\d{1,4}[.)]?$/.test(run.text))
+  const numbered = pieces.some((run) => run !== candidate && run.box.x < first.box.x && /^\d{1,4}[.)]?$/.test(run.text))
   const priced = cellsOf(row, columns).numbers.some((cell) => cell.run !== candidate && ['quantity', 'unitPrice', 'lineTotal'].includes(cell.column.class ?? ''))
-  const slack = estimated ? 0.7 * first.box.height : 1.6
+  const slack = estimated || !row.runs.includes(candidate) ? 0.7 * first.box.height : 1.6
   const aligned = Math.abs(candidate.box.x - first.box.x) <= slack || Math.abs(middle(candidate) - middle(first)) <= 1.6
   const near = candidate.page === last.page ? candidate.box.y - last.box.y <= 1.9 * last.box.height : row.runs.length === 1
   // A key with its value is something said about the item, not its name.
