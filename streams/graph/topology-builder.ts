@@ -115,6 +115,12 @@ export class TopologyBuilder {
     this.#mutable()
     checkTopic(topic)
     this.#storeNameFree(store.name)
+    if (store.kind !== 'key-value' || store.ttlMs !== undefined) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `The global store '${store.name}' must be a key-value store without a ttl: nobody processes its records, so no time passes for it, and its topic is not the engine's to write tombstones to.`
+      )
+    }
     this.#topicFree(topic)
     const source = this.#sourceSpec(`${store.name}/global-source`, [topic], settings)
     this.#readers.set(topic, source.name)

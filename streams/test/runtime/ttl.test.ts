@@ -1,5 +1,5 @@
 /** Stores with a time to live: by the time of the records and by the wall clock, with tombstones, after restarts. */
-import { type KeyValueStore, type KeyValueStoreSettings, Serdes, Stores } from 'millrace'
+import { type KeyValueStore, type KeyValueStoreSettings, Serdes, Stores, TopologyBuilder } from 'millrace'
 import { TopologyTestDriver, type TopologyTestDriverOptions } from 'millrace/testing'
 import t from 'tap'
 
@@ -129,4 +129,8 @@ t.test('a table with a time to live, and what cannot have one', async (t) => {
       }),
     { code: 'CONFIG_INVALID', message: /historyRetention/ }
   )
+  const forgetful = Stores.keyValueStore('s', { key: string, value: string, ttl: { after: 1 } })
+  t.throws(() => new TopologyBuilder().addGlobalStore(forgetful, 'topic', { key: string, value: string }), { code: 'TOPOLOGY_INVALID', message: /without a ttl/ })
+  const windows = Stores.windowStore('w', { key: string, value: string, retention: 1, windowSize: 1 })
+  t.throws(() => new TopologyBuilder().addGlobalStore(windows, 'topic', { key: string, value: string }), { code: 'TOPOLOGY_INVALID' })
 })
