@@ -166,6 +166,19 @@ export function encodeSubscription(subscription: Subscription, topics: readonly 
 
 /** Reads what `encodeSubscription` wrote. Throws `RESPONSE_INVALID`. */
 export function decodeSubscription(bytes: Uint8Array): Subscription {
+  return shaped("A member's subscription", () => subscriptionOf(bytes))
+}
+
+/** JSON of another shape than ours is an answer that cannot be read, not a fault of the leader's. */
+function shaped<T>(what: string, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw cause instanceof StreamsError ? cause : new StreamsError('RESPONSE_INVALID', `${what} cannot be read.`, { cause })
+  }
+}
+
+function subscriptionOf(bytes: Uint8Array): Subscription {
   const reader = new ByteReader(bytes, "A member's subscription")
   reader.int16()
   for (let left = reader.int32(); left > 0; left--) {
@@ -271,9 +284,10 @@ function tasksOf(json: TasksJson): TaskVersion[] {
 
 /** Reads what `encodeAssignment` wrote; no bytes at all are an empty assignment. Throws `RESPONSE_INVALID`. */
 export function decodeAssignment(bytes: Uint8Array): MemberAssignment {
-  if (bytes.length === 0) {
-    return { tasks: [] }
-  }
+  return bytes.length === 0 ? { tasks: [] } : shaped('The assignment', () => assignmentOf(bytes))
+}
+
+function assignmentOf(bytes: Uint8Array): MemberAssignment {
   const reader = new ByteReader(bytes, 'The assignment')
   reader.int16()
   for (let topics = reader.int32(); topics > 0; topics--) {

@@ -14,6 +14,7 @@ import * as offsets from '../../../kafka/protocol/offsets.ts'
 import * as produce from '../../../kafka/protocol/produce.ts'
 import * as topics from '../../../kafka/protocol/topics.ts'
 import * as transactions from '../../../kafka/protocol/transactions.ts'
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../../../membership/protocol.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from '../../../runtime/offset-metadata.ts'
 import { batchOf, cursorOver, data, emptiedMarker, marker, type TestRecord, textRecord, withCrc } from '../batches.ts'
 import { DreamingReader } from './dreaming-reader.ts'
@@ -170,6 +171,23 @@ function isApi(value: unknown): value is Api<never, unknown> {
 /** Every API there is: a new one in these files is fuzzed without a word here. */
 const apis = [fetch, groupAdmin, groups, metadata, offsets, produce, topics, transactions].flatMap((module) => Object.values<unknown>(module).filter(isApi))
 
+const subtopology = { name: 'orders', fingerprint: 'abc', inputs: [{ topic: 'in', partitions: 3 }], changelogs: ['c'], tasks: 3, weight: 1 }
+const task = { subtopology: 'orders', fingerprint: 'abc', partition: 1 }
+
+function members(): Target[] {
+  const subscription = Buffer.from(
+    encodeSubscription(
+      { processId: 'p', thread: 0, subtopologies: [subtopology], owned: [{ ...task, generation: 3 }], released: [task], copies: [{ subtopology: 'orders', partition: 2, lag: 100 }] } as never,
+      ['in']
+    )
+  )
+  const assignment = Buffer.from(encodeAssignment({ tasks: [task] } as never, new Map([['orders@abc', subtopology as never]])))
+  return [
+    { name: 'subscription', corpus: [subscription], spared: 0, error: 'RESPONSE_INVALID', read: (bytes) => sumOfAny(decodeSubscription(bytes)) },
+    { name: 'assignment', corpus: [assignment], spared: 0, error: 'RESPONSE_INVALID', read: (bytes) => sumOfAny(decodeAssignment(bytes)) },
+  ]
+}
+
 function offsetMetadata(): Target {
   const corpus = [encodeOffsetMetadata(17), encodeOffsetMetadata(1_700_000_000_000, new Map([['t', 'transactional-id']]))].map((text) => Buffer.from(text, 'base64'))
   return { name: 'offset metadata', corpus, spared: 0, error: 'OFFSETS_MISSING', read: (bytes) => sumOfAny(decodeOffsetMetadata(bytes.toString('base64'))) }
@@ -190,5 +208,5 @@ export const TARGETS: readonly { readonly weight: number; readonly targets: read
   // Their decoders are Node's own, and slow to begin.
   { weight: 1, targets: [compressedBatches('gzip', 1, (records) => gzipSync(records)), compressedBatches('zstd', 4, (records) => zstdCompressSync(records))] },
   { weight: 8, targets: apis.map(answers) },
-  { weight: 1, targets: [offsetMetadata()] },
+  { weight: 2, targets: [...members(), offsetMetadata()] },
 ]
