@@ -2,7 +2,7 @@ import type { Bytes, Row, StoreView } from '../contract.ts'
 import { StateStoreError } from '../errors.ts'
 import type { ChangelogFormat } from './changelog-format.ts'
 import type { KeyValueFormat } from './key-value.ts'
-import type { ExpiringOptions } from './store-clock.ts'
+import type { Expiring, ExpiringOptions } from './store-clock.ts'
 import { checkTime, readTime, TIME_BYTES, writeTime } from './time-buckets.ts'
 import type { ValueAndTimestamp } from './timestamped.ts'
 
@@ -79,7 +79,7 @@ export function createVersionedKeyValueStore<K, V>(
   format: KeyValueFormat<K, V>,
   shape: VersionedStoreShape,
   options: ExpiringOptions,
-): VersionedKeyValueStore<K, V> {
+): VersionedKeyValueStore<K, V> & Expiring {
   return new TypedVersionedStore(view, format, shape, options)
 }
 
@@ -89,12 +89,17 @@ interface Found {
   readonly value: Bytes | undefined
 }
 
-class TypedVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
+class TypedVersionedStore<K, V> implements VersionedKeyValueStore<K, V>, Expiring {
   readonly name: string
   readonly #view: StoreView
   readonly #format: KeyValueFormat<K, V>
   readonly #historyRetentionMs: number
   readonly #options: ExpiringOptions
+  /**
+   * What is older than this may be forgotten: as of the last commit, because a version of the open generation must reach the
+   * changelog before its row may go.
+   */
+  #settled = -1
   /** Versions up to this time have been looked through. Not taken back with a record: then some rows stay until the next open. */
   #forgotten = -1
 
@@ -145,6 +150,11 @@ class TypedVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
     return old
   }
 
+  /** Called before a commit. Nothing is swept: what has expired lies among what has not, and goes with later puts. */
+  expiredRows(): undefined {
+    this.#settled = this.#oldest()
+  }
+
   *versions(key: K, from: number, to: number): IterableIterator<Version<V>> {
     const bytes = this.#key(key)
     const first = this.#at(bytes, Math.max(from, this.#oldest()))
@@ -192,13 +202,13 @@ class TypedVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
 
   /** Deletes, unlogged, what nobody can ask for any more: versions whose successor has expired, and expired deletions. */
   #forget(): void {
-    const oldest = this.#oldest()
+    const last = this.#settled - 1
     // A range per put would cost more than it frees.
-    if (oldest - this.#forgotten < Math.max(1, this.#historyRetentionMs / 8)) {
+    if (last - this.#forgotten < Math.max(1, this.#historyRetentionMs / 8)) {
       return
     }
     const due: { readonly time: number; readonly key: Bytes }[] = []
-    const rows = this.#view.range({ from: timeRow(this.#forgotten + 1, EMPTY), to: timeRow(oldest + 1, EMPTY) })
+    const rows = this.#view.range({ from: timeRow(this.#forgotten + 1, EMPTY), to: timeRow(last + 1, EMPTY) })
     for (const [row] of rows) {
       due.push({ time: readTime(row, 1), key: row.subarray(1 + TIME_BYTES) })
       if (due.length === FORGOTTEN_PER_PUT) {
@@ -210,7 +220,7 @@ class TypedVersionedStore<K, V> implements VersionedKeyValueStore<K, V> {
       this.#forgetBefore(key, time)
     }
     // What is left has this time or a later one; time goes on from there with the next put.
-    this.#forgotten = due.length === FORGOTTEN_PER_PUT ? due[due.length - 1]!.time - 1 : oldest
+    this.#forgotten = due.length === FORGOTTEN_PER_PUT ? due[due.length - 1]!.time - 1 : last
   }
 
   #forgetBefore(key: Bytes, time: number): void {

@@ -120,12 +120,23 @@ export async function versionedStoreConformance(t: SuiteTest, engine: StorageEng
     store.put('k1', 'and last', 3_001)
     for (let time = 3_100; time < 3_400; time += 20) {
       store.put('k2', 'x', time)
+      await commit()
     }
-    await commit()
     const rows = Array.from(state.store('versions').range({}), ([key]) => Buffer.from(key).toString('latin1'))
     t.equal(at(store, 'k1'), 'and last@3001')
     t.ok(rows.length < 30, `${rows.length} rows are left`)
     t.same(rows.filter((row) => row.includes('k0')), [], 'of a deleted key nothing is')
+  })
+
+  await check('a version that expires in the generation that put it is logged', 100, async (t, { store, commit }) => {
+    store.put('k', 'a', 10)
+    await commit()
+    store.put('clock', 'x', 115)
+    store.delete('k', 15)
+    store.put('clock', 'x', 300)
+    store.put('clock', 'x', 400)
+    const records = await commit()
+    t.same(records.filter(({ key }) => Buffer.from(key).toString() === 'k').map(({ value, timestamp }) => [value, timestamp]), [[null, 15]])
   })
 
   await check('every version is logged, the latest of a key last; its changelog restores it', 1_000, async (t, { store, commit }, other) => {
@@ -161,6 +172,7 @@ async function openBench(engine: StorageEngine, open: TaskStateFactory, location
     store,
     expired: () => expired,
     async commit() {
+      store.expiredRows()
       const records = state.freeze().flatMap((changes) =>
         [...changes.entries()].flatMap(({ key, value, timestamp }) => {
           const recordKey = versionedFormat.recordKey(key, value === null)
