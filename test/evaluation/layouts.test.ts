@@ -7,7 +7,7 @@ import type { Extraction, Field } from '../../processors/types.ts'
 import { page } from '../processors/fixtures/text.ts'
 import { layoutOf } from './layouts.ts'
 
-const documents = 60
+const documents = 30
 
 async function read(bytes: Uint8Array): Promise<Extraction> {
   const pdf = await readPdf(bytes, defaultTextBounds)
