@@ -12,7 +12,7 @@ const ending = /^(.{3,}?(?<![\p{L}\p{N}])(?:(?:sdn\.? ?)?bhd|berhad|s\/b|gmbh(?:
 
 export function cleanName(rows: readonly string[]): string {
   const parts = rows.map((row) => row.replace(label, '').replace(registration, '').replace(halfRegistration, '').trim()).filter((row) => row !== '')
-  return initials(legalForms(whole(parts.join(' ')).replace(/(?<=[\p{L}\d])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
+  return initials(legalForms(whole(parts.join(' ')).replace(/(?<=[\p{L}\d.])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
     .replace(ending, '$1')
     .replace(/\s+/g, ' ').replace(/[\s,;:.-]+$/, (end) => (/^\.$/.test(end) ? end : '')).replace(/^[^\p{L}\p{N}(]+/u, '')
 }

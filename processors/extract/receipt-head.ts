@@ -175,16 +175,22 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
 }
 
 function isTitle(words: readonly string[]): boolean {
-  return words.length > 0 && words.every((word) => headWords.of(word) === 'title' || word.length <= 1)
+  const notices = words.filter((word) => ['title', 'policy'].includes(headWords.of(word) ?? '')).length
+  return words.length > 0 && (notices >= 3 || words.every((word) => headWords.of(word) === 'title' || headWords.of(word) === 'policy' || word.length <= 1))
 }
 
 /** No name begins with these: a row that does belongs to the one above. */
-const suffix = /^[([]?(?:sdn|bhd|berhad|ltd|limited|plc|llc|inc|corp|gmbh|kg|ag|enterprises?|trading|holdings|corporation|company|pte|pvt|industries|co\.? ?\((?:m|kl|s)\)|\(m\)|\(malaysia\))(?![\p{L}])/iu
+const suffix = /^[([]?(?:sdn|bhd|berhad|ltd|limited|plc|llc|inc|corp|gmbh|kg|ag|enterprises?|trading|holdings|corporation|company(?!\W*(?:reg|no|name))|pte|pvt|industries|co\.? ?\((?:m|kl|s)\)|\(m\)|\(malaysia\))(?![\p{L}])/iu
+
+/** (NORTH) SDN BHD */
+const branch = /^\([^()\d]{1,40}\)\s?(?:sdn|bhd|ltd|limited|gmbh|inc|enterprise|trading)(?!\p{L})/iu
 
 function continues(above: readonly HeadRow[], { row }: HeadRow): boolean {
   const text = above.map((one) => one.row.text).join(' ')
   const open = (text.match(/[([]/g)?.length ?? 0) > (text.match(/[)\]]/g)?.length ?? 0)
-  return suffix.test(row.text) || (open && row.text.includes(')') && !/\d{4}/.test(text + row.text)) || /(?:&|\band|\bund|\bet)$/i.test(text)
+  const closed = (row.text.match(/[)\]]/g)?.length ?? 0) > (row.text.match(/[([]/g)?.length ?? 0) && !/\d/.test(row.text)
+  const trade = row.words.length <= 2 && row.words.every((word) => ['business', 'legal'].includes(headWords.of(word) ?? '')) && !/\d/.test(row.text)
+  return suffix.test(row.text) || branch.test(row.text) || closed || trade || /^(?:&|and\b|und\b|et\b)/i.test(row.text) || (open && row.text.includes(')') && !/\d{4}/.test(text + row.text)) || /(?:&|\band|\bund|\bet)$/i.test(text)
 }
 
 /** What tells whether the text of chosen rows is right to the letter. */

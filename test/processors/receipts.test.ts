@@ -84,6 +84,13 @@ t.test('a receipt that recognition broke', async (t) => {
   t.match(fields.grandTotal, { value: 'RM15.00', normalised: '15.00' })
 })
 
+t.test('a name of several rows, and rows that are none', async (t) => {
+  const name = (rows: Parameters<typeof slip>[0]) => read([...rows, 'NO. 8, JALAN MERANTI 4/2,', '43000 KAJANG, SELANGOR', 'TEL: 03-8888 1234', [[0, 'Total'], [34, '4.00']]]).fields.seller.name?.value
+  t.equal(name(['HERON MILLS ENTERPRISE', '(NORTH SIDE) SDN BHD', '(123456-X)']), 'HERON MILLS ENTERPRISE (NORTH SIDE) SDN BHD')
+  t.equal(name(['PIKE & SONS HARDWARE', 'TRADING', 'Company Reg. No.: 123456-X']), 'PIKE & SONS HARDWARE TRADING')
+  t.equal(name(['TAX INVOICE', 'HERON MILLS SDN BHD', 'THANK YOU PLEASE COME AGAIN']), 'HERON MILLS SDN BHD')
+})
+
 t.test('cash, change, counts and discounts are no totals', async (t) => {
   const total = (rows: Parameters<typeof slip>[0]) => read(['FINCH CAFE', '3 MILL ROAD', ...rows]).fields.grandTotal?.normalised
   t.equal(total([[[0, 'Tea'], [34, '4.00']], [[0, 'Total'], [34, '4.00']], [[0, 'Cash'], [34, '100.00']], [[0, 'Change'], [34, '96.00']]]), '4.00')
