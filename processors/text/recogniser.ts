@@ -41,7 +41,7 @@ interface Seen {
 }
 
 const mebibyte = 1024 * 1024
-/** Below this mean confidence a page may be too dim, or lie on its side. */
+/** Below this mean confidence a page may lie on its side. */
 const minQuality = 0.5
 /** A page that was worth scanning says more than this; where less is seen, most of it was taken for background. */
 const minCharacters = 40
@@ -107,14 +107,17 @@ export class Recogniser {
     await Promise.all([this.#first.close(), this.#second?.close()])
   }
 
-  /** The page as it can be read: where the first look reads next to nothing, more contrast is tried, then the other directions. */
+  /** The page as it can be read: where the first look sees next to nothing, more contrast is tried; where it is not sure of anything, the other directions. */
   async #upright(source: PageSource, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
     const asItIs = await this.#see(source, { turn: 0, probe: false, stretched: false }, bounds, signal)
     if (!asItIs.ok || (qualityOf([asItIs.value]) >= minQuality && charactersOf(asItIs.value.lines) >= minCharacters)) {
       return asItIs
     }
-    const stretched = await this.#see(source, { turn: 0, probe: false, stretched: true }, bounds, signal)
-    const seen = stretched.ok && readable(stretched.value) > readable(asItIs.value) ? stretched : asItIs
+    let seen = asItIs
+    if (charactersOf(asItIs.value.lines) < minCharacters) {
+      const stretched = await this.#see(source, { turn: 0, probe: false, stretched: true }, bounds, signal)
+      seen = stretched.ok && readable(stretched.value) > readable(asItIs.value) ? stretched : asItIs
+    }
     const quality = qualityOf([seen.value])
     if (quality >= minQuality || charactersOf(seen.value.lines) < minTurnCharacters) {
       return seen

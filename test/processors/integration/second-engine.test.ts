@@ -58,3 +58,21 @@ t.test('a clean scan is read once', async (t) => {
   t.match(read, { ok: true, value: { engineVersion: /tesseract/ } })
   t.notMatch(read.ok ? read.value.engineVersion : 'pp-ocr', /pp-ocr/)
 })
+
+t.test('pictures without text are pages without lines', async (t) => {
+  const reader = createTextReader({ profile: 'thorough' })
+  t.teardown(() => reader.close())
+  const grey = (width: number, height: number, pixel: (x: number, y: number) => number): Promise<Buffer> =>
+    sharp(Uint8Array.from({ length: width * height }, (_, at) => pixel(at % width, Math.floor(at / width))), { raw: { width, height, channels: 1 } }).png().toBuffer()
+  const random = createRandom(13)
+  const pictures: readonly (readonly [name: string, bytes: Buffer])[] = [
+    ['one pixel', await grey(1, 1, () => 0)],
+    ['a thread', await grey(4, 3000, (_x, y) => y % 200)],
+    ['stripes', await grey(900, 900, (_x, y) => ((y >> 3) & 1) * 255)],
+    ['noise', await grey(200, 200, () => random.integer(0, 255))],
+  ]
+  for (const [name, bytes] of pictures) {
+    const read = await reader.read(bytes)
+    t.ok(read.ok && read.value.pages.length === 1 && read.value.quality < 0.6, name)
+  }
+})
