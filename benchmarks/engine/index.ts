@@ -7,9 +7,10 @@ import process from 'node:process'
 import type { EngineName, EngineSettings } from './engines.ts'
 import { withBroker } from './broker.ts'
 import { type JavaPeer, prepareJavaPeer } from './java-peer.ts'
+import { measureFailover } from './failover.ts'
 import { measureLatency } from './latency.ts'
 import { type BenchmarkOptions, LATENCY_RATES, type LatencyName, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
-import { describeReport, describeRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
+import { describeReport, describeRow, failoverRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
 import { measureRestore } from './restore.ts'
 import { measureThroughput } from './throughput.ts'
 import { BenchmarkTopics } from './topics.ts'
@@ -85,7 +86,7 @@ async function runAll(bench: Bench): Promise<number> {
 /** Engines take turns, so that a slow minute of the machine strikes both. */
 async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> {
   const { options, topics, prefix } = bench
-  const run = workload in LATENCY_RATES ? latencyRunner(bench, workload as LatencyName) : await worksOffRunner(bench, workload as ThroughputName | 'restore')
+  const run = await runnerOf(workload, bench)
   const runs: RunRow[] = []
   for (let number = 1 - options.warmUpRuns; number <= options.runs; number++) {
     for (const engine of options.engines) {
@@ -101,6 +102,13 @@ async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> 
   }
   await topics.delete([], [`${prefix}-${workload}`])
   return runs
+}
+
+async function runnerOf(workload: Workload, bench: Bench): Promise<Runner> {
+  if (workload === 'failover') {
+    return failoverRunner(bench)
+  }
+  return workload in LATENCY_RATES ? latencyRunner(bench, workload as LatencyName) : await worksOffRunner(bench, workload as ThroughputName | 'restore')
 }
 
 type Runner = (engine: EngineName, number: number) => Promise<RunRow>
@@ -128,6 +136,14 @@ function latencyRunner(bench: Bench, workload: LatencyName): Runner {
   return (engine, number) =>
     withFreshTopics(bench, { workload, application: 'keyed-rmw', engine, number }, async (settings) =>
       latencyRow(workload, await measureLatency(engine, settings, load, { java, folder, signal }), number, threads),
+    )
+}
+
+function failoverRunner(bench: Bench): Runner {
+  const { options, topics, java, folder, signal } = bench
+  return (engine, number) =>
+    withFreshTopics(bench, { workload: 'failover', application: 'keyed-rmw', engine, number }, async (settings) =>
+      failoverRow(await measureFailover(engine, settings, options.records, topics, { java, folder, signal }), number, options.threads),
     )
 }
 

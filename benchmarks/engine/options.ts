@@ -6,8 +6,8 @@ import { type ThroughputName, throughputWorkloads } from './workloads/index.ts'
 /** Events a second. */
 export const LATENCY_RATES = { 'latency-5k': 5_000, 'latency-10k': 10_000 } as const
 export type LatencyName = keyof typeof LATENCY_RATES
-export type Workload = ThroughputName | LatencyName | 'restore'
-export const WORKLOADS = [...Object.keys(throughputWorkloads), 'restore', ...Object.keys(LATENCY_RATES)] as Workload[]
+export type Workload = ThroughputName | LatencyName | 'restore' | 'failover'
+export const WORKLOADS = [...Object.keys(throughputWorkloads), 'restore', ...Object.keys(LATENCY_RATES), 'failover'] as Workload[]
 /** What runs when none is named: what the bars of every release are stated for. */
 export const USUAL: readonly Workload[] = ['keyed-rmw', 'latency-5k']
 export const ENGINES: readonly EngineName[] = ['millrace', 'java']

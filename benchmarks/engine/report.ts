@@ -2,6 +2,7 @@
 import { cpus, release, totalmem } from 'node:os'
 import process from 'node:process'
 import type { EngineName } from './engines.ts'
+import type { FailoverRun } from './failover.ts'
 import type { LatencyRun } from './latency.ts'
 import type { BenchmarkOptions, Workload } from './options.ts'
 import { FULL_KEYS, FULL_RECORDS } from './options.ts'
@@ -23,6 +24,8 @@ export interface Row {
   readonly p50Ms: number | null
   readonly p99Ms: number | null
   readonly maxMs: number | null
+  /** From the SIGKILL of a process to new output in every partition. */
+  readonly failoverMs: number | null
 }
 
 export interface RunRow extends Row {
@@ -68,10 +71,15 @@ export function throughputRow(workload: Workload, run: MeasuredRun | ThroughputR
     p50Ms: null,
     p99Ms: null,
     maxMs: null,
+    failoverMs: null,
     run: number,
     outputs: run.problems.length === 0 ? 'right' : run.problems,
     otherCores: round(run.otherCores, 2),
   }
+}
+
+export function failoverRow(run: FailoverRun, number: number, threads: number): RunRow {
+  return { ...throughputRow('failover', run, number, threads), failoverMs: Math.round(run.failoverMs) }
 }
 
 export function latencyRow(workload: Workload, run: LatencyRun, number: number, threads: number): RunRow {
@@ -88,6 +96,7 @@ export function latencyRow(workload: Workload, run: LatencyRun, number: number, 
     p50Ms: round(run.p50Ms, 1),
     p99Ms: round(run.p99Ms, 1),
     maxMs: round(run.maxMs, 1),
+    failoverMs: null,
     run: number,
     outputs: run.problems.length === 0 ? 'right' : run.problems,
     otherCores: round(run.otherCores, 2),
@@ -115,7 +124,7 @@ export function makeReport(runs: readonly RunRow[], options: BenchmarkOptions, k
 function medians(runs: readonly RunRow[]): Row {
   const { workload, engine, threads, guarantee } = runs[0]!
   const of = (field: 'recordsPerSecond' | 'cpuMicrosPerRecord' | 'rssMiB'): number => median(runs.map((run) => run[field]))
-  const ofSome = (field: 'steadyRecordsPerSecond' | 'steadyCpuMicrosPerRecord' | 'p50Ms' | 'p99Ms' | 'maxMs'): number | null => {
+  const ofSome = (field: 'steadyRecordsPerSecond' | 'steadyCpuMicrosPerRecord' | 'p50Ms' | 'p99Ms' | 'maxMs' | 'failoverMs'): number | null => {
     const values = runs.flatMap((run) => run[field] ?? [])
     return values.length === 0 ? null : median(values)
   }
@@ -132,6 +141,7 @@ function medians(runs: readonly RunRow[]): Row {
     p50Ms: ofSome('p50Ms'),
     p99Ms: ofSome('p99Ms'),
     maxMs: ofSome('maxMs'),
+    failoverMs: ofSome('failoverMs'),
   }
 }
 
@@ -147,6 +157,7 @@ const WORK_OFF_BARS: { readonly [workload in Workload]?: { readonly throughput: 
 const ASYNC_RECORDS_PER_SECOND = 20_000
 const P99_SHARE = 0.5
 const P99_AT_10K_MS = 100
+const FAILOVER_SHARE = 0.2
 
 /** What Millrace has set itself against Kafka Streams; only what was measured for both is judged. */
 export function bars(rows: readonly Row[]): Bar[] {
@@ -170,6 +181,10 @@ export function bars(rows: readonly Row[]): Bar[] {
       const p99 = ours.p99Ms / javas.p99Ms
       found.push({ name: `${workload}: p99 / Java's`, limit: `at most ${P99_SHARE}`, value: round(p99, 2), met: p99 <= P99_SHARE })
     }
+    if (workload === 'failover' && typeof ours.failoverMs === 'number' && typeof javas?.failoverMs === 'number') {
+      const share = ours.failoverMs / javas.failoverMs
+      found.push({ name: `${workload}: time / Java's`, limit: `at most ${FAILOVER_SHARE}`, value: round(share, 3), met: share <= FAILOVER_SHARE })
+    }
     if (workload === 'latency-10k' && typeof ours.p99Ms === 'number') {
       found.push({ name: `${workload}: p99 ms`, limit: `below ${P99_AT_10K_MS}`, value: ours.p99Ms, met: ours.p99Ms < P99_AT_10K_MS })
     }
@@ -192,7 +207,7 @@ export function describeRow(row: Row): string {
   const throughput = `${String(row.recordsPerSecond).padStart(7)} records/s  ${row.cpuMicrosPerRecord.toFixed(1).padStart(5)} µs CPU  ${String(row.rssMiB).padStart(5)} MiB`
   const steady = row.steadyRecordsPerSecond === null ? '' : `  steady ${row.steadyRecordsPerSecond}/s ${row.steadyCpuMicrosPerRecord?.toFixed(1)} µs`
   const latency = row.p50Ms === null ? '' : `  p50 ${row.p50Ms.toFixed(1)}  p99 ${row.p99Ms?.toFixed(1)}  max ${row.maxMs?.toFixed(1)} ms`
-  return `${row.workload.padEnd(18)}  ${row.engine.padEnd(8)}  ${throughput}${steady}${latency}`
+  return `${row.workload.padEnd(18)}  ${row.engine.padEnd(8)}  ${throughput}${steady}${latency}${row.failoverMs === null ? '' : `  again after ${row.failoverMs} ms`}`
 }
 
 export function describeReport({ rows, bars: found }: Report): string {

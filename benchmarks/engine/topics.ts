@@ -1,7 +1,7 @@
 /** The benchmark's side of Kafka: topics, the input, and the outputs as a read_committed reader sees them. */
 import type { KafkaCluster } from 'millrace/kafka'
 import { createCluster } from 'millrace/kafka'
-import { type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
+import { type DocumentEvent, type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
 
 const CLIENT_ID = 'millrace-benchmark'
 const LOAD_CHUNK = 10_000
@@ -46,6 +46,28 @@ export class BenchmarkTopics {
       const row: DocumentFactor = { id: keyOf(n), factor: factorOf(keyOf(n)) }
       return { id: row.id, value: Buffer.from(JSON.stringify(row)), timestamp }
     })
+  }
+
+  /** Writes events as they come, each call one request to a partition. */
+  async writer(topic: string): Promise<{ write(events: readonly DocumentEvent[]): Promise<void>; close(): Promise<void> }> {
+    const producer = this.cluster.producer({})
+    await producer.init()
+    const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
+    return {
+      async write(events) {
+        for (const event of events) {
+          writers[partitionOf(event.id)]!.append(Date.now(), Buffer.from(event.id, 'latin1'), encodeEvent(event), [])
+        }
+        const filled = writers.filter((writer) => writer.count > 0)
+        if (filled.length > 0) {
+          await producer.produce(filled)
+        }
+        for (const writer of filled) {
+          writer.reset()
+        }
+      },
+      close: () => producer.close(),
+    }
   }
 
   async #write(topic: string, records: number, make: (n: number) => { readonly id: string; readonly value: Buffer; readonly timestamp: number }): Promise<void> {

@@ -106,7 +106,7 @@ t.test('the steady part leaves out the beginning and the end', async (t) => {
 
 const row = (workload: Row['workload'], engine: Row['engine'], more: Partial<Row>): Row => ({
   workload, engine, threads: 1, guarantee: 'exactly_once_v2', recordsPerSecond: 5_000, cpuMicrosPerRecord: 50, rssMiB: 300,
-  steadyRecordsPerSecond: null, steadyCpuMicrosPerRecord: null, p50Ms: null, p99Ms: null, maxMs: null, ...more
+  steadyRecordsPerSecond: null, steadyCpuMicrosPerRecord: null, p50Ms: null, p99Ms: null, maxMs: null, failoverMs: null, ...more
 })
 
 t.test('bars are judged on the medians of both engines', async (t) => {
