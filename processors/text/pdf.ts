@@ -131,16 +131,12 @@ function splitAtBlanks(word: Word): Word[] {
 
 /** By root element, among all attachments: names vary, and an invoice may carry other files. */
 async function findEInvoice(document: PdfDocument, bounds: TextBounds): Promise<EInvoice | undefined> {
-  const attachments: unknown = await document.getAttachments().catch(() => null)
-  if (!(attachments instanceof Map)) {
-    return undefined
-  }
-  const keys = [...attachments.entries()]
+  const files = [...(await attachedFiles(document)), ...(await annotatedFiles(document))]
     .slice(0, bounds.maxAttachments)
-    .map(([key, value]) => ({ key: String(key), rank: rankOf(nameOf(value, String(key))) }))
+    .map(({ key, file }) => ({ key, rank: rankOf(nameOf(file, key)) }))
   // The standards' own names first, so that an additional XML cannot push the invoice aside; then what calls itself XML, then the rest.
-  keys.sort((a, b) => a.rank - b.rank)
-  for (const { key } of keys) {
+  files.sort((a, b) => a.rank - b.rank)
+  for (const { key } of files) {
     const content: unknown = await document.getAttachmentContent(key).catch(() => undefined)
     if (content instanceof Uint8Array && kindOf(content) === 'xml') {
       const invoice = recogniseEInvoice(content, bounds)
@@ -150,6 +146,33 @@ async function findEInvoice(document: PdfDocument, bounds: TextBounds): Promise<
     }
   }
   return undefined
+}
+
+interface EmbeddedFile {
+  readonly key: string
+  readonly file: unknown
+}
+
+async function attachedFiles(document: PdfDocument): Promise<EmbeddedFile[]> {
+  const attachments: unknown = await document.getAttachments().catch(() => null)
+  return attachments instanceof Map ? [...attachments.entries()].map(([key, file]) => ({ key: String(key), file: file as unknown })) : []
+}
+
+/** Pages on which a paper clip may hang: whoever attaches an invoice's data to a page takes one of the first. */
+const maxAnnotatedPages = 5
+
+/** Files that hang on a page as an annotation instead of in the document's list. */
+async function annotatedFiles(document: PdfDocument): Promise<EmbeddedFile[]> {
+  const files: EmbeddedFile[] = []
+  for (let number = 1; number <= Math.min(maxAnnotatedPages, document.numPages); number += 1) {
+    const annotations: readonly unknown[] = await document.getPage(number).then((page) => page.getAnnotations()).catch(() => [])
+    for (const annotation of annotations) {
+      if (typeof annotation === 'object' && annotation !== null && 'fileId' in annotation && typeof annotation.fileId === 'string') {
+        files.push({ key: annotation.fileId, file: 'file' in annotation ? annotation.file : undefined })
+      }
+    }
+  }
+  return files
 }
 
 function nameOf(attachment: unknown, key: string): string {

@@ -14,6 +14,7 @@ import type { EInvoice, Extraction, Field } from '../../processors/types.ts'
 import { writeCii } from '../../samples/cii.ts'
 import { createInvoice } from '../../samples/invoice.ts'
 import { createRandom } from '../../samples/random.ts'
+import { pdfOf, stream } from '../hostile/pdf.ts'
 import { page } from '../processors/fixtures/text.ts'
 import { cii, ubl, zugferd1 } from '../processors/fixtures/e-invoices.ts'
 import type { SecondReading } from './second-reader.ts'
@@ -125,6 +126,15 @@ t.test('the e-invoice among attachments is told by its content', async (t) => {
   t.match(await read([['a.xml', ubl('Invoice')], ['factur-x.xml', cii]]), { syntax: 'cii' }, 'the standard name first')
   t.equal(await read([['a.xml', '<order/>'], ['factur-x.xml', '<broken']]), undefined)
   t.equal(await read([]), undefined)
+})
+
+t.test('an e-invoice that hangs on a page as an annotation is found', async (t) => {
+  const bytes = pdfOf([
+    '<< /Type /Catalog /Pages 2 0 R >>', '<< /Type /Pages /Kids [3 0 R] /Count 1 >>', '<< /Type /Page /Parent 2 0 R /MediaBox [0 0 99 99] /Annots [4 0 R] >>',
+    '<< /Type /Annot /Subtype /FileAttachment /Rect [0 0 9 9] /FS 5 0 R >>', '<< /Type /Filespec /F (data.bin) /UF (data.bin) /EF << /F 6 0 R >> >>', stream(Buffer.from(cii), '/Type /EmbeddedFile'),
+  ])
+  const result = await readPdf(bytes, defaultTextBounds)
+  t.match(result, { ok: true, value: { eInvoice: { syntax: 'cii', profile: 'urn:cen.eu:en16931:2017' } } })
 })
 
 t.test('generated e-invoices', async (t) => {
