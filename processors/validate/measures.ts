@@ -21,7 +21,7 @@ export interface Measures {
   readonly taxLinesDifference?: number
   /** |gross − paid + rounding − payable| */
   readonly payableDifference?: number
-  /** |quantity × price − total|, the worst line. E-invoice prices may be per more than one piece: a soft rule's matter. */
+  /** |quantity × price / how many the price is for − allowances + charges − total|, the worst line. */
   readonly worstLineDifference?: number
   readonly lineCount: number
   /** Days from the date of issue to the day of receipt; negative in the future. */
@@ -49,7 +49,9 @@ export function measure(extraction: Extraction, receivedDay: string): Measures {
   const net = decimalOf(fields.taxBasisTotal)
   const tax = decimalOf(fields.taxTotal)
   const gross = decimalOf(fields.grandTotal)
-  const lineTotals = lines.map((line) => decimalOf(line.lineTotal))
+  // Lines of Factur-X EXTENDED that group others, or only inform, are not part of the sum.
+  const counted = lines.filter((line) => !['GROUP', 'INFORMATION'].includes(line.lineStatus?.normalised ?? ''))
+  const lineTotals = counted.map((line) => decimalOf(line.lineTotal))
   const lineSum = lineTotals.length > 0 && lineTotals.every((total) => total !== undefined) ? sum(lineTotals) : undefined
   const lineBase = decimalOf(fields.lineTotal) ?? net
   const allowances = decimalOf(fields.allowanceTotal) ?? new Decimal(0)
@@ -105,7 +107,9 @@ function worstLine({ lines }: Extraction): number | undefined {
   for (const line of lines) {
     const quantity = decimalOf(line.quantity)
     const price = decimalOf(line.unitPrice)
-    const value = quantity === undefined || price === undefined ? undefined : difference(quantity.times(price), decimalOf(line.lineTotal))
+    const per = decimalOf(line.priceQuantity)
+    const product = price === undefined ? undefined : quantity?.times(price).div(per === undefined || per.isZero() ? 1 : per)
+    const value = difference(product?.minus(decimalOf(line.allowanceAmount) ?? 0).plus(decimalOf(line.chargeAmount) ?? 0), decimalOf(line.lineTotal))
     worst = value === undefined ? worst : Math.max(worst ?? 0, value)
   }
   return worst

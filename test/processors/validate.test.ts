@@ -124,3 +124,13 @@ t.test('paths lead along own keys only', async (t) => {
     t.equal(resolvePath({ a: { b: [5] } }, path), undefined, path)
   }
 })
+
+t.test('lines are summed and multiplied as e-invoices mean them', async (t) => {
+  const sums = { lineTotal: field('95.00'), taxBasisTotal: field('95.00'), taxTotal: field('0.00'), grandTotal: field('95.00'), invoiceNumber: { ...field('1'), provenance: { page: 0, method: 'e-invoice-xml' as const } } }
+  const line = { quantity: field('50'), unitPrice: field('20.00'), priceQuantity: field('10'), allowanceAmount: field('6.00'), chargeAmount: field('1.00'), lineTotal: field('95.00') }
+  const group = { lineStatus: field('GROUP'), lineTotal: field('95.00') }
+  const right = failed(await run(extraction(sums, { lines: [group, line] })))
+  t.notOk(right.includes('lines-add-up') || right.includes('line-arithmetic'))
+  t.ok(failed(await run(extraction(sums, { lines: [line, line] }))).includes('lines-add-up'))
+  t.ok(failed(await run(extraction(sums, { lines: [{ ...line, priceQuantity: field('1') }] }))).includes('line-arithmetic'))
+})
