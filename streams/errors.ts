@@ -42,6 +42,17 @@ export type StreamsErrorCode =
   | 'RECORD_ENDED_THREAD'
   | 'PEER_REFUSED'
   | 'TIMEOUT'
+  // queries
+  | 'QUERY_INVALID'
+  | 'QUERY_STORE_UNKNOWN'
+  | 'QUERY_TYPE_UNKNOWN'
+  | 'QUERY_NOT_PRESENT'
+  | 'QUERY_NOT_ACTIVE'
+  | 'QUERY_NOT_UP_TO_BOUND'
+  | 'QUERY_REBALANCING'
+  | 'QUERY_OWNER_UNREACHABLE'
+  | 'QUERY_REFUSED'
+  | 'QUERY_FAILED'
   // operators' commands
   | 'GROUP_ACTIVE'
   | 'REPLAY_REFUSED'

@@ -80,6 +80,22 @@ export type { AppState } from './runtime/app-state.ts'
 export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
 export type { PeersSettings } from './runtime/peers-config.ts'
 export type { RestoreEvent } from './runtime/restore-progress.ts'
+export type { KeyQueryMetadata, StreamsMetadata } from './queries/group-metadata.ts'
+export {
+  KeyQuery,
+  MultiVersionedKeyQuery,
+  type Query,
+  type QueryEntry,
+  type QueryValue,
+  type QueryVersion,
+  RangeQuery,
+  type RowsQuery,
+  type SingleQuery,
+  VersionedKeyQuery,
+  WindowKeyQuery,
+  WindowRangeQuery,
+} from './queries/query.ts'
+export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'

@@ -26,6 +26,8 @@ export interface PeerListenerOptions extends PeerIdentity {
   readonly incarnation: string
   readonly host: string
   readonly port: number
+  /** Somebody who has proven itself came to ask: the socket is the taker's. */
+  onAsker?(socket: Socket): void
 }
 
 /** A caller that has not proven itself by then is hung up on; prevents that half-open connections pile up. */
@@ -108,10 +110,11 @@ export class PeerListener {
   }
 
   #take(socket: Socket): void {
-    const { application, processId, incarnation, secret } = this.#options
+    const { application, processId, incarnation, secret, onAsker } = this.#options
     const reader = new FrameReader()
     const instanceNonce = newNonce()
     let shake: Handshake | undefined
+    let asks = false
     const deadline = setTimeout(() => socket.destroy(), GREETING_MS)
     this.#sockets.add(socket)
     socket.unref()
@@ -129,11 +132,19 @@ export class PeerListener {
         if (message.version !== PEER_PROTOCOL || message.application !== application || message.to !== processId) {
           throw new StreamsError('PEER_REFUSED', 'A connection between instances was meant for another one.')
         }
+        asks = message.purpose === 'ask'
         shake = { application, instance: processId, incarnation, watcher: message.from, watcherNonce: message.nonce, instanceNonce }
         socket.write(encodeFrame({ type: 'challenge', incarnation, nonce: instanceNonce, proof: proof(secret, 'instance', shake) }))
         return
       }
-      if (message.type === 'proof' && shake !== undefined && !this.#watchers.has(socket) && proves(secret, 'watcher', shake, message.proof)) {
+      if (message.type === 'proof' && shake !== undefined && asks && onAsker !== undefined && proves(secret, 'asker', shake, message.proof)) {
+        clearTimeout(deadline)
+        socket.removeListener('data', onData)
+        socket.write(encodeFrame({ type: 'welcome', ids: [] }))
+        onAsker(socket)
+        return
+      }
+      if (message.type === 'proof' && shake !== undefined && !asks && !this.#watchers.has(socket) && proves(secret, 'watcher', shake, message.proof)) {
         clearTimeout(deadline)
         this.#watchers.add(socket)
         socket.write(encodeFrame({ type: 'welcome', ids: this.#ids }))
@@ -141,7 +152,7 @@ export class PeerListener {
       }
       throw new StreamsError('PEER_REFUSED', 'A connection between instances did not prove itself.')
     }
-    socket.on('data', (bytes: Buffer) => {
+    const onData = (bytes: Buffer): void => {
       try {
         for (const message of reader.push(bytes)) {
           hear(message)
@@ -150,6 +161,7 @@ export class PeerListener {
         // A stranger, or a build that speaks otherwise: it gets no word that would help it.
         socket.destroy()
       }
-    })
+    }
+    socket.on('data', onData)
   }
 }

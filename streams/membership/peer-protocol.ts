@@ -9,6 +9,9 @@
  *   instance → watcher   welcome    the transactional ids of its threads now; `ids` when they change
  *   instance → watcher   goodbye    a clean stop: what follows means nothing
  *
+ * Who comes to ask says so in its hello (`purpose: 'ask'`) and in its proof; after `welcome` the connection is a channel of
+ * questions and answers (`queries/channel.ts`) and says nothing about anybody's life.
+ *
  * A frame is a length (uint16, big endian) and JSON. Bytes of strangers come in here: every field is checked.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
@@ -22,7 +25,7 @@ export const STRANGER_FRAME_BYTES = 1_024
 export const PEER_FRAME_BYTES = 65_535
 
 export type PeerMessage =
-  | { readonly type: 'hello'; readonly version: number; readonly application: string; readonly from: string; readonly to: string; readonly nonce: string }
+  | { readonly type: 'hello'; readonly version: number; readonly application: string; readonly from: string; readonly to: string; readonly nonce: string; readonly purpose?: 'ask' }
   | { readonly type: 'challenge'; readonly incarnation: string; readonly nonce: string; readonly proof: string }
   | { readonly type: 'proof'; readonly proof: string }
   | { readonly type: 'welcome' | 'ids'; readonly ids: readonly string[] }
@@ -41,6 +44,9 @@ export interface Handshake {
   readonly instanceNonce: string
 }
 
+/** Of who proves itself; a watcher's proof is no asker's. */
+export type ProofRole = 'instance' | 'watcher' | 'asker'
+
 export function newNonce(): string {
   return randomBytes(16).toString('hex')
 }
@@ -49,14 +55,14 @@ export function newNonce(): string {
  * HMAC-SHA-256 over everything that was said. The role is part of it, so that no answer can be sent back to who gave it;
  * both nonces are, so that none can be used again.
  */
-export function proof(secret: string, role: 'instance' | 'watcher', shake: Handshake): string {
+export function proof(secret: string, role: ProofRole, shake: Handshake): string {
   const { application, instance, incarnation, watcher, watcherNonce, instanceNonce } = shake
   return createHmac('sha256', secret)
     .update(JSON.stringify(['millrace-peer', PEER_PROTOCOL, role, application, instance, incarnation, watcher, watcherNonce, instanceNonce]))
     .digest('hex')
 }
 
-export function proves(secret: string, role: 'instance' | 'watcher', shake: Handshake, given: string): boolean {
+export function proves(secret: string, role: ProofRole, shake: Handshake, given: string): boolean {
   return timingSafeEqual(Buffer.from(proof(secret, role, shake)), Buffer.from(given.padEnd(64).slice(0, 64)))
 }
 
@@ -121,6 +127,7 @@ function parse(body: Buffer): PeerMessage {
         from: text(fields, 'from', 64),
         to: text(fields, 'to', 64),
         nonce: text(fields, 'nonce', 64, 32),
+        ...(fields['purpose'] === 'ask' ? { purpose: 'ask' as const } : {}),
       }
     case 'challenge':
       return { type: 'challenge', incarnation: text(fields, 'incarnation', 64, 16), nonce: text(fields, 'nonce', 64, 32), proof: text(fields, 'proof', 64, 64) }

@@ -3,8 +3,10 @@
  * assignment names. When one of them dies, it leaves the group for its members and ends their transactions.
  */
 import { randomBytes } from 'node:crypto'
+import type { Socket } from 'node:net'
 import type { Endpoint } from './endpoint.ts'
 import { endpointAt, sameEndpoint } from './endpoint.ts'
+import { callPeer } from './peer-call.ts'
 import type { PeerIdentity, PeerTls } from './peer-listener.ts'
 import { PeerListener } from './peer-listener.ts'
 import type { PeerState } from './peer-state.ts'
@@ -30,6 +32,8 @@ export interface PeersOptions {
   /** A process has left in good order: the group can be asked for its tasks now. */
   onDeparted(): void
   onWarning(message: string): void
+  /** Another instance, which has proven itself, came to ask something. */
+  onAsker?(socket: Socket): void
 }
 
 /** Two evictions of a living process within this time are a loop (rule C14). */
@@ -51,7 +55,7 @@ export class Peers {
     const peers = new Peers(options)
     const { config } = options
     if (config !== undefined) {
-      peers.#listener = await PeerListener.open({ ...peers.#self, incarnation: randomBytes(12).toString('hex'), host: config.host, port: config.port })
+      peers.#listener = await PeerListener.open({ ...peers.#self, incarnation: randomBytes(12).toString('hex'), host: config.host, port: config.port, ...(options.onAsker === undefined ? {} : { onAsker: options.onAsker }) })
       const { host, port } = config.advertised ?? config
       peers.#endpoint = endpointAt(host, port === 0 ? peers.#listener.port : port)
     }
@@ -66,6 +70,11 @@ export class Peers {
   /** What this process' members tell the group; undefined: nobody is to watch it. */
   get endpoint(): Endpoint | undefined {
     return this.#listener === undefined ? undefined : this.#endpoint
+  }
+
+  /** A connection to another instance, to ask it something. Rejects with `QUERY_OWNER_UNREACHABLE`. */
+  call(processId: string, endpoint: Endpoint): Promise<Socket> {
+    return callPeer(this.#self, processId, endpoint)
   }
 
   /** The thread produces under this id from now on. */

@@ -39,6 +39,8 @@ export interface CommitCycleOptions {
   wakeAt(at: number): void
   /** Tasks were dropped, or are active again. */
   onTasks(): void
+  /** A generation is committed, and in the databases. */
+  onCommitted(): void
   onWarning(message: string): void
   onFailed(error: Error): void
 }
@@ -144,6 +146,7 @@ export class CommitCycle {
     const applying = performance.now()
     await Promise.all(commits.map(({ entry, commit }) => this.#apply(entry, commit, outcome)))
     failpoint('applied.after')
+    this.#options.onCommitted()
     const ended = performance.now()
     this.#pace.ended(started, ended, touched)
     counters.commits++

@@ -42,9 +42,15 @@ export class GlobalTables {
   readonly stores = new Map<string, ReadOnlyKeyValueStore<unknown, unknown>>()
   #state: TaskState | undefined
   #fetcher: Fetcher | undefined
+  #loaded = false
 
   constructor(options: GlobalTablesOptions) {
     this.#options = options
+  }
+
+  /** Their database, once every table is loaded. */
+  get state(): TaskState | undefined {
+    return this.#loaded ? this.#state : undefined
   }
 
   /** Resolves when every table has reached the high watermark it had at the call. */
@@ -74,9 +80,11 @@ export class GlobalTables {
       onError: (partition, error) => this.#fail(partition, error),
     })
     await Promise.all(tables.flatMap((table) => table.source.topics.map((topic) => this.#follow(table, topic))))
+    this.#loaded = true
   }
 
   async close(): Promise<void> {
+    this.#loaded = false
     await this.#fetcher?.close()
     await Promise.all([...this.#followed.values()].map((followed) => followed.tail))
     await this.#state?.close()

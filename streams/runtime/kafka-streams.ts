@@ -9,6 +9,10 @@ import { createCluster } from '../kafka/cluster.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { Peers } from '../membership/peers.ts'
 import type { PeerProcess } from '../membership/types.ts'
+import { AppQueries } from '../queries/app-queries.ts'
+import type { KeyQueryMetadata, StreamsMetadata } from '../queries/group-metadata.ts'
+import type { Query, RowsQuery, SingleQuery } from '../queries/query.ts'
+import type { QueryOptions, QueryResult, QueryRows } from '../queries/store-queries.ts'
 import type { AppState } from './app-state.ts'
 import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
@@ -48,6 +52,7 @@ export class KafkaStreams {
   readonly #restoreListeners = new Set<(event: RestoreEvent) => void>()
   readonly #threads: StreamThreads
   readonly #watch: ThreadWatch
+  readonly #queries: AppQueries
   readonly #replacements = new Replacements()
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   #state: AppState = 'CREATED'
@@ -74,6 +79,7 @@ export class KafkaStreams {
       topology: () => this.#topology,
       warn: (message) => this.#warn(`${this.#config.applicationId}: ${message}`),
     })
+    this.#queries = new AppQueries({ applicationId: this.#config.applicationId, running: () => this.#running(), hosts: () => this.#threads.hosts })
     failpointsFrom(process.env)
     const inWorkers = options.topology instanceof URL
     if (!inWorkers && typeof options.topology !== 'function') {
@@ -196,6 +202,7 @@ export class KafkaStreams {
       evict: (memberIds, transactionalIds) => evictMembers(this.#cluster!, applicationId, memberIds, transactionalIds, () => this.#threads.tell((host) => host.hurry())),
       onDeparted: () => this.#threads.tell((host) => host.hurry()),
       onWarning: (message) => this.#warn(`${applicationId}: ${message}`),
+      onAsker: (socket) => this.#queries.answer(socket),
     })
   }
 
@@ -303,6 +310,7 @@ export class KafkaStreams {
 
   async #release(): Promise<void> {
     this.#watch.stop()
+    this.#queries.close()
     await this.#peers?.close()
     await this.#cluster?.close()
     await this.#directory?.close()
@@ -332,6 +340,50 @@ export class KafkaStreams {
 
   async #askParked(question: ParkedQuestion): Promise<readonly ParkedAnswer[]> {
     return this.#threads.ask((host) => host.parked(question))
+  }
+
+  /**
+   * Asks a store for what is committed (KIP-796). One value: `await app.query('counts', KeyQuery.withKey('ada'))`; rows:
+   * `for await (const { key, value } of app.query('counts', RangeQuery.withNoBounds()))`. Rejects (rows: when iterated) with
+   * `NOT_RUNNING` or a `QUERY_…` code.
+   */
+  query<K, V>(store: string, query: SingleQuery<K, V>, options?: QueryOptions): Promise<QueryResult<V>>
+  query<R>(store: string, query: RowsQuery<R>, options?: QueryOptions): QueryRows<R>
+  query(store: string, query: Query, options?: QueryOptions): Promise<QueryResult<unknown>> | QueryRows<unknown> {
+    const { stores } = this.#queries
+    return query.kind === 'key' || query.kind === 'versioned-key' ? stores.single(store, query, options) : stores.rows(store, query, options)
+  }
+
+  /** The application's queries, for who serves them (`QueryServer`). */
+  get queries(): AppQueries['stores'] {
+    return this.#queries.stores
+  }
+
+  /**
+   * Which instances have a key of a store; `partition` instead of the key where records are not partitioned by Kafka's default.
+   * `QUERY_REBALANCING` while the group itself does not know.
+   */
+  async queryMetadataForKey(store: string, key: unknown, options: { readonly partition?: number } = {}): Promise<KeyQueryMetadata> {
+    this.#running()
+    return this.#queries.stores.metadataForKey(store, options.partition ?? this.#queries.stores.keyBytes(store, key))
+  }
+
+  /** The instances that have partitions of a store, or copies. */
+  async streamsMetadataForStore(store: string): Promise<readonly StreamsMetadata[]> {
+    return this.#queries.stores.metadataForStore(store)
+  }
+
+  /** Every instance of the application. */
+  async metadataForAllStreamsClients(): Promise<readonly StreamsMetadata[]> {
+    this.#running()
+    return this.#queries.stores.metadataForAll()
+  }
+
+  #running(): { readonly topology: Topology; readonly cluster: KafkaCluster; readonly peers: Peers; readonly processId: string } {
+    if (!this.#alive || this.#topology === undefined || this.#cluster === undefined || this.#peers === undefined) {
+      throw new StreamsError('NOT_RUNNING', `The application is ${this.#state}: its stores can be asked while it is RUNNING or REBALANCING.`)
+    }
+    return { topology: this.#topology, cluster: this.#cluster, peers: this.#peers, processId: this.#directory!.processId }
   }
 
   #endIncarnations(which: (transactionalId: string) => boolean): Promise<void> {

@@ -2,6 +2,7 @@
 import type { RuntimeConfig } from './config.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
+import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
@@ -37,6 +38,7 @@ export type ToThread =
   | { readonly type: 'close' }
   | { readonly type: 'snapshot'; readonly id: number }
   | { readonly type: 'parked'; readonly id: number; readonly question: ParkedQuestion }
+  | { readonly type: 'query'; readonly id: number; readonly request: PageRequest }
   /** Somebody was just taken out of the group: ask it now. */
   | { readonly type: 'hurry' }
   /** Nobody is to watch this process any more. */
@@ -54,7 +56,7 @@ export type FromThread =
   | { readonly type: 'produces'; readonly transactionalId: string }
   | { readonly type: 'evicted' }
   | { readonly type: 'restore'; readonly event: RestoreEvent }
-  | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer }
+  | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer | PageAnswer }
 
 export function plainError(error: Error): PlainError {
   const causes: string[] = []

@@ -14,6 +14,8 @@ import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
+import type { PageAnswer, PageRequest } from '../queries/page.ts'
+import { ThreadQueries } from '../queries/thread-queries.ts'
 import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
 import type { HitFailpoint } from './failpoints.ts'
@@ -77,6 +79,7 @@ export class StreamThread {
   readonly #producer: ProducerIncarnation
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
+  readonly #queries: ThreadQueries
   #parts: ThreadParts | undefined
   /** As the newest assignment has them. */
   #copies: WantedCopies = { standbys: [], warmups: [] }
@@ -108,6 +111,10 @@ export class StreamThread {
       locate: () => folder.taskLocation(`global-${thread}`),
       now: Date.now,
       onFailed: (error) => this.fail(error),
+    })
+    this.#queries = new ThreadQueries({
+      entries: () => this.#parts?.tasks.all ?? [],
+      globals: () => ({ state: this.#globals.state, tables: topology.globalTables }),
     })
   }
 
@@ -150,6 +157,7 @@ export class StreamThread {
       suspects: this.#suspects,
       describe: (tasks) => this.#describe(prepared, tasks),
       onTasks: () => this.#updateState(),
+      onCommitted: () => this.#queries.committed(),
       onMembership: () => {
         this.#updateState()
         this.#tellOfWarmups()
@@ -334,6 +342,7 @@ export class StreamThread {
   }
 
   async #shutDown(): Promise<void> {
+    this.#queries.close()
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
     await this.#parts?.membership.leave()
@@ -379,6 +388,11 @@ export class StreamThread {
   parked(question: ParkedQuestion): ParkedAnswer {
     const running = [...(this.#parts?.tasks.all ?? [])].filter(({ status }) => status === 'running')
     return answerParked(running.flatMap(({ id, task }) => (task === undefined ? [] : [[id, task] as const])), question)
+  }
+
+  /** A page of a store's committed rows; between two turns, as messages come. */
+  query(request: PageRequest): Promise<PageAnswer> {
+    return this.#queries.page(request)
   }
 
   /** What the thread does and has, for metrics. */

@@ -10,6 +10,7 @@ import type { PeerProcess } from '../membership/types.ts'
 import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts'
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
+import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
@@ -44,6 +45,7 @@ export interface ThreadHost {
   /** Undefined: it did not answer in time, or has ended. */
   snapshot(): Promise<ThreadSnapshot | undefined>
   parked(question: ParkedQuestion): Promise<ParkedAnswer | undefined>
+  query(request: PageRequest): Promise<PageAnswer | undefined>
 }
 
 /** Runs the thread on this one: for tests and debugging. */
@@ -90,6 +92,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     },
     snapshot: async () => streamThread.snapshot(),
     parked: async (question) => streamThread.parked(question),
+    query: (request) => streamThread.query(request),
   }
 }
 
@@ -154,7 +157,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     }
   })
   const post = (message: ToThread) => worker.postMessage(message)
-  const ask = <T extends ThreadSnapshot | ParkedAnswer>(question: (id: number) => ToThread): Promise<T | undefined> => {
+  const ask = <T extends ThreadSnapshot | ParkedAnswer | PageAnswer>(question: (id: number) => ToThread, waitMs = ANSWER_MS): Promise<T | undefined> => {
     if (ended) {
       return Promise.resolve(undefined)
     }
@@ -163,7 +166,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
       const timer = setTimeout(() => {
         waiting.delete(id)
         resolve(undefined)
-      }, ANSWER_MS)
+      }, waitMs)
       waiting.set(id, (answer) => {
         clearTimeout(timer)
         resolve(answer as T | undefined)
@@ -188,6 +191,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     },
     snapshot: () => ask((id) => ({ type: 'snapshot', id })),
     parked: (question) => ask((id) => ({ type: 'parked', id, question })),
+    query: (request) => ask((id) => ({ type: 'query', id, request }), request.waitMs + ANSWER_MS),
   }
 }
 

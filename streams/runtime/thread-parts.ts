@@ -57,6 +57,8 @@ export interface PartsOptions {
   describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>
   /** Tasks have come, gone or begun to run. */
   onTasks(): void
+  /** A generation is committed, and in the databases. */
+  onCommitted(): void
   /** The membership is in another state. */
   onMembership(): void
   onAssigned(added: readonly TaskVersion[], revoked: readonly TaskVersion[]): void
@@ -136,6 +138,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     wake: () => loop.wake(),
     wakeAt: (at) => loop.wakeAt(at),
     onTasks,
+    onCommitted: () => options.onCommitted(),
     onWarning,
     onFailed,
   })

@@ -46,6 +46,9 @@ async function run(): Promise<void> {
       case 'parked':
         post({ type: 'answer', id: message.id, answer: streamThread.parked(message.question) })
         return
+      case 'query':
+        streamThread.query(message.request).then((answer) => port.postMessage({ type: 'answer', id: message.id, answer } satisfies FromThread, answer.kind === 'page' ? [answer.rows.buffer as ArrayBuffer] : []))
+        return
       case 'hurry':
         streamThread.hurry()
         return
