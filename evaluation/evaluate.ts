@@ -15,7 +15,7 @@ import type { CalibrationBin, Outcome, Score } from './scores.ts'
 import { calibrate, distance, score } from './scores.ts'
 import type { EvaluationDocument, EvaluationSet } from './sets.ts'
 import type { Truth, TruthValue } from './truth.ts'
-import { blanks, compare, compareTranscript } from './truth.ts'
+import { blanks, compare } from './truth.ts'
 
 /** A field of a document beside its truth: for the page of the worst cases. */
 export interface Judged {
@@ -122,7 +122,7 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
     const fields: Judged[] = []
     for (const [field, known] of truth.fields) {
       const answer = answers.get(field)
-      const verdict = answer === undefined ? { strict: false, normalised: false } : (set.layout === 'transcripts' ? compareTranscript : compare)(known, answer, options.dateOrder)
+      const verdict = answer === undefined ? { strict: false, normalised: false } : compare(known, answer, options.dateOrder)
       fields.push({ field, truth: known, ...verdict, ...(answer === undefined ? {} : { answer }) })
       outcomes.push({
         field,
@@ -140,7 +140,7 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
     if (truth.text !== undefined && text?.route === 'ocr') {
       const expected = blanks(truth.text)
       const read = blanks(text.pages.flatMap((page) => page.lines.map((line) => line.text)).join('\n'))
-      // Transcripts in capitals, see `compareTranscript`.
+      // Transcribers of receipts type capitals whatever is printed: that is no error of the reading.
       characters.distance += distance(expected, /\p{Ll}/u.test(expected) ? read : read.toUpperCase())
       characters.length += expected.length
     }

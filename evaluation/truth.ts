@@ -46,14 +46,6 @@ export function compare(truth: TruthValue, answer: Answer, order: 'day-month' | 
   return { strict, normalised: strict || canonical(truth.value) === canonical(answer.normalised) }
 }
 
-/**
- * Compares with a transcript that knows no small letters: transcribers of receipts type capitals whatever is printed, so the answer's
- * letters are compared as capitals, everything else as it stands.
- */
-export function compareTranscript(truth: TruthValue, answer: Answer, order: 'day-month' | 'month-day'): Verdict {
-  return compare(truth, /\p{Ll}/u.test(truth.value) ? answer : { ...answer, value: answer.value.toUpperCase() }, order)
-}
-
 export function blanks(text: string): string {
   return text.replace(/\s+/g, ' ').trim()
 }

@@ -24,7 +24,7 @@ import type { Outcome } from '../scores.ts'
 import { calibrate, distance, score } from '../scores.ts'
 import { openSets } from '../sets.ts'
 import type { TruthValue } from '../truth.ts'
-import { compareTranscript, dayOf, decimalOf, lettersAndDigits } from '../truth.ts'
+import { compare, dayOf, decimalOf, lettersAndDigits } from '../truth.ts'
 import { fitBinary, fitChoice } from './fit.ts'
 
 const folds = 5
@@ -179,7 +179,7 @@ for (let fold = 0; fold < folds; fold += 1) {
     const answers = { company: found.name, date: found.issueDate, address: found.address, total: found.grandTotal }
     for (const [field, truth] of one.fields) {
       const answer = answers[field as keyof typeof answers]
-      const verdict = answer === undefined ? { strict: false, normalised: false } : compareTranscript(truth, answer, order)
+      const verdict = answer === undefined ? { strict: false, normalised: false } : compare(truth, answer, order)
       outcomes.push({
         profile: one.profile,
         field,
