@@ -34,7 +34,9 @@ export type WindowsOf =
 /** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
 export type Operator =
   | { readonly op: 'stream'; readonly topics: readonly string[] }
-  | { readonly op: 'table' | 'globalTable'; readonly topic: string }
+  /** `history` keeps the versions of so many ms; only where Kafka Streams keeps its stores in RocksDB. */
+  | { readonly op: 'table'; readonly topic: string; readonly history?: number }
+  | { readonly op: 'globalTable'; readonly topic: string }
   | { readonly op: 'filter' | 'filterNot'; readonly of: number; readonly when: Condition }
   | { readonly op: 'map'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction }
   | { readonly op: 'mapValues'; readonly of: number; readonly value: ValueFunction }
@@ -60,7 +62,10 @@ export type Operator =
     }
   | { readonly op: 'tableFilter' | 'tableFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean }
   | { readonly op: 'tableMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean }
-  | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner }
+  /** `grace` waits for a versioned table. */
+  | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly grace?: number }
+  /** Two streams in one aggregate, each with a fold of its own. */
+  | { readonly op: 'cogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner }
   | { readonly op: 'tableJoin' | 'tableLeftJoin' | 'tableOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean }
   | {
       readonly op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'
@@ -142,7 +147,7 @@ export type Shape = 'stream' | 'table' | 'global' | 'split' | 'windowed'
 const TABLES: ReadonlySet<Operator['op']> = new Set([
   'table', 'toTable', 'count', 'reduce', 'aggregate', 'tableCount', 'tableReduce', 'tableAggregate', 'tableFilter', 'tableFilterNot', 'tableMapValues',
   'tableJoin', 'tableLeftJoin', 'tableOuterJoin', 'foreignKeyJoin', 'foreignKeyLeftJoin',
-  'tableSuppress',
+  'tableSuppress', 'cogroup',
 ])
 const WINDOWED: ReadonlySet<Operator['op']> = new Set(['windowCount', 'windowReduce', 'windowAggregate', 'windowSuppress'])
 
@@ -191,7 +196,7 @@ export function waits({ op }: Operator): boolean {
 
 /** The stores that an operator is asked to keep. */
 export function keepsStore(operator: Operator): boolean {
-  if (operator.op === 'tableSuppress') {
+  if (operator.op === 'tableSuppress' || 'history' in operator) {
     return false
   }
   return shapeOf(operator) === 'global' || (shapeOf(operator) === 'table' && !('stored' in operator && !operator.stored))

@@ -3,80 +3,11 @@
  * list gives a valid topology and shrinking is leaving choices out.
  */
 import fc from 'fast-check'
-import type { Allowance, Case, Combiner, Condition, Input, KeyFunction, Operator, ValueFunction, WindowsOf } from './case.ts'
-import { isLong, shapeOf, waits } from './case.ts'
-
-const condition: fc.Arbitrary<Condition> = fc
-  .record({ on: fc.constantFrom('key' as const, 'value' as const), mod: fc.integer({ min: 2, max: 5 }), rest: fc.nat({ max: 4 }) })
-  .map(({ on, mod, rest }) => ({ on, mod, rest: rest % mod }))
-
-const valueFunction: fc.Arbitrary<ValueFunction> = fc.oneof(
-  fc.record({ fn: fc.constant('append' as const), text: fc.constantFrom('!', '', 'é') }),
-  fc.record({ fn: fc.constant('withKey' as const) }),
-  fc.record({ fn: fc.constant('head' as const) }),
-  fc.record({ fn: fc.constant('nullIf' as const), when: condition })
-)
-
-const mod = fc.integer({ min: 1, max: 4 })
-
-const keyFunction: fc.Arbitrary<KeyFunction> = fc.oneof(
-  fc.record({ fn: fc.constant('bucket' as const), mod }),
-  fc.record({ fn: fc.constant('head' as const) }),
-  fc.record({ fn: fc.constant('append' as const), text: fc.constantFrom('k', '') }),
-  fc.record({ fn: fc.constant('nullIf' as const), when: condition, mod })
-)
-
-const combiner = (texts: readonly string[]): fc.Arbitrary<Combiner> =>
-  fc
-    .record({ text: fc.constantFrom(...texts), nullIf: fc.option(condition, { freq: 3, nil: undefined }) })
-    .map(({ text, nullIf }) => (nullIf === undefined ? { text } : { text, nullIf }))
-
-const grace = fc.oneof(fc.constant(0), fc.nat({ max: 40 }))
-const windows: fc.Arbitrary<WindowsOf> = fc.oneof(
-  fc
-    .record({ size: fc.integer({ min: 1, max: 40 }), advance: fc.integer({ min: 1, max: 40 }), grace })
-    .map(({ size, advance, grace: late }) => ({ kind: 'time' as const, size, advance: Math.max(Math.min(size, advance), Math.ceil(size / 5)), grace: late })),
-  fc.record({ kind: fc.constant('sliding' as const), difference: fc.integer({ min: 1, max: 30 }), grace }),
-  fc.record({ kind: fc.constant('session' as const), gap: fc.integer({ min: 1, max: 20 }), grace })
-)
-
-/** One choice: an operator's kind, which earlier ones it takes (counted backwards), and its parameters. */
-const choice = fc.record({
-  kind: fc.nat({ max: 999 }),
-  of: fc.nat({ max: 20 }),
-  with: fc.nat({ max: 20 }),
-  when: condition,
-  branches: fc.array(condition, { minLength: 1, maxLength: 3 }),
-  flag: fc.boolean(),
-  flag2: fc.boolean(),
-  mod,
-  key: keyFunction,
-  value: valueFunction,
-  add: combiner(['+', '']),
-  subtract: combiner(['-']),
-  joiner: combiner(['&']),
-  windows,
-  limit: fc.nat({ max: 30 }),
-  maxRecords: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
-  window: fc.record({ before: fc.integer({ min: 1, max: 30 }), after: fc.integer({ min: 1, max: 30 }), grace: fc.oneof(fc.constant(0), fc.nat({ max: 60 })) }),
-})
-type Choice = typeof choice extends fc.Arbitrary<infer T> ? T : never
-
-const header = fc.tuple(fc.constantFrom('h', 'trace'), fc.option(fc.constantFrom('1', '2', ''), { freq: 5 }))
-
-const line = fc.record({
-  topic: fc.nat({ max: 7 }),
-  key: fc.option(fc.constantFrom('a', 'b', 'c', 'ä', ''), { freq: 9 }),
-  value: fc.option(fc.constantFrom('x', 'y', 'zz', 'w1', 'ß漢', ''), { freq: 6 }),
-  /** Forwards: moves time. Backwards: a late record. Zero: the same instant again. */
-  step: fc.integer({ min: -40, max: 25 }),
-  headers: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(header, { maxLength: 2 }) }),
-})
-
-type Line = typeof line extends fc.Arbitrary<infer T> ? T : never
+import { type Allowance, type Case, type Input, isLong, type Operator, shapeOf, waits } from './case.ts'
+import { type Choice, choice, type Line, line } from './choices.ts'
 
 /** RocksDB is slow to open. */
-const PERSISTENT_ONE_IN = 20
+const PERSISTENT_ONE_IN = 8
 
 export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrary<Case> {
   return fc
@@ -86,21 +17,30 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
     .map(({ choices, lines, persistent }) => {
-      const topology = build(choices)
-      const inputs = script(topology, lines)
-      return persistent
-        ? { operators: topology.map(withoutRetention), inputs, persistent, ...allowancesOf(topology, persistent) }
-        : { operators: topology, inputs, ...allowancesOf(topology, persistent) }
+      const topology = build(choices).map(persistent ? inRocksDB : inMemory)
+      return { operators: topology, inputs: script(topology, lines), ...(persistent ? { persistent } : {}), ...allowancesOf(topology, persistent) }
     })
 }
 
-/** Only Kafka Streams' stores in memory forget windows earlier than ours. */
-function withoutRetention(operator: Operator): Operator {
-  if (!('retention' in operator)) {
+/** Kafka Streams' stores in memory forget windows earlier than ours; those in RocksDB only sessions. */
+function inRocksDB(operator: Operator): Operator {
+  if (!('retention' in operator) || operator.windows.kind === 'session') {
     return operator
   }
   const { retention: _, ...rest } = operator
   return rest
+}
+
+/** It keeps no versions in memory. */
+function inMemory(operator: Operator): Operator {
+  if (operator.op === 'table') {
+    return { op: operator.op, topic: operator.topic }
+  }
+  if (operator.op === 'joinTable' || operator.op === 'leftJoinTable') {
+    const { grace: _, ...rest } = operator
+    return rest
+  }
+  return operator
 }
 
 /** What is known of an operator's records. */
@@ -137,7 +77,7 @@ function source(op: 'stream' | 'table' | 'globalTable', one: Choice, operators: 
   if (op === 'stream') {
     return { op, topics: one.flag && one.flag2 ? [`t${number}`, `t${number + 1}`] : [`t${number}`] }
   }
-  return { op, topic: `t${number}` }
+  return op === 'table' && one.versioned ? { op, topic: `t${number}`, history: 5 + one.limit * 5 } : { op, topic: `t${number}` }
 }
 
 export function topicsOf(operator: Operator): readonly string[] {
@@ -146,7 +86,7 @@ export function topicsOf(operator: Operator): readonly string[] {
 
 const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [3, 'stream'], [8, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
-  [4, 'selectKey'], [4, 'merge'], [3, 'split'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'],
+  [4, 'selectKey'], [4, 'merge'], [3, 'split'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'], [5, 'cogroup'],
   [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
@@ -188,7 +128,19 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'leftJoinTable': {
       const of = stream()
       const other = of === undefined ? undefined : pick(one.with, (position) => isTable(position) && mayMeet(known[of]!, known[position]!))
-      return of === undefined || other === undefined ? undefined : { op, of, with: other, joiner: one.joiner }
+      if (of === undefined || other === undefined) {
+        return undefined
+      }
+      const table = operators[other]!
+      const grace = 'history' in table && one.flag ? { grace: Math.min(one.limit, table.history!) } : {}
+      return { op, of, with: other, joiner: one.joiner, ...grace }
+    }
+    case 'cogroup': {
+      const of = stream()
+      const left = known[of ?? -1]
+      const meet = (right: Known) => left !== undefined && mayMeet({ ...left, keyChanged: left.keyChanged || right.keyChanged }, right)
+      const other = pick(one.with, (position) => position !== of && isStream(position) && meet(known[position]!))
+      return of === undefined || other === undefined ? undefined : { op, of, with: other, add: one.add, other: one.subtract }
     }
     case 'tableJoin':
     case 'tableLeftJoin':
@@ -214,7 +166,9 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       const of = stream()
       const left = known[of ?? -1]
       const meet = (right: Known) => left !== undefined && mayMeet({ ...left, keyChanged: left.keyChanged || right.keyChanged }, right)
-      const other = pick(one.with, (position) => position !== of && isStream(position) && meet(known[position]!))
+      // A stream joined with itself goes through one repartition topic here and through two there.
+      const itself = op === 'streamJoin' && left?.keyChanged === false
+      const other = pick(one.with, (position) => (position !== of || itself) && isStream(position) && meet(known[position]!))
       if (of === undefined || other === undefined) {
         return undefined
       }
@@ -253,7 +207,8 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       return of === undefined ? undefined : unary(op, of, one)
     }
     case 'tableSuppress': {
-      const of = table()
+      // Kafka Streams refuses to hold versions back.
+      const of = pick(one.of, (position) => isTable(position) && !isVersioned(operators, position))
       const { limit, maxRecords } = one
       return of === undefined ? undefined : { op, of, limit, ...(maxRecords === undefined ? {} : { maxRecords }) }
     }
@@ -286,6 +241,12 @@ function isUnkept(operators: readonly Operator[], position: number): boolean {
     return false
   }
   return operator.op === 'foreignKeyJoin' || operator.op === 'foreignKeyLeftJoin' || (!('with' in operator) && isUnkept(operators, operator.of))
+}
+
+/** Keeps its history, or is computed from what does, without a store. */
+function isVersioned(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  return 'history' in operator || ('stored' in operator && !operator.stored && !('with' in operator) && isVersioned(operators, operator.of))
 }
 
 function unary(op: Operator['op'], of: number, one: Choice): Operator | undefined {
@@ -352,7 +313,7 @@ const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'sel
 const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
 const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
   'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
-  'windowCount', 'windowReduce', 'windowAggregate',
+  'windowCount', 'windowReduce', 'windowAggregate', 'cogroup',
 ])
 
 function knownOf(operator: Operator, known: readonly Known[]): Known {
@@ -360,7 +321,7 @@ function knownOf(operator: Operator, known: readonly Known[]): Known {
     return { topics: new Set(topicsOf(operator)), repartitioned: false, keyChanged: false }
   }
   const sides = [known[operator.of]!, ...('with' in operator ? [known[operator.with]!] : [])]
-  const joinsStreams = operator.op === 'merge' || operator.op === 'streamJoin' || waits(operator)
+  const joinsStreams = operator.op === 'merge' || operator.op === 'cogroup' || operator.op === 'streamJoin' || waits(operator)
   const keyChanged = sides[0]!.keyChanged || (joinsStreams && sides[1]!.keyChanged)
   const through = REPARTITIONS.has(operator.op) || (REPARTITIONS_CHANGED_KEYS.has(operator.op) && (keyChanged || 'by' in operator))
   return {
@@ -397,7 +358,7 @@ export function allowancesOf(operators: readonly Operator[], persistent: boolean
   const sides = (operator: Operator): number[] => ('of' in operator ? [operator.of, ...('with' in operator ? [operator.with] : [])] : [])
   const fromAggregation = (position: number): boolean => {
     const operator = operators[position]!
-    return operator.op === 'count' || operator.op === 'aggregate' || (COMPUTES.test(operator.op) && sides(operator).some(fromAggregation))
+    return operator.op === 'count' || operator.op === 'aggregate' || operator.op === 'cogroup' || (COMPUTES.test(operator.op) && sides(operator).some(fromAggregation))
   }
   const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && sides(operator).some(fromAggregation))
   const allowances: Allowance[] = found ? ['no-initial-old-value'] : []

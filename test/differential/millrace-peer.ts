@@ -28,7 +28,13 @@ function serdeOf(operators: readonly Operator[], position: number): Serde<Value>
 /** Everything a case describes; what is written goes to `out-<position>`. */
 export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder): void {
   const withValues = (from: Stream, allowance: Allowance): Stream => (allowances.includes(allowance) ? (from.filter((_, v) => v !== null) as Stream) : from)
-  const side = (position: number) => withValues(stream(position), 'no-null-values-in-joins')
+  const sides = new Map<number, Stream>()
+  // One filter for both sides, or a stream could not be joined with itself.
+  const side = (position: number): Stream => {
+    const known = sides.get(position) ?? withValues(stream(position), 'no-null-values-in-joins')
+    sides.set(position, known)
+    return known
+  }
   const streams = new Map<number, Stream>()
   const tables = new Map<number, Table>()
   const globals = new Map<number, Global>()
@@ -46,7 +52,7 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         streams.set(position, b.stream<string, Value>(it.topics, strings) as Stream)
         break
       case 'table':
-        tables.set(position, b.table<string, Value>(it.topic, { ...strings, name }))
+        tables.set(position, b.table<string, Value>(it.topic, { ...strings, name, historyRetention: it.history }))
         break
       case 'globalTable':
         globals.set(position, b.globalTable<string, Value>(it.topic, { ...strings, name }))
@@ -102,6 +108,13 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
       case 'aggregate':
         tables.set(position, grouped(stream(it.of), it, name).aggregate<Value>(() => START, (k, v, a) => combine(it.add, k, a, v), { name, value }))
         break
+      case 'cogroup': {
+        const one = stream(it.of).groupByKey({ name: `${name}-one` })
+        const two = stream(it.with).groupByKey({ name: `${name}-two` })
+        const cogrouped = one.cogroup<Value>((k, v, a) => combine(it.add, k, a, v)).cogroup(two, (k, v, a) => combine(it.other, k, a, v))
+        tables.set(position, cogrouped.aggregate(() => START, { name, value }))
+        break
+      }
       case 'tableCount':
         tables.set(position, groupedTable(table(it.of), it, name).count({ name }) as Table)
         break
@@ -132,10 +145,10 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         tables.set(position, table(it.of).mapValues<Value>((v, k) => applyValue(it.value, k, v), { value, store }))
         break
       case 'joinTable':
-        streams.set(position, stream(it.of).join(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value }))
+        streams.set(position, stream(it.of).join(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value, grace: it.grace }))
         break
       case 'leftJoinTable':
-        streams.set(position, stream(it.of).leftJoin(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value }))
+        streams.set(position, stream(it.of).leftJoin(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value, grace: it.grace }))
         break
       case 'tableJoin':
         tables.set(position, table(it.of).join(table(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))

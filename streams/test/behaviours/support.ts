@@ -12,7 +12,11 @@ export const plussed = (left: string | null, right: string | null) => `${left}+$
 export type Step = readonly [topic: 'L' | 'R' | 'in', key: string | null, value: string | null, timestamp: number]
 
 /** What each step made the topology write to 'out', as `value@timestamp`, with `keys` as `key value@timestamp`. */
-export function outputs(topology: (b: StreamsBuilder) => void, steps: readonly Step[], options: TopologyTestDriverOptions & { readonly keys?: boolean } = {}): string[][] {
+export function outputs(
+  topology: (b: StreamsBuilder) => void,
+  steps: readonly Step[],
+  options: TopologyTestDriverOptions & { readonly keys?: boolean } = {}
+): string[][] {
   const driver = new TopologyTestDriver(topology, options)
   const out = driver.createOutputTopic('out', string, string)
   const found = steps.map(([topic, key, value, timestamp]) => {

@@ -177,11 +177,18 @@ const task = { subtopology: 'orders', fingerprint: 'abc', partition: 1 }
 function members(): Target[] {
   const subscription = Buffer.from(
     encodeSubscription(
-      { processId: 'p', thread: 0, subtopologies: [subtopology], owned: [{ ...task, generation: 3 }], released: [task], copies: [{ subtopology: 'orders', partition: 2, lag: 100 }] } as never,
+      {
+        processId: 'p',
+        thread: 0,
+        subtopologies: [subtopology],
+        owned: [{ ...task, generation: 3 }],
+        released: [task],
+        copies: [{ subtopology: 'orders', partition: 2, lag: 100, open: true }],
+      },
       ['in']
     )
   )
-  const assignment = Buffer.from(encodeAssignment({ tasks: [task] } as never, new Map([['orders@abc', subtopology as never]])))
+  const assignment = Buffer.from(encodeAssignment({ tasks: [task] }, new Map([['orders@abc', subtopology]])))
   return [
     { name: 'subscription', corpus: [subscription], spared: 0, error: 'RESPONSE_INVALID', read: (bytes) => sumOfAny(decodeSubscription(bytes)) },
     { name: 'assignment', corpus: [assignment], spared: 0, error: 'RESPONSE_INVALID', read: (bytes) => sumOfAny(decodeAssignment(bytes)) },

@@ -12,6 +12,7 @@ import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.Topology;
 import org.apache.kafka.streams.kstream.Branched;
 import org.apache.kafka.streams.kstream.BranchedKStream;
+import org.apache.kafka.streams.kstream.CogroupedKStream;
 import org.apache.kafka.streams.kstream.Consumed;
 import org.apache.kafka.streams.kstream.GlobalKTable;
 import org.apache.kafka.streams.kstream.Grouped;
@@ -32,6 +33,7 @@ import org.apache.kafka.streams.kstream.ValueJoiner;
 import org.apache.kafka.streams.kstream.ValueJoinerWithKey;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.kstream.WindowedSerdes;
+import org.apache.kafka.streams.state.Stores;
 
 /** Builds the topology a case describes (case.ts). Operators are held by position; a split is the list of its branches. */
 @SuppressWarnings({"unchecked", "rawtypes"})
@@ -100,7 +102,11 @@ final class Interpreter {
     Serde value = serdes.get(serdes.size() - 1);
     return switch (it.get("op").asText()) {
       case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(Serdes.String(), Serdes.String()));
-      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(name, value));
+      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), it.has("history")
+          ? Materialized.as(Stores.persistentVersionedKeyValueStore(name, Duration.ofMillis(it.get("history").asLong()))).withKeySerde((Serde) Serdes.String())
+              .withValueSerde(value)
+          : kept(name, value));
+      case "cogroup" -> cogrouped(it, name).aggregate(() -> noInitialOldValue ? null : "0", kept(name, value));
       case "globalTable" -> builder.globalTable(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(name, value));
       case "filter" -> stream(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
       case "filterNot" -> stream(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
@@ -205,13 +211,22 @@ final class Interpreter {
     return it.has("by") ? from.groupBy((k, v) -> Functions.applyKey(it.get("by"), k, v), grouping) : from.groupByKey(grouping);
   }
 
+  private CogroupedKStream<Object, Object> cogrouped(JsonNode it, String name) {
+    KGroupedStream<Object, Object> one = stream(it).groupByKey((Grouped) Grouped.with(name + "-one", Serdes.String(), inputSerde(it)));
+    KGroupedStream<Object, Object> two = ((KStream<Object, Object>) built.get(it.get("with").asInt()))
+        .groupByKey((Grouped) Grouped.with(name + "-two", Serdes.String(), serdes.get(it.get("with").asInt())));
+    return one.cogroup((k, v, a) -> (Object) Functions.combine(it.get("add"), k, a == null ? "0" : a, v))
+        .cogroup(two, (k, v, a) -> Functions.combine(it.get("other"), k, a == null ? "0" : a, v));
+  }
+
   private KGroupedTable<Object, Object> groupedTable(JsonNode it, String name) {
     return table(it).groupBy((k, v) -> KeyValue.pair((Object) Functions.applyKey(it.get("key"), k, v), (Object) Functions.applyValue(it.get("value"), k, v)),
         (Grouped) Grouped.with(name, Serdes.String(), Serdes.String()));
   }
 
   private Joined joined(JsonNode it, String name) {
-    return Joined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt()), name);
+    Joined joined = Joined.with(Serdes.String(), inputSerde(it), serdes.get(it.get("with").asInt()), name);
+    return it.has("grace") ? joined.withGracePeriod(Duration.ofMillis(it.get("grace").asLong())) : joined;
   }
 
   private static ValueJoiner<Object, Object, Object> tableJoiner(JsonNode it) {
