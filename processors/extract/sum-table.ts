@@ -130,7 +130,7 @@ function readRow(row: Row, columns: readonly SumColumn[]): SumRow | undefined {
   const grosses = sums('gross')
   const pairs = nets.flatMap((net) => taxes.map((tax) => ({ net, tax }))).filter(({ net, tax }) => net.run !== tax.run)
   const byRate = ({ net, tax }: { readonly net: Sum; readonly tax: Sum }): boolean =>
-    rate !== undefined && rate.value.times(net.value).div(100).minus(tax.value).abs().lte(tolerance)
+    rate?.value.times(net.value).div(100).minus(tax.value).abs().lte(tolerance) === true
   for (const { net, tax } of pairs) {
     const gross = grosses.find((one) => net.value.plus(tax.value).minus(one.value).abs().lte(tolerance))
     if (gross !== undefined) {
