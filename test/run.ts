@@ -1,6 +1,8 @@
 // The test command: types, lint, unit tests, the tests of the Java plugins, then integration and failure tests on one
 // stack of real servers that is started for the run and stopped after it.
 //   npm test [-- --unit] [--only TEXT]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -105,9 +107,14 @@ async function main(): Promise<number> {
   return report.finish()
 }
 
+// Every file is a process of its own: what all of them import is stripped of its types and compiled once, not two hundred times.
+const compiled = mkdtempSync(join(tmpdir(), 'millrace-compiled-'))
+process.env['NODE_COMPILE_CACHE'] = compiled
 try {
   process.exitCode = await main()
 } catch (error) {
   process.stderr.write(`test: ${error instanceof TypeError ? error.message : (error as Error).stack}\n\n${help}`)
   process.exitCode = 2
+} finally {
+  rmSync(compiled, { recursive: true, force: true })
 }
