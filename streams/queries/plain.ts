@@ -70,8 +70,16 @@ export interface TypedRow {
   readonly validTo?: number
 }
 
-/** As the query's type says; `named`: the key the query named. */
-export function typedRow(store: StoreDefinition, { kind }: PlainQuery, row: PageRow, named: unknown): TypedRow {
+/** As the query's type says; `named`: the key the query named. Throws `QUERY_FAILED` when a serde refuses what the store has. */
+export function typedRow(store: StoreDefinition, query: PlainQuery, row: PageRow, named: unknown): TypedRow {
+  try {
+    return fromBytes(store, query, row, named)
+  } catch (cause) {
+    throw new StreamsError('QUERY_FAILED', `A row of the store '${store.name}' cannot be read by its serdes.`, { cause })
+  }
+}
+
+function fromBytes(store: StoreDefinition, { kind }: PlainQuery, row: PageRow, named: unknown): TypedRow {
   const topic = store.changelog ?? store.name
   const value: unknown = store.value.deserialize(topic, row.value, NO_HEADERS)
   const timestamp = row.timestamp === undefined ? {} : { timestamp: row.timestamp }

@@ -153,18 +153,18 @@ export class StoreQueries {
     const store = this.store(name)
     const plain = plainQuery(store.definition, query)
     const partition = options.partition ?? (await this.partitionOf(store, keyOf(plain)!))
-    const page = await this.#page(store, plain, partition, options)
+    const page = await this.#page(store, plain, partition, options, 1)
     const row = decodeRows(page.rows)[0]
     return { value: undefined, ...(row === undefined ? {} : typedRow(store.definition, plain, row, undefined)), ...sourceOf(page, partition) }
   }
 
-  /** Rows. Iterating rejects with a `QUERY_…` code. */
-  rows(name: string, query: Query, options: QueryOptions = {}): QueryRows<TypedRow> {
+  /** Rows. Iterating rejects with a `QUERY_…` code. `wanted`: nobody reads more than so many. */
+  rows(name: string, query: Query, options: QueryOptions = {}, wanted = PAGE_ROWS): QueryRows<TypedRow> {
     const sources = new Map<number, QuerySource>()
-    return { sources, [Symbol.asyncIterator]: () => this.#rows(name, query, options, sources) }
+    return { sources, [Symbol.asyncIterator]: () => this.#rows(name, query, options, Math.min(Math.max(wanted, 1), PAGE_ROWS), sources) }
   }
 
-  async *#rows(name: string, query: Query, options: QueryOptions, sources: Map<number, QuerySource>): AsyncGenerator<TypedRow, undefined> {
+  async *#rows(name: string, query: Query, options: QueryOptions, maxRows: number, sources: Map<number, QuerySource>): AsyncGenerator<TypedRow, undefined> {
     await this.#options.ready()
     const store = this.store(name)
     const plain = plainQuery(store.definition, query)
@@ -177,7 +177,7 @@ export class StoreQueries {
       do {
         let page: Page
         try {
-          page = await this.#page(store, plain, partition, options, cursor)
+          page = await this.#page(store, plain, partition, options, maxRows, cursor)
         } catch (error) {
           // Of a store that is spread over instances this one answers what it has.
           if (one === undefined && options.routed !== true && (error as StreamsError).code === 'QUERY_NOT_PRESENT') {
@@ -200,7 +200,7 @@ export class StoreQueries {
   }
 
   /** A page from whoever has it. */
-  async #page(store: QueriedStore, query: PlainQuery, partition: number, options: QueryOptions, cursor?: Bytes): Promise<Page> {
+  async #page(store: QueriedStore, query: PlainQuery, partition: number, options: QueryOptions, maxRows: number, cursor?: Bytes): Promise<Page> {
     const { timeoutMs = TIMEOUT_MS, maxLag, routed = false } = checked(options)
     const { name } = store.definition
     const bound = boundOf(store, options.position)
@@ -213,7 +213,7 @@ export class StoreQueries {
         partition,
         query,
         ...(cursor === undefined ? {} : { cursor }),
-        maxRows: PAGE_ROWS,
+        maxRows,
         ...(maxLag === undefined ? {} : { maxLag }),
         ...(bound === undefined ? {} : { bound }),
         waitMs: Math.max(0, Math.floor(until - asked)),

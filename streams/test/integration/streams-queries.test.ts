@@ -1,7 +1,7 @@
 /** Queries of an application of two processes: local, routed, of a copy, behind a position, and after one process was killed. */
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { KafkaStreams, KeyQuery, RangeQuery, WindowKeyQuery, type QueryEntry, type StreamsError } from '../../index.ts'
+import { KafkaStreams, KeyQuery, QueryServer, RangeQuery, WindowKeyQuery, type QueryEntry, type StreamsError } from '../../index.ts'
 import { partitionFor } from '../../kafka/partitioner.ts'
 import { Child } from '../failure/child.ts'
 import type { Settings } from './streams-queries-topology.ts'
@@ -91,6 +91,15 @@ t.test('a key is answered by whoever has it', async (t) => {
     windows.push(row)
   }
   t.match(windows, [{ key: { key: theirs, window: { start: MINUTE * 10, end: MINUTE * 11 } }, value: 1 }])
+
+  // Whoever is asked over HTTP asks the owner.
+  const server = await QueryServer.open(app)
+  t.teardown(() => server.close())
+  const fetched = await fetch(`${server.url}/stores/counts/${theirs}`)
+  t.match(await fetched.json(), { key: theirs, value: 1, active: true })
+  const lines = (await (await fetch(`${server.url}/stores/counts`)).text()).trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly key?: string })
+  t.same(lines.flatMap(({ key }) => key ?? []).sort(), [...words].sort())
+  t.match(lines.at(-1), { end: true, rows: words.length, more: false })
 
   await other.kill()
   const after = await app.query('counts', KeyQuery.withKey<string, number>(theirs!), { routed: true, timeoutMs: 60_000 })
