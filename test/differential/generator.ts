@@ -132,7 +132,8 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
         return undefined
       }
       const table = operators[other]!
-      const grace = 'history' in table && one.flag ? { grace: Math.min(one.limit, table.history!) } : {}
+      // A record without a key ends Kafka Streams in a left join with grace.
+      const grace = op === 'joinTable' && 'history' in table && one.flag ? { grace: Math.min(one.limit, table.history!) } : {}
       return { op, of, with: other, joiner: one.joiner, ...grace }
     }
     case 'cogroup': {
