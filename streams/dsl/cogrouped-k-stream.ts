@@ -98,7 +98,7 @@ export class CogroupedKStream<K, VA> {
       value,
       keyChanged: false,
       sources: new Set(sources.flatMap((source) => [...source.sources])),
-      nullKeys: [],
+      nullKeys: [...new Set(sources.flatMap((source) => source.nullKeys))],
     }
     return new KTable<K, VA>(state, view, oldValues, name)
   }

@@ -78,7 +78,7 @@ export function windowedAggregate<K, V, VA>(
     keyChanged: false,
     windowGraceMs: table.graceMs,
     sources: new Set(streams.flatMap((stream) => [...stream.sources])),
-    nullKeys: [],
+    nullKeys: [...new Set(streams.flatMap((stream) => stream.nullKeys))],
   }
   return new KTable<Windowed<K>, VA>(state, table.view(name) as TableView<Windowed<K>, VA>, oldValues, name)
 }
