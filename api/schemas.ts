@@ -54,7 +54,14 @@ export const postDocuments = {
   tags, security,
   consumes: ['multipart/form-data'],
   headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', minLength: 1, maxLength: MAXIMUM_KEY_LENGTH } } },
-  body: { type: 'object', required: ['file'], properties: { file: { type: 'array', maxItems: MAXIMUM_FILES, items: { type: 'string', format: 'binary' } } } },
+  body: {
+    type: 'object',
+    required: ['file'],
+    properties: {
+      file: { type: 'array', maxItems: MAXIMUM_FILES, items: { type: 'string', format: 'binary' } },
+      duplicate: { type: 'string', enum: ['allow'], description: 'Process the files although the tenant has had them, as the same bytes or as the same invoice; the row still says of what.' },
+    },
+  },
   response: {
     202: {
       description: 'Kafka has them.',

@@ -5,12 +5,22 @@ import { ApiError } from './errors.ts'
 import { keptContentType, keptFileName } from './file-names.ts'
 import { MAXIMUM_FILES, MULTIPART_OVERHEAD, RETRY_AFTER_SECONDS } from './limits.ts'
 
+/** The one value of the field `duplicate`, and of the attribute that carries it to the pipeline. */
+export const DUPLICATE_ALLOWED = 'allow'
+
 /** A file whose bytes lie in the content store. */
 export interface StoredFile {
   readonly fileName: string | null
   readonly contentType: string | null
   readonly sha256: string
   readonly size: number
+}
+
+/** What a request carries. */
+export interface Upload {
+  readonly files: readonly StoredFile[]
+  /** The sender says: process them although they are duplicates. */
+  readonly allowDuplicate: boolean
 }
 
 export interface UploadOptions {
@@ -25,23 +35,32 @@ export interface UploadOptions {
 /**
  * Streams every file of a multipart body into the content store, one after the other, in flat memory. All or nothing:
  * the first fault refuses the whole request (bytes that were stored before stay; they are write-once and nobody's).
+ * The field `duplicate` counts for all of them, wherever it stands.
  * @throws ApiError
  */
-export async function storeFiles(request: FastifyRequest, options: UploadOptions): Promise<readonly StoredFile[]> {
+export async function storeFiles(request: FastifyRequest, options: UploadOptions): Promise<Upload> {
   const { maximumBytes } = options
   try {
     checkLength(request, maximumBytes)
     const files: StoredFile[] = []
+    let allowDuplicate = false
     const limits = {
       fileSize: Number.POSITIVE_INFINITY, files: MAXIMUM_FILES + 1, fields: 1, fieldNameSize: 100, fieldSize: 1_024, parts: MAXIMUM_FILES + 2, headerPairs: 20,
     }
     for await (const part of request.parts({ limits })) {
-      files.push(await storePart(part, files.length, options))
+      if (part.type === 'field' && part.fieldname === 'duplicate') {
+        if (part.value !== DUPLICATE_ALLOWED) {
+          throw new ApiError('DUPLICATE_INVALID', { field: 'duplicate', limit: DUPLICATE_ALLOWED })
+        }
+        allowDuplicate = true
+      } else {
+        files.push(await storePart(part, files.length, options))
+      }
     }
     if (files.length === 0) {
       throw new ApiError('FILE_MISSING', { field: 'file' })
     }
-    return files
+    return { files, allowDuplicate }
   } catch (error) {
     // What the client still sends is read and thrown away: one that sends everything before it reads would never see the answer.
     request.raw.unpipe()

@@ -7,7 +7,7 @@ import { ApiError } from '../errors.ts'
 import { documentIdFor, idempotencyKey } from '../idempotency.ts'
 import { MAXIMUM_UPLOADS, RETRY_AFTER_SECONDS } from '../limits.ts'
 import { postDocuments } from '../schemas.ts'
-import { storeFiles } from '../upload.ts'
+import { DUPLICATE_ALLOWED, storeFiles, type Upload } from '../upload.ts'
 import { takenView } from '../view.ts'
 
 const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
@@ -28,7 +28,7 @@ export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
     }
     uploads += 1
     try {
-      const files = await store(request, context)
+      const { files, allowDuplicate } = await store(request, context)
       const receivedAt = Date.now()
       const given = files.map((file, ordinal) => ({ ...file, ordinal, receivedAt, documentId: documentIdFor(tenantId, key, ordinal) }))
       const taken = await serialised.run(key === undefined ? undefined : `${tenantId}\n${key}`, async () => {
@@ -36,7 +36,7 @@ export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
         if (rows === 'conflict') {
           throw new ApiError('IDEMPOTENCY_CONFLICT', { field: 'Idempotency-Key' })
         }
-        await produce(request, context, rows.filter(({ produced }) => !produced))
+        await produce(request, context, rows.filter(({ produced }) => !produced), allowDuplicate)
         return rows
       })
       reply.code(202)
@@ -47,7 +47,7 @@ export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
   })
 }
 
-async function store(request: FastifyRequest, { content, tenants, rate, maximumBytes }: ApiContext) {
+async function store(request: FastifyRequest, { content, tenants, rate, maximumBytes }: ApiContext): Promise<Upload> {
   const { tenantId } = request
   const tenant = tenants.get(tenantId)
   if (tenant === undefined || !tenant.active) {
@@ -67,18 +67,20 @@ async function store(request: FastifyRequest, { content, tenants, rate, maximumB
 }
 
 /** What an earlier try has produced already is not produced again. */
-async function produce(request: FastifyRequest, { producer, received, rawTopic, intake, observer }: ApiContext, rows: readonly TakenDocument[]): Promise<void> {
+async function produce(request: FastifyRequest, context: ApiContext, rows: readonly TakenDocument[], allowDuplicate: boolean): Promise<void> {
   if (rows.length === 0) {
     return
   }
+  const { producer, received, rawTopic, intake, observer } = context
   const { tenantId } = request
+  const attributes: { [name: string]: string } = allowDuplicate ? { duplicate: DUPLICATE_ALLOWED } : {}
   const trace = request.headers['traceparent']
   const traceparent = typeof trace === 'string' && TRACEPARENT.test(trace) ? trace : null
   await producer.send(
     rows.map(({ documentId, fileName, contentType, size, sha256, receivedAt }) => ({
       key: Buffer.from(documentKey(tenantId, documentId)),
       value: received.serialize(rawTopic, {
-        tenantId, documentId, source: 'api', fileName, contentType, size, sha256, receivedAt, traceparent, content: null, reference: referenceTo(sha256), attributes: {},
+        tenantId, documentId, source: 'api', fileName, contentType, size, sha256, receivedAt, traceparent, content: null, reference: referenceTo(sha256), attributes,
       }),
       timestamp: receivedAt,
     })),

@@ -95,6 +95,34 @@ t.test('a body that is no list of files is refused', async (t) => {
   t.same(await readdir(join(folder, 'content', '.incoming')), [], 'nothing half-written is left')
 })
 
+t.test('the sender may have duplicates processed, and can ask for nothing else', async (t) => {
+  const { send, records, url } = await open(t)
+  const attributes = (): unknown[] => records.map(({ value }) => (JSON.parse(String(value)) as { attributes: unknown }).attributes)
+  const allowing = files('first', 'second')
+  allowing.append('duplicate', 'allow')
+  t.equal((await send(allowing)).status, 202)
+  t.equal((await send(files('third'))).status, 202)
+  t.same(attributes(), [{ duplicate: 'allow' }, { duplicate: 'allow' }, {}], 'for every file, wherever the field stands')
+  for (const value of ['reject', 'ALLOW', '', 'allow'.repeat(1_000)]) {
+    const form = files('fourth')
+    form.append('duplicate', value)
+    await refused(t, await send(form), 'DUPLICATE_INVALID', { field: 'duplicate', limit: 'allow' })
+  }
+  const alone = new FormData()
+  alone.append('duplicate', 'allow')
+  await refused(t, await send(alone), 'FILE_MISSING')
+  const twice = files('fifth')
+  twice.append('duplicate', 'allow')
+  twice.append('duplicate', 'allow')
+  await refused(t, await send(twice), 'FIELD_UNKNOWN')
+  const asFile = files('sixth')
+  asFile.append('duplicate', new Blob(['allow']), 'duplicate')
+  await refused(t, await send(asFile), 'FIELD_UNKNOWN')
+  t.equal(records.length, 3)
+  const openApi = (await (await fetch(new URL('/v1/openapi.json', url))).json()) as { paths: { [path: string]: { post: { requestBody: { content: { [type: string]: { schema: unknown } } } } } } }
+  t.match(openApi.paths['/v1/documents']!.post.requestBody.content['multipart/form-data']!.schema, { required: ['file'], properties: { duplicate: { enum: ['allow'] } } })
+})
+
 t.test('any bytes as a body end in an answer', async (t) => {
   const { send, get } = await open(t)
   const boundary = fc.constantFrom('--x\r\n', 'Content-Disposition: form-data; name="file"; filename="a"\r\n', '\r\n', '--x--', 'Content-Type: ', '\u0000')
