@@ -39,7 +39,7 @@ export function encodeRows(rows: readonly PageRow[]): Bytes {
       }
     }
   }
-  return bytes
+  return new Uint8Array(bytes.buffer)
 }
 
 /** Views of `bytes`. Throws `RESPONSE_INVALID` for anything `encodeRows` does not write. */

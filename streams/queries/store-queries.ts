@@ -226,7 +226,8 @@ export class StoreQueries {
       if (!routed || !PASSING.has(error.code) || performance.now() + RETRY_MS >= until) {
         throw error
       }
-      notBefore = asked
+      // What the group said before is what did not help.
+      notBefore = performance.now()
       await delay(RETRY_MS)
     }
   }
