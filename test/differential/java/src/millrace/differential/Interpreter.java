@@ -3,7 +3,9 @@ package millrace.differential;
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.BiFunction;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serdes;
@@ -45,6 +47,7 @@ final class Interpreter {
   private final StreamsBuilder builder = new StreamsBuilder();
   private final List<Object> built = new ArrayList<>();
   private final List<Serde> serdes = new ArrayList<>();
+  private final Map<Integer, KStream<Object, Object>> sides = new HashMap<>();
 
   Interpreter(JsonNode test) {
     operators = test.get("operators");
@@ -251,8 +254,10 @@ final class Interpreter {
   }
 
   private KStream<Object, Object> side(JsonNode it, String side) {
-    KStream<Object, Object> stream = (KStream<Object, Object>) built.get(it.get(side).asInt());
-    return noNullValuesInJoins ? stream.filter((k, v) -> v != null) : stream;
+    int position = it.get(side).asInt();
+    KStream<Object, Object> stream = (KStream<Object, Object>) built.get(position);
+    // One filter for all joins, as in millrace-peer.ts: its place decides which of two operators is first.
+    return noNullValuesInJoins ? sides.computeIfAbsent(position, none -> stream.filter((k, v) -> v != null)) : stream;
   }
 
   private Serde inputSerde(JsonNode it) {
