@@ -17,9 +17,10 @@ t.test('a key is answered by whoever has it', async (t) => {
   const cluster = new TestCluster()
   await cluster.connect()
   t.teardown(() => cluster.close())
-  const settings: Settings = { source: await cluster.topic('words', PARTITIONS) }
+  const settings: Settings = { source: await cluster.topic('words', PARTITIONS), names: await cluster.topic('names', 2, { 'cleanup.policy': 'compact' }) }
+  await cluster.send(settings.names, [{ key: 'a', value: '{"name":"Ada"}' }, { key: 'b', value: '{"name":"Bob"}' }])
   const options = { settings, applicationId: cluster.name('ask'), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 100, standbyReplicas: 1, acceptableRecoveryLag: 0 }
-  const app = new KafkaStreams({ ...options, topology: new URL('./streams-queries-topology.ts', import.meta.url), stateDir: cluster.folder(), onWarning: () => undefined })
+  const app = new KafkaStreams({ ...options, topology: new URL('./streams-queries-topology.ts', import.meta.url), stateDir: cluster.folder(), threads: 2, onWarning: () => undefined })
   t.teardown(() => app.close())
   await t.rejects(app.query('counts', KeyQuery.withKey('w0')), { code: 'NOT_RUNNING' })
   await app.start()
@@ -100,6 +101,14 @@ t.test('a key is answered by whoever has it', async (t) => {
   const lines = (await (await fetch(`${server.url}/stores/counts`)).text()).trimEnd().split('\n').map((line) => JSON.parse(line) as { readonly key?: string })
   t.same(lines.flatMap(({ key }) => key ?? []).sort(), [...words].sort())
   t.match(lines.at(-1), { end: true, rows: words.length, more: false })
+
+  // Loaded whole before the start, on every instance.
+  t.match(await app.query('names', KeyQuery.withKey<string, { readonly name: string }>('a')), { value: { name: 'Ada' }, active: true })
+  const names = []
+  for await (const { value } of app.query('names', RangeQuery.withNoBounds<string, { readonly name: string }>())) {
+    names.push(value.name)
+  }
+  t.same(names, ['Ada', 'Bob'])
 
   await other.kill()
   const after = await app.query('counts', KeyQuery.withKey<string, number>(theirs!), { routed: true, timeoutMs: 60_000 })

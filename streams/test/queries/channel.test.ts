@@ -4,6 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import t from 'tap'
 import { callPeer } from '../../membership/peer-call.ts'
 import { PeerListener } from '../../membership/peer-listener.ts'
+import { OURS, THEIRS } from '../membership/certificates.ts'
 import { encodeFrame, FrameReader, newNonce, PEER_PROTOCOL, type PeerMessage, proof } from '../../membership/peer-protocol.ts'
 import { endpointAt } from '../../membership/endpoint.ts'
 import { answerPeer, ChannelReader, PeerChannel } from '../../queries/channel.ts'
@@ -110,12 +111,25 @@ t.test('an instance that proves itself is answered, many questions at once', asy
   t.teardown(() => channel.close())
   const answers = await Promise.all(Array.from({ length: 200 }, (_, i) => channel.ask({ ...request, partition: i % 2 }, 10_000)))
   t.equal(asked.length, 200)
-  answers.forEach((answer, i) => (i % 2 === 1 ? t.same(answer, { kind: 'absent' }) : t.strictSame(answer, page)))
+  t.strictSame(answers, answers.map((_, i) => (i % 2 === 1 ? { kind: 'absent' } : page)))
   t.strictSame(asked[0], { ...request, partition: 0 })
   t.equal(listener.watchers, 0, 'who asks watches nobody')
   await listener.close()
   await t.rejects(channel.ask(request, 1_000), { code: 'QUERY_OWNER_UNREACHABLE' })
   t.ok(channel.closed)
+})
+
+t.test('certificates of the application prove an instance as well as its secret, and nobody else', async (t) => {
+  const ours = { ...identity, secret: '', tls: OURS }
+  const listener = await PeerListener.open({ ...ours, processId: 'owner', incarnation: 'i'.repeat(24), host: '127.0.0.1', port: 0, onAsker: (socket) => answerPeer(socket, async () => page) })
+  t.teardown(() => listener.close())
+  const at = endpointAt('127.0.0.1', listener.port)
+  const channel = new PeerChannel(await callPeer(ours, 'owner', at), 60_000)
+  t.teardown(() => channel.close())
+  t.strictSame(await channel.ask(request, 10_000), page)
+  await t.rejects(callPeer({ ...ours, tls: THEIRS }, 'owner', at), { code: 'QUERY_OWNER_UNREACHABLE' })
+  await t.rejects(callPeer({ ...ours, tls: { ...THEIRS, ca: OURS.ca } }, 'owner', at), { code: 'QUERY_OWNER_UNREACHABLE' })
+  await t.rejects(callPeer({ ...ours, tls: undefined }, 'owner', at), { code: 'QUERY_OWNER_UNREACHABLE' })
 })
 
 t.test('others are not', async (t) => {

@@ -1,5 +1,7 @@
 /** Queries over HTTP: routes, parameters, refusals, and what strangers may try. */
-import { request } from 'node:http'
+import { once } from 'node:events'
+import { type IncomingMessage, request } from 'node:http'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { KeyValueStore, TimestampedKeyValueStore, VersionedKeyValueStore, WindowStore } from '../../index.ts'
 import { type Processor, type QueryAccess, QueryServer, type QueryServerOptions, Serdes, Stores, type StreamsBuilder } from '../../index.ts'
@@ -23,7 +25,7 @@ function topology(b: StreamsBuilder): void {
 
 const HOSTILE = ['../../etc/passwd', 'a/b?c=d&e#f', '%00', '\u0000', '<script>alert(1)</script>', '__proto__', 'ключ', '😀', ' ', '"\r\nX: y', '..']
 
-async function served(t: Test, options: QueryServerOptions = {}): Promise<{ app: MemoryApp; get(path: string, headers?: { [name: string]: string }): Promise<{ status: number; text: string; json: Record<string, unknown>; lines: Record<string, unknown>[] }> }> {
+async function served(t: Test, options: QueryServerOptions = {}): Promise<{ app: MemoryApp; port: number; get(path: string, headers?: { [name: string]: string }): Promise<{ status: number; text: string; json: Record<string, unknown>; lines: Record<string, unknown>[] }> }> {
   const app = new MemoryApp(topology)
   const server = await QueryServer.open(app, options)
   t.teardown(() => server.close())
@@ -41,7 +43,7 @@ async function served(t: Test, options: QueryServerOptions = {}): Promise<{ app:
       asked.on('error', reject)
       asked.end()
     })
-  return { app, get }
+  return { app, port: server.port, get }
 }
 
 t.test('stores, values and rows', async (t) => {
@@ -128,6 +130,31 @@ t.test('without authorize only the loopback is served, to those who call it by i
   t.equal((await get('/stores', { host: 'localhost:1' })).status, 200)
   t.equal((await get('/stores', { host: '[::1]:1' })).status, 200)
   t.same(app.asked, [])
+})
+
+t.test('who hangs up in the middle of many rows is read for no longer', async (t) => {
+  const { app, port } = await served(t)
+  const long = 'x'.repeat(20_000)
+  app.write('names', '', (store: TimestampedKeyValueStore<string, unknown>) => {
+    for (let i = 0; i < 4_000; i++) {
+      store.put(`k${i}`, { value: long, timestamp: 0 })
+    }
+  })
+  const asked = request({ port, host: '127.0.0.1', path: '/stores/names?limit=100000', agent: false })
+  asked.end()
+  const [response] = (await once(asked, 'response')) as [IncomingMessage]
+  await once(response, 'readable')
+  // It reads nothing more: what the sockets hold is a small part, and the pages stop.
+  let pages = -1
+  while (pages !== app.asked.length) {
+    pages = app.asked.length
+    await delay(50)
+  }
+  t.ok(pages < 100, `${pages} pages of at least 160`)
+  response.on('error', () => undefined)
+  response.destroy()
+  await delay(50)
+  t.ok(app.asked.length <= pages + 1, 'and none after it has gone')
 })
 
 t.test('authorize sees store and key, and who it refuses learns nothing', async (t) => {
