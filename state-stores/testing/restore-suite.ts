@@ -1,6 +1,6 @@
-import type { ChangelogPosition, TaskStateOptions } from '../contract.ts'
+import type { ChangelogPosition, RangeOptions, TaskStateOptions } from '../contract.ts'
 import type { EngineCapabilities } from '../engines/capabilities.ts'
-import { bytes } from './tap.ts'
+import { bytes, lines, text } from './tap.ts'
 import { all, type Check, commit, get, put, STORES } from './task-state-suite.ts'
 
 const at = (offset: number): ChangelogPosition => ({ offset, topicId: 'T', leaderEpoch: 4, appliedAt: 1_700_000_000_000 })
@@ -81,6 +81,37 @@ export async function restoreConformance(check: Check, capabilities: EngineCapab
     await state.finishRebuild('orders')
     t.equal(all(state, 'orders'), 'b=new')
     t.equal(state.position('orders-1')?.offset, 2)
+  })
+
+  await check('the committed view shows no generation before it is applied, and outlives turns', async (t, { state }) => {
+    const committed = state.committed('orders')
+    const rows = (options: RangeOptions = {}) => lines(committed.range(options)).join()
+    put(state, 'orders', 'a', '1')
+    put(state, 'orders', 'b', '1')
+    put(state, 'totals', 'a', 'another store')
+    await commit(state)
+    put(state, 'orders', 'a', '2')
+    put(state, 'orders', 'c', '2')
+    t.equal(text(committed.get(bytes('a'))), '1')
+    t.equal(committed.get(bytes('c')), undefined)
+    state.freeze()
+    put(state, 'orders', 'b', null)
+    t.equal(rows(), 'a=1,b=1', 'neither what is frozen nor what is open')
+    const range = committed.range({})
+    range.next()
+    await state.applyFrozen(new Map())
+    t.equal(rows(), 'a=2,b=1,c=2')
+    t.equal(lines(range).join(), 'b=1', 'as the store was when it was opened')
+    t.equal(rows({ from: bytes('b'), reverse: true }), 'c=2,b=1')
+    t.equal(rows({ to: bytes('b') }), 'a=2')
+    state.drop()
+    t.equal(rows(), 'a=2,b=1,c=2')
+    t.throws(() => committed.put(bytes('a'), null, 0), { code: 'VALUE_INVALID' })
+    await state.beginRebuild('orders')
+    await state.restore('orders', [row('z', 'new')], 'orders-1', at(3))
+    t.equal(rows(), 'a=2,b=1,c=2', 'the old rows until the new ones are whole')
+    await state.finishRebuild('orders')
+    t.equal(rows(), 'z=new')
   })
 
   if (!capabilities.persistent) {
