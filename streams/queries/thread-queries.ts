@@ -7,7 +7,7 @@ import type { Task } from '../runtime/task.ts'
 import type { TaskEntry } from '../runtime/task-entry.ts'
 import type { PageAnswer, PageFailure, PageRequest, PlainPosition } from './page.ts'
 import { encodeRows } from './rows-codec.ts'
-import { readPage } from './store-reader.ts'
+import { readPage, SLICE_MS } from './store-reader.ts'
 
 export interface ThreadQueriesOptions {
   /** Tasks and copies of the thread. */
@@ -15,9 +15,12 @@ export interface ThreadQueriesOptions {
   readonly globals: () => { readonly state: TaskState | undefined; readonly tables: readonly GlobalTable[] }
 }
 
-interface Waiting {
+interface Asked {
   readonly request: PageRequest
   readonly answer: (answer: PageAnswer) => void
+}
+
+interface Waiting extends Asked {
   readonly timer: NodeJS.Timeout
 }
 
@@ -28,26 +31,49 @@ const NO_TIME: StoreClock = { time: -1, highest: 8_640_000_000_000_000, advance:
 
 export class ThreadQueries {
   readonly #options: ThreadQueriesOptions
+  readonly #asked: Asked[] = []
   readonly #waiting = new Set<Waiting>()
 
   constructor(options: ThreadQueriesOptions) {
     this.#options = options
   }
 
-  /** Never rejects; waits only for a position bound. */
-  async page(request: PageRequest): Promise<PageAnswer> {
-    const answer = this.#answer(request)
-    if (answer.kind !== 'failure' || answer.code !== 'QUERY_NOT_UP_TO_BOUND' || request.waitMs <= 0 || this.#waiting.size >= MAX_WAITING) {
-      return answer
-    }
+  /** Never rejects; waits for its turn, and for a position bound. */
+  page(request: PageRequest): Promise<PageAnswer> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => {
-        this.#waiting.delete(waiting)
-        resolve(this.#answer(request))
-      }, request.waitMs)
-      const waiting: Waiting = { request, answer: resolve, timer }
-      this.#waiting.add(waiting)
+      this.#asked.push({ request, answer: resolve })
+      if (this.#asked.length === 1) {
+        setImmediate(() => this.#turn())
+      }
     })
+  }
+
+  /** One slice for all that have asked: however many there are, records have their turns in between (rule C10). */
+  #turn(): void {
+    const end = performance.now() + SLICE_MS
+    let done = 0
+    while (done < this.#asked.length && (done === 0 || performance.now() < end)) {
+      this.#take(this.#asked[done++]!)
+    }
+    this.#asked.splice(0, done)
+    if (this.#asked.length > 0) {
+      setImmediate(() => this.#turn())
+    }
+  }
+
+  #take(asked: Asked): void {
+    const { request, answer } = asked
+    const given = this.#answer(request)
+    if (given.kind !== 'failure' || given.code !== 'QUERY_NOT_UP_TO_BOUND' || request.waitMs <= 0 || this.#waiting.size >= MAX_WAITING) {
+      answer(given)
+      return
+    }
+    const timer = setTimeout(() => {
+      this.#waiting.delete(waiting)
+      answer(this.#answer(request))
+    }, request.waitMs)
+    const waiting: Waiting = { request, answer, timer }
+    this.#waiting.add(waiting)
   }
 
   /** A task has committed: who waited for it may have an answer now. */
@@ -69,6 +95,9 @@ export class ThreadQueries {
       answer({ kind: 'absent' })
     }
     this.#waiting.clear()
+    for (const { answer } of this.#asked.splice(0)) {
+      answer({ kind: 'absent' })
+    }
   }
 
   #answer(request: PageRequest): PageAnswer {

@@ -18,6 +18,7 @@ const topology = buildTopology((b) => {
   b.stream('in', { key: Serdes.string(), value: Serdes.string() }).process(() => new Nothing(), { name: 'keep', stores: [Stores.keyValueStore('kept', { key: Serdes.string(), value: Serdes.string() })] })
 }, { applicationId: 'asked' })
 const subtopology = topology.subtopologies[0]!
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))
 const CHANGELOG = 'asked-kept-changelog-0'
 const request: PageRequest = { store: 'kept', partition: 0, query: { kind: 'key', key: Buffer.from('a') }, maxRows: 1, waitMs: 0 }
 
@@ -61,8 +62,9 @@ t.test('a position is waited for, and said to be missed in time', async (t) => {
     return answer
   })
   entry.committed.set('in-0', 6)
+  await turn()
   queries.committed()
-  await new Promise(setImmediate)
+  await turn()
   t.notOk(answered, 'offset 6 is not in it yet')
   entry.state!.store('kept').put(Buffer.from('a'), Buffer.from('seen'), 0)
   entry.state!.freeze()
@@ -73,8 +75,37 @@ t.test('a position is waited for, and said to be missed in time', async (t) => {
   t.equal(answer.kind === 'page' && Buffer.from(decodeRows(answer.rows)[0]!.value).toString(), 'seen')
 
   const left = queries.page({ ...request, bound: { 'in-0': 100 }, waitMs: 60_000 })
+  await turn()
+  const untaken = queries.page(request)
   queries.close()
   t.match(await left, { kind: 'absent' }, 'a thread that stops keeps nobody waiting')
+  t.match(await untaken, { kind: 'absent' })
+})
+
+t.test('many that ask at once have a slice, then records have a turn', async (t) => {
+  const entry = running()
+  const slow = () => {
+    const until = performance.now() + 4
+    while (performance.now() < until) {
+      // A page that takes its time.
+    }
+    return storeClock()
+  }
+  entry.task = { timeOf: slow } as unknown as Task
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  let turns = 0
+  let all = false
+  const count = () => {
+    turns++
+    if (!all) {
+      setImmediate(count)
+    }
+  }
+  setImmediate(count)
+  const answers = await Promise.all(Array.from({ length: 12 }, () => queries.page(request)))
+  all = true
+  t.ok(answers.every(({ kind }) => kind === 'page'))
+  t.ok(turns >= 4, `${turns} turns for 12 pages of 4 ms`)
 })
 
 t.test('a copy answers within the lag that is allowed, and knows no position', async (t) => {
