@@ -236,17 +236,21 @@ export class QueryServer {
   }
 }
 
+/** Prevents that a client which reads nothing holds its rows and its connection for ever. */
+const DRAIN_MS = 60_000
+
 /** A client that hangs up ends the wait, too. */
 function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
+    const patience = setTimeout(() => response.destroy(), DRAIN_MS)
     const done = (): void => {
+      clearTimeout(patience)
       response.off('drain', done).off('close', done)
       resolve()
     }
+    response.on('drain', done).on('close', done)
     if (response.destroyed) {
-      resolve()
-    } else {
-      response.on('drain', done).on('close', done)
+      done()
     }
   })
 }
