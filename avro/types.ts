@@ -396,6 +396,16 @@ export interface Rule {
   message: string
 }
 
+/** A document and what the rules of its set have to say about it; run before the set is used. */
+export interface RuleExample {
+  /** For people, in errors. */
+  name: string
+  /** JSON: type, receivedDay, fields, lines, taxes as docs/rules.md says. */
+  document: string
+  /** passed, failed or not-applicable by rule id. */
+  expect: { [key: string]: string }
+}
+
 /** The outcome of one rule. */
 export interface RuleResult {
   /** Rule id. */
@@ -412,7 +422,7 @@ export interface RuleResult {
   message: string | null
 }
 
-/** A versioned set of rules (rules). Key tenantId|ruleSetId. */
+/** A versioned set of rules (rules, and rules.accepted once its examples have held). Key tenantId|ruleSetId. */
 export interface RuleSet {
   /** Owner. */
   tenantId: string
@@ -422,6 +432,22 @@ export interface RuleSet {
   version: number
   /** At most 200. */
   rules: Rule[]
+  /** At most 100. */
+  examples: RuleExample[]
+}
+
+/** Why the newest version of a rule set is not in force (rules.refused). Key tenantId|ruleSetId; deleted when a later one is accepted. */
+export interface RuleSetRefusal {
+  /** Owner. */
+  tenantId: string
+  /** Its id. */
+  ruleSetId: string
+  /** The version that was refused. */
+  version: number
+  /** At most 50; field is the place in the set. */
+  reasons: Reason[]
+  /** When. */
+  at: number
 }
 
 /** A tenant and its settings (tenants). */
@@ -526,8 +552,10 @@ export interface SchemaTypes {
   Provenance: Provenance
   Reason: Reason
   Rule: Rule
+  RuleExample: RuleExample
   RuleResult: RuleResult
   RuleSet: RuleSet
+  RuleSetRefusal: RuleSetRefusal
   Tenant: Tenant
   Validation: Validation
   Vendor: Vendor

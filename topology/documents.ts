@@ -4,14 +4,17 @@
  *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich
  *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──→ lifecycle → archive, processed, lifecycle,
  *                                                                                                        review, duplicates
+ *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
+import type { RuleSet } from '../avro/types.ts'
 import type { FirstSeen } from '../processors/dedupe/index.ts'
 import { contentKey } from '../processors/dedupe/index.ts'
 import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
 import type { ApplicationConfig } from './config.ts'
 import { divide } from './flow.ts'
 import { openServices, type Services } from './services.ts'
+import { acceptRules, isVerdict } from './steps/accept-rules.ts'
 import { admit } from './steps/admit.ts'
 import { classifyAndExtract, type ExtractedDocument } from './steps/classify-extract.ts'
 import { dedupe } from './steps/dedupe.ts'
@@ -23,7 +26,7 @@ import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
 
 const TENANTS = 'tenants'
-const RULES = 'rules'
+const RULES = 'rules-accepted'
 const VENDORS = 'vendors'
 const RATES = 'exchange-rates'
 const FIRST_SEEN = 'first-seen'
@@ -45,7 +48,7 @@ export function wire(b: StreamsBuilder, services: Services): void {
   const tenant = (key: string): string => key.slice(0, key.indexOf('|'))
 
   b.globalTable(topics.tenants.name, { name: TENANTS, key, value: serdes.tenant })
-  b.globalTable(topics.rules.name, { name: RULES, key, value: serdes.rules })
+  b.globalTable(topics.rulesAccepted.name, { name: RULES, key, value: serdes.rulesAccepted })
   b.globalTable(topics.vendors.name, { name: VENDORS, key, value: serdes.vendor })
   b.globalTable(topics.exchangeRates.name, { name: RATES, key, value: serdes.exchangeRate })
 
@@ -109,6 +112,22 @@ export function wire(b: StreamsBuilder, services: Services): void {
       onError: toDeadLetters,
     })
   write(results, services)
+  // the last, so that the numbers of the others stay
+  acceptRuleSets(b, services)
+}
+
+/** What somebody writes to the rules is tried before it is in force. */
+function acceptRuleSets(b: StreamsBuilder, { topics, serdes }: Services): void {
+  const key = Serdes.string()
+  const { accepted, refused } = b
+    .stream<string, RuleSet | null>(topics.rules.name, { key, value: serdes.rules, onError: toDeadLetters })
+    .processAsync(acceptRules(), { name: 'accept-rules', input: { key, value: serdes.rules }, key, onFailure: 'dead-letter' })
+    .split()
+    .branch('accepted', isVerdict('accepted'))
+    .branch('refused', isVerdict('refused'))
+    .noDefaultBranch()
+  accepted.mapValues(({ value }) => value).to(topics.rulesAccepted.name, { key, value: serdes.rulesAccepted })
+  refused.mapValues(({ value }) => value).to(topics.rulesRefused.name, { key, value: serdes.rulesRefused })
 }
 
 /** Results to their topics; those that end in a sink get its key. */

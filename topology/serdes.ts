@@ -28,6 +28,8 @@ export function documentSerdes(registry: Registry, topics: Topics) {
     review: valueSerde(registry, topics.review, 'DocumentReview'),
     tenant: valueSerde(registry, topics.tenants, 'Tenant'),
     rules: valueSerde(registry, topics.rules, 'RuleSet'),
+    rulesAccepted: valueSerde(registry, topics.rulesAccepted, 'RuleSet'),
+    rulesRefused: valueSerde(registry, topics.rulesRefused, 'RuleSetRefusal'),
     vendor: valueSerde(registry, topics.vendors, 'Vendor'),
     exchangeRate: valueSerde(registry, topics.exchangeRates, 'ExchangeRate'),
   }

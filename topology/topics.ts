@@ -50,6 +50,10 @@ const definitions = {
   },
   tenants: { name: 'tenants', partitions: 1, key: 'string', value: 'Tenant', config: compact },
   rules: { name: 'rules', partitions: 1, key: 'string', value: 'RuleSet', config: compact },
+  /** Sets whose examples have held: the last good one of each key is in force. */
+  rulesAccepted: { name: 'rules.accepted', partitions: 1, key: 'string', value: 'RuleSet', config: compact },
+  /** Why the newest version of a set is not in force. */
+  rulesRefused: { name: 'rules.refused', partitions: 1, key: 'string', value: 'RuleSetRefusal', config: compact },
   vendors: { name: 'vendors', partitions: 1, key: 'string', value: 'Vendor', config: compact },
   exchangeRates: { name: 'exchange-rates', partitions: 1, key: 'string', value: 'ExchangeRate', config: compact },
 } as const satisfies { readonly [name: string]: TopicDefinition }

@@ -1,5 +1,9 @@
 import type { DocumentType, Severity } from '../types.ts'
 import { documentTypes } from '../types.ts'
+import type { RuleExample } from './examples.ts'
+import { checkExample } from './examples.ts'
+import { isFactPath } from './fact-paths.ts'
+import { parsePattern } from './pattern.ts'
 
 /** A comparison of one fact. `path` leads into the fact, dots between names: `seller.vatId.normalised`. */
 export interface Comparison {
@@ -33,6 +37,8 @@ export interface RuleSet {
   readonly id: string
   readonly version: number
   readonly rules: readonly Rule[]
+  /** Documents with what the rules have to say about them: run before the set is used. */
+  readonly examples?: readonly RuleExample[]
 }
 
 export const factNames = ['fields', 'measures', 'document', 'en16931'] as const
@@ -40,11 +46,11 @@ export type FactName = (typeof factNames)[number]
 
 /** The whole list: nobody adds one from data. All are linear in what they compare. */
 export const operatorNames = [
-  'equal', 'notEqual', 'lessThan', 'lessThanInclusive', 'greaterThan', 'greaterThanInclusive', 'in', 'notIn', 'contains', 'startsWith', 'endsWith', 'present',
+  'equal', 'notEqual', 'lessThan', 'lessThanInclusive', 'greaterThan', 'greaterThanInclusive', 'in', 'notIn', 'contains', 'startsWith', 'endsWith', 'matches', 'present',
 ] as const
 export type OperatorName = (typeof operatorNames)[number]
 
-export const ruleSetBounds = { maxRules: 200, maxDepth: 6, maxConditions: 50, maxListLength: 1000, maxTextLength: 500, maxPathParts: 8, maxBytes: 256 * 1024 } as const
+export const ruleSetBounds = { maxRules: 200, maxExamples: 100, maxDepth: 6, maxConditions: 50, maxListLength: 1000, maxTextLength: 500, maxPathParts: 8, maxBytes: 256 * 1024 } as const
 
 export interface RuleSetError {
   /** Where: `rules[3].require.all[0].operator`. */
@@ -72,7 +78,7 @@ export function checkRuleSet(ruleSet: unknown): RuleSetError[] {
   if (tooLarge(ruleSet)) {
     return [{ field: '', reason: `more than ${ruleSetBounds.maxBytes} bytes of JSON, or not JSON` }]
   }
-  onlyKeys(ruleSet, ['id', 'version', 'rules'], '', wrong)
+  onlyKeys(ruleSet, ['id', 'version', 'rules', 'examples'], '', wrong)
   checkId(ruleSet['id'], 'id', wrong)
   checkVersion(ruleSet['version'], 'version', wrong)
   const rules = ruleSet['rules']
@@ -89,10 +95,18 @@ export function checkRuleSet(ruleSet: unknown): RuleSetError[] {
     }
     ids.add(id)
   }
+  const examples = ruleSet['examples'] ?? []
+  if (!Array.isArray(examples) || examples.length > ruleSetBounds.maxExamples) {
+    wrong('examples', `a list of at most ${ruleSetBounds.maxExamples} expected`)
+    return errors
+  }
+  for (const [n, example] of (examples as unknown[]).entries()) {
+    checkExample(example, `examples[${n}]`, ids, wrong)
+  }
   return errors
 }
 
-type Wrong = (field: string, reason: string) => void
+export type Wrong = (field: string, reason: string) => void
 
 function checkRule(rule: unknown, at: string, wrong: Wrong): void {
   if (!isObject(rule)) {
@@ -158,6 +172,8 @@ function checkCondition(condition: unknown, at: string, depth: number, budget: {
   }
   if (condition['path'] !== undefined && (typeof condition['path'] !== 'string' || !isPath(condition['path']))) {
     wrong(`${at}.path`, 'names with dots between them expected')
+  } else if (condition['path'] !== undefined && factNames.includes(condition['fact'] as FactName) && !isFactPath(condition['fact'] as string, condition['path'] as string)) {
+    wrong(`${at}.path`, `${condition['fact'] as string} has no ${(condition['path'] as string).slice(0, 100)}: see docs/rules.md for the names`)
   }
   if (!operatorNames.includes(condition['operator'] as OperatorName)) {
     wrong(`${at}.operator`, `one of ${operatorNames.join(', ')} expected`)
@@ -170,6 +186,11 @@ function checkValue(operator: unknown, value: unknown, at: string, wrong: Wrong)
   if (operator === 'in' || operator === 'notIn') {
     if (!Array.isArray(value) || value.length > ruleSetBounds.maxListLength || !value.every(isScalar)) {
       wrong(at, `a list of at most ${ruleSetBounds.maxListLength} texts or numbers expected`)
+    }
+  } else if (operator === 'matches') {
+    const parsed = typeof value === 'string' ? parsePattern(value) : { reason: 'a pattern expected' }
+    if ('reason' in parsed) {
+      wrong(at, parsed.reason)
     }
   } else if (operator === 'present') {
     if (typeof value !== 'boolean') {
@@ -198,14 +219,14 @@ function checkVersion(version: unknown, at: string, wrong: Wrong): void {
   }
 }
 
-function onlyKeys(object: Record<string, unknown>, known: readonly string[], at: string, wrong: Wrong): void {
+export function onlyKeys(object: Record<string, unknown>, known: readonly string[], at: string, wrong: Wrong): void {
   const extra = Object.keys(object).filter((key) => !known.includes(key))
   if (extra.length > 0) {
     wrong(at, `only ${known.join(', ')} expected`)
   }
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
+export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 

@@ -5,6 +5,8 @@ import defaultRules from './default-rules.json' with { type: 'json' }
 import { en16931Facts, en16931RuleSet } from './en16931/index.ts'
 import { measure } from './measures.ts'
 import type { Condition, Rule, RuleSet } from './rule-set.ts'
+import type { Matcher } from './pattern.ts'
+import { parsePattern } from './pattern.ts'
 import { checkRuleSet } from './rule-set.ts'
 
 export const defaultRuleSet: RuleSet = defaultRules as RuleSet
@@ -156,6 +158,17 @@ function operators(): Operator[] {
     return order !== undefined && test(order)
   }
   const text = (test: (a: string, b: string) => boolean) => (a: unknown, b: unknown): boolean => typeof a === 'string' && typeof b === 'string' && test(a, b)
+  // one matcher per pattern of the set
+  const matchers = new Map<string, Matcher>()
+  const matches = (value: string, pattern: string): boolean => {
+    let matcher = matchers.get(pattern)
+    if (matcher === undefined) {
+      const parsed = parsePattern(pattern)
+      matcher = 'matches' in parsed ? parsed.matches : () => false
+      matchers.set(pattern, matcher)
+    }
+    return matcher(value)
+  }
   return [
     new Operator('equal', (a, b) => a === b),
     new Operator('notEqual', (a, b) => a !== b),
@@ -168,6 +181,7 @@ function operators(): Operator[] {
     new Operator('contains', text((a, b) => a.includes(b))),
     new Operator('startsWith', text((a, b) => a.startsWith(b))),
     new Operator('endsWith', text((a, b) => a.endsWith(b))),
+    new Operator('matches', text(matches)),
     new Operator('present', (a, b) => (a !== undefined && a !== null && a !== '') === b),
   ]
 }

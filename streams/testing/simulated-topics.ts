@@ -28,9 +28,12 @@ export class SimulatedTopics {
   readonly #topics = new Map<string, Topic>()
   readonly #produced = new Set<string>()
   readonly #partitionsOf: (topic: string) => number
+  readonly #onProduced: (record: Unstored) => void
 
-  constructor(partitionsOf: (topic: string) => number) {
+  /** @param onProduced sees what tasks have written: a topic may be that of a global table */
+  constructor(partitionsOf: (topic: string) => number, onProduced: (record: Unstored) => void = () => undefined) {
     this.#partitionsOf = partitionsOf
+    this.#onProduced = onProduced
   }
 
   get names(): ReadonlySet<string> {
@@ -55,6 +58,7 @@ export class SimulatedTopics {
   produced(record: Unstored): void {
     this.#produced.add(record.topic)
     this.append(record)
+    this.#onProduced(record)
   }
 
   records(topic: string): readonly StoredRecord[] {

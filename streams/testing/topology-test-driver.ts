@@ -73,8 +73,9 @@ export class TopologyTestDriver {
     this.#deadLetterTopic = options.config?.deadLetterTopic ?? `${this.topology.applicationId}-dead-letters`
     this.#config = { maxTaskIdleMs: -1, ...options.config, deadLetterTopic: this.#deadLetterTopic }
     const counts = partitionCounts(this.topology, options.partitions ?? 1)
-    this.#topics = new SimulatedTopics((topic) => counts.get(topic) ?? 1)
-    this.#globals = new SimulatedGlobalStores(this.topology.globalTables)
+    const globals = new SimulatedGlobalStores(this.topology.globalTables)
+    this.#globals = globals
+    this.#topics = new SimulatedTopics((topic) => counts.get(topic) ?? 1, (record) => globals.has(record.topic) && globals.apply(record))
     this.#thread = new SimulatedThread({
       topology: this.topology,
       topics: this.#topics,

@@ -97,7 +97,7 @@ t.test('a bad rule set is refused with its place', async (t) => {
     [{ id: 'x', version: 1, rules: [], extra: 1 }, /^$/],
     [set({ severity: 'fatal' }), /severity/],
     [set({ types: ['novel'] }), /types/],
-    [set({ require: { ...rule.require, operator: 'matches' } }), /operator/],
+    [set({ require: { ...rule.require, operator: 'evaluate' } }), /operator/],
     [set({ require: { ...rule.require, fact: 'process' } }), /fact/],
     [set({ require: { ...rule.require, path: '$..x[?(@.constructor)]' } }), /path/],
     [set({ require: { ...rule.require, path: '__proto__.x' } }), /path/],

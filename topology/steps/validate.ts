@@ -1,8 +1,9 @@
 import type { AsyncProcessor, ValueAndTimestamp } from 'millrace'
 import type { RuleSet as WireRuleSet, Tenant } from '../../avro/types.ts'
 import type { Validation } from '../../processors/types.ts'
-import { createValidator, type Rule, type Validator } from '../../processors/validate/index.ts'
+import { createValidator, type RuleSet, type Validator } from '../../processors/validate/index.ts'
 import type { Flow } from '../flow.ts'
+import { fromWireRuleSet, ruleSetKeys } from '../rule-sets.ts'
 import { tenantOf } from '../tenants.ts'
 import type { ExtractedDocument } from './classify-extract.ts'
 
@@ -15,38 +16,41 @@ interface Input {
   readonly validator: Validator
 }
 
-/** Compiled rule sets by tenant and id; bounded by the tenants there are. */
+type Accepted = ValueAndTimestamp<WireRuleSet>
+
+/** Compiled rule sets by tenant and id; bounded by the sets there are. */
 class Validators {
   readonly #builtIn = createValidator()
-  readonly #compiled = new Map<string, { readonly source: WireRuleSet; readonly validator: Validator }>()
+  readonly #compiled = new Map<string, { readonly version: number; readonly timestamp: number; readonly validator: Validator }>()
 
-  /** The tenant's rule set, or the last one of it that could be used, or the built-in one. */
-  of(key: string, source: WireRuleSet | undefined): Validator {
+  /**
+   * The first of the keys that has a set in force, else the built-in one. Only what was accepted is in the table; should a later version of
+   * this program refuse what an earlier one took, the last one that could be compiled stays, or the built-in one.
+   */
+  of(keys: readonly string[], accepted: (key: string) => Accepted | undefined): Validator {
+    for (const key of keys) {
+      const found = accepted(key)
+      if (found !== undefined) {
+        return this.#compile(key, found)
+      }
+      this.#compiled.delete(key)
+    }
+    return this.#builtIn
+  }
+
+  #compile(key: string, { value, timestamp }: Accepted): Validator {
     const last = this.#compiled.get(key)
-    if (source === undefined || last?.source.version === source.version) {
-      return last?.validator ?? this.#builtIn
+    if (last?.version === value.version && last.timestamp === timestamp) {
+      return last.validator
     }
     let validator = last?.validator ?? this.#builtIn
     try {
-      validator = createValidator({ id: source.ruleSetId, version: source.version, rules: source.rules.map(ruleOf) })
+      validator = createValidator(fromWireRuleSet(value) as RuleSet)
     } catch {
-      // a rule set that is no rule set changes nothing: the last good one stays
+      // said above
     }
-    this.#compiled.set(key, { source, validator })
+    this.#compiled.set(key, { version: value.version, timestamp, validator })
     return validator
-  }
-}
-
-function ruleOf(rule: WireRuleSet['rules'][number]): Rule {
-  return {
-    id: rule.id,
-    version: rule.version,
-    severity: rule.severity,
-    ...(rule.types.length === 0 ? {} : { types: rule.types as NonNullable<Rule['types']> }),
-    ...(rule.when === null ? {} : { when: JSON.parse(rule.when) as NonNullable<Rule['when']> }),
-    require: JSON.parse(rule.require) as Rule['require'],
-    fields: rule.fields,
-    message: rule.message,
   }
 }
 
@@ -57,9 +61,9 @@ export function validateStep(tenantStore: string, ruleStore: string): AsyncProce
     prepare: (record, context) => {
       const { tenantId } = record.value.header
       const { ruleSet } = tenantOf(context.getStateStore<string, ValueAndTimestamp<Tenant>>(tenantStore), tenantId)
-      const key = `${tenantId}|${ruleSet ?? ''}`
-      const source = ruleSet === null ? undefined : context.getStateStore<string, ValueAndTimestamp<WireRuleSet>>(ruleStore).get(key)?.value
-      return { document: record.value, validator: validators.of(key, source) }
+      const rules = context.getStateStore<string, Accepted>(ruleStore)
+      const keys = ruleSetKeys(tenantId, ruleSet, record.value.classification.type)
+      return { document: record.value, validator: validators.of(keys, (key) => rules.get(key)) }
     },
     call: ({ document, validator }) =>
       validator.validate({
