@@ -20,6 +20,8 @@ interface Example {
   /** Last value of each key. */
   readonly expected: { readonly [key: string]: unknown }
   readonly decode: (bytes: Buffer) => unknown
+  /** Values of keys at the address it prints. */
+  readonly served?: { readonly [key: string]: unknown }
 }
 
 /** The beginning of a minute: times of records in windows. */
@@ -124,6 +126,15 @@ const examples: readonly Example[] = [
     expected: { 'i-1': { ad: 'mill', clicked: true } },
     decode: json,
   },
+  {
+    folder: '13-queries',
+    topics: { movements: 2, 'stock-levels': 2 },
+    inputs: [['movements', 'bolt', '{"pieces":10}'], ['movements', 'nut', '{"pieces":4}'], ['movements', 'bolt', '{"pieces":-3}']],
+    output: 'stock-levels',
+    expected: { bolt: 7, nut: 4 },
+    decode: long,
+    served: { bolt: 7, nut: 4, screw: null },
+  },
 ]
 
 const cluster = new TestCluster()
@@ -167,6 +178,16 @@ for (const example of examples) {
       found = await rows(example)
     }
     t.same(found, example.expected)
+    for (const [key, value] of Object.entries(example.served ?? {})) {
+      // Results are seen once they are committed, stores once they are on disk: a moment later.
+      const answer = async () => ((await (await fetch(`${/http:\S+/.exec(app.output)![0]}/${key}`)).json()) as { readonly value: unknown }).value
+      let given = await answer()
+      while (given !== value) {
+        await new Promise((resolve) => setTimeout(resolve, 50))
+        given = await answer()
+      }
+      t.equal(given, value, `${key} over HTTP`)
+    }
     t.equal(await app.stop(), 0, app.output)
   })
 }
