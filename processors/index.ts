@@ -5,8 +5,10 @@ import { createTextReader } from './text/index.ts'
 
 export { classifierVersion, classify } from './classify/index.ts'
 export type { ClassifyOptions } from './classify/index.ts'
-export { businessKey, contentKey, decide } from './dedupe/index.ts'
-export type { DedupeDecision, DedupeInput, DuplicatePolicy, FirstSeen } from './dedupe/index.ts'
+export { contentKey, decide, invoiceIdentity, lookAgain } from './dedupe/index.ts'
+export type {
+  CopiedValues, DedupeDecision, DedupeInput, DuplicatePolicy, FirstSeen, InvoiceIdentity, KnownInvoice, SecondLookDecision, SecondLookInput,
+} from './dedupe/index.ts'
 export { enrich, plainVendorName, rateLookupFrom, vendorIndexKeys, vendorLookup, vendorLookupFrom } from './enrich/index.ts'
 export type { EnrichLookups, ExchangeRate, RateLookup, Vendor, VendorLookup } from './enrich/index.ts'
 export { extract, extractorVersion } from './extract/index.ts'

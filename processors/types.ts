@@ -426,7 +426,7 @@ export interface Enrichment {
 }
 
 export interface ReviewReason {
-  /** For example UNREADABLE_PAGE, LOW_PROBABILITY, RULE_FAILED, MISSING_FIELD, LOW_CONFIDENCE, POSSIBLE_DUPLICATE. */
+  /** For example UNREADABLE_PAGE, LOW_PROBABILITY, RULE_FAILED, MISSING_FIELD, LOW_CONFIDENCE, OTHER_VERSION. */
   readonly code: string
   readonly step: string
   /** Field path or rule id. */

@@ -54,13 +54,16 @@ export async function generateSamples(options: SampleOptions = {}): Promise<Samp
     return sample
   }
   const cycle: readonly SampleKind[] = ['text-invoice', 'receipt', 'factur-x', 'text-invoice', 'zugferd', 'receipt', 'text-invoice', 'xml-invoice', 'scanned-invoice']
-  const special = 7
+  const special = 8
   for (let n = 0; n < count - special; n += 1) {
     add(await draftOf(cycle[n % cycle.length]!, random, now))
   }
   for (const original of samples.slice(0, 2)) {
     add({ ...toDraft(original), kind: 'duplicate', duplicateOf: original.fileName }, { tenant: original.tenant, expected: 'duplicate' })
   }
+  const invoice = samples[3]!
+  const copy = Buffer.concat([invoice.bytes, Buffer.from('\n% sent again\n')])
+  add({ ...toDraft(invoice), kind: 'resent-copy', bytes: copy, duplicateOf: invoice.fileName }, { tenant: invoice.tenant, expected: 'duplicate' })
   const shared = samples[2]!
   add({ ...toDraft(shared), kind: 'same-bytes-other-tenant' }, { tenant: sampleTenants.find((tenant) => tenant !== shared.tenant)!, expected: 'processed' })
   add(await draftOf('wrong-total', random, now), { expected: 'review' })

@@ -10,6 +10,7 @@ export type SampleKind =
   | 'zugferd'
   | 'xml-invoice'
   | 'duplicate'
+  | 'resent-copy'
   | 'same-bytes-other-tenant'
   | 'wrong-total'
   | 'corrupt-pdf'
@@ -42,6 +43,6 @@ export interface Sample {
   readonly route: SampleRoute
   /** Absent where nothing can be read. */
   readonly truth?: SampleTruth
-  /** File name of the equal bytes that a duplicate repeats. */
+  /** File name of the document that a duplicate repeats, byte for byte or (`resent-copy`) in other bytes. */
   readonly duplicateOf?: string
 }

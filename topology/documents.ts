@@ -1,14 +1,14 @@
 /**
  * The map: how a document flows. Wiring only: what a step does is in `processors/`, how it meets the engine in `steps/`.
  *
- *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich
- *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──→ lifecycle → archive, processed, lifecycle,
- *                                                                                                        review, duplicates
+ *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich → second look
+ *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──────────┴──→ lifecycle → archive, processed,
+ *                                                                                                        lifecycle, review, duplicates
  *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
 import type { RuleSet } from '../avro/types.ts'
-import type { FirstSeen } from '../processors/dedupe/index.ts'
+import type { FirstSeen, KnownInvoice } from '../processors/dedupe/index.ts'
 import { contentKey } from '../processors/dedupe/index.ts'
 import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
 import type { ApplicationConfig } from './config.ts'
@@ -21,6 +21,7 @@ import { dedupe } from './steps/dedupe.ts'
 import { enrichStep } from './steps/enrich.ts'
 import { isOutput, keepLifecycle, type Output, outputs } from './steps/lifecycle.ts'
 import { receive, type StoredDocument } from './steps/receive.ts'
+import { type IdentifiedDocument, secondLook } from './steps/second-look.ts'
 import { readText, recognise } from './steps/text.ts'
 import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
@@ -30,6 +31,7 @@ const RULES = 'rules-accepted'
 const VENDORS = 'vendors'
 const RATES = 'exchange-rates'
 const FIRST_SEEN = 'first-seen'
+const KNOWN_INVOICES = 'known-invoices'
 const DOCUMENT_STATES = 'document-states'
 
 /** A record that fails here says nothing that a second try would mend; the dead letter carries it whole. */
@@ -99,9 +101,19 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
   const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDORS, RATES), { name: 'enrich', stores: [TENANTS, VENDORS, RATES], onError: toDeadLetters }))
+  const lookedAgain = enriched.documents
+    .selectKey((_key, { identity }) => identity.key)
+    .repartition({ name: 'by-invoice', key, value: Serdes.json<IdentifiedDocument>() })
+    .process(() => secondLook(KNOWN_INVOICES, TENANTS), {
+      name: 'second-look', key,
+      stores: [Stores.keyValueStore(KNOWN_INVOICES, { key, value: Serdes.json<readonly KnownInvoice[]>() }), TENANTS],
+      onError: toDeadLetters,
+    })
+    .mapValues(({ did }) => did)
 
   const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched]
     .map((step) => step.events)
+    .concat(lookedAgain)
     .reduce((all, step) => all.merge(step))
 
   const results = events

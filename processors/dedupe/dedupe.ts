@@ -1,6 +1,3 @@
-import { Buffer } from 'node:buffer'
-import type { Extraction } from '../types.ts'
-
 /** What becomes of an exact duplicate: it is only linked, taken anyway with a warning, or rejected. A tenant's choice. */
 export type DuplicatePolicy = 'link' | 'warn' | 'reject'
 
@@ -51,25 +48,4 @@ export function decide(input: DedupeInput, first: FirstSeen | undefined): Dedupe
     return { outcome: 'warned', duplicateOf: first.documentId }
   }
   return { outcome: 'duplicate', duplicateOf: first.documentId, policy }
-}
-
-/**
- * The key of the second look, after extraction: vendor, number, date and total. Undefined when one is missing: fewer are equal on
- * different documents too often. Only proposes: documents that agree in it go to review, they are never dropped.
- */
-export function businessKey(tenantId: string, extraction: Extraction, vendorId?: string): string | undefined {
-  const { fields } = extraction
-  const vendor = vendorId ?? fields.seller.vatId?.normalised ?? plain(fields.seller.name?.normalised)
-  const number = plain(fields.invoiceNumber?.normalised)
-  const date = fields.issueDate?.normalised
-  const total = (fields.grandTotal ?? fields.payableAmount)?.normalised
-  if (vendor === undefined || vendor === '' || number === undefined || number === '' || date === undefined || total === undefined) {
-    return undefined
-  }
-  // Encoded, so that a value can hold no bar and no key can be forged.
-  return [tenantId, ...[vendor, number, date, total].map((part) => Buffer.from(part, 'utf8').toString('base64url'))].join('|')
-}
-
-function plain(text: string | undefined): string | undefined {
-  return text?.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '')
 }

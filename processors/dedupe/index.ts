@@ -1,2 +1,4 @@
-export { businessKey, contentKey, decide } from './dedupe.ts'
+export { contentKey, decide } from './dedupe.ts'
 export type { DedupeDecision, DedupeInput, DuplicatePolicy, FirstSeen } from './dedupe.ts'
+export { invoiceIdentity, lookAgain } from './second-look.ts'
+export type { CopiedValues, InvoiceIdentity, KnownInvoice, SecondLookDecision, SecondLookInput } from './second-look.ts'

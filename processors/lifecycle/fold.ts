@@ -35,19 +35,26 @@ export interface Correction {
   readonly at: number
 }
 
+/** Why a document is taken for a duplicate: the names of what is equal, never the values. */
+export interface DuplicateEvidence {
+  readonly by: 'sha256' | 'business-key'
+  readonly fields: readonly string[]
+}
+
 /** What a step reports. `step` names it, `at` is the record's time in ms. */
 export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'RECEIVED'; readonly header: DocumentHeader }
   | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure }
   | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string }
-  | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string }
+  | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string; readonly evidence: DuplicateEvidence }
   | { readonly to: 'TEXT_READ'; readonly text: TextSummary }
   | { readonly to: 'CLASSIFIED'; readonly classification: Classification }
   | { readonly to: 'EXTRACTED'; readonly extraction: Extraction }
   | { readonly to: 'VALIDATED'; readonly validation: Validation }
   | { readonly to: 'ENRICHED'; readonly enrichment: Enrichment }
-  | { readonly to: 'ARCHIVED' }
-  | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[] }
+  /** `duplicateOf`: taken anyway, because the tenant or the sender wants it. */
+  | { readonly to: 'ARCHIVED'; readonly duplicateOf?: string }
+  | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[]; readonly duplicateOf?: string }
   | { readonly to: 'CORRECTED'; readonly extraction: Extraction; readonly corrections: readonly Correction[] }
   | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly header?: DocumentHeader }
   | { readonly to: 'ERASED'; readonly by: string }
@@ -59,6 +66,7 @@ export interface DocumentState {
   readonly revision: number
   readonly header: DocumentHeader
   readonly duplicateOf?: string
+  readonly duplicateEvidence?: DuplicateEvidence
   /** Why it was rejected or dead-lettered. */
   readonly failure?: Failure
   readonly text?: TextSummary
@@ -117,14 +125,14 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
   const state: DocumentState = last === undefined || event.to === 'RECEIVED' ? empty : { ...last, state: event.to, revision, header }
   switch (event.to) {
     case 'RECEIVED':
-    case 'ARCHIVED':
       return state
     case 'REJECTED':
       return { ...state, failure: event.failure }
     case 'DEDUPLICATED':
+    case 'ARCHIVED':
       return event.duplicateOf === undefined ? state : { ...state, duplicateOf: event.duplicateOf }
     case 'DUPLICATE':
-      return { ...state, duplicateOf: event.duplicateOf }
+      return { ...state, duplicateOf: event.duplicateOf, duplicateEvidence: event.evidence }
     case 'TEXT_READ':
       return { ...state, text: event.text }
     case 'CLASSIFIED':
@@ -136,7 +144,7 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'ENRICHED':
       return { ...state, enrichment: event.enrichment }
     case 'IN_REVIEW':
-      return { ...state, reviewReasons: event.reasons }
+      return { ...state, reviewReasons: event.reasons, ...(event.duplicateOf === undefined ? {} : { duplicateOf: event.duplicateOf }) }
     case 'CORRECTED':
       return { ...state, extraction: event.extraction, reviewReasons: [], corrections: [...state.corrections, ...event.corrections].slice(-maxCorrections) }
     case 'DEAD_LETTERED':

@@ -27,9 +27,10 @@ export const transitions: Readonly<Record<LifecycleState | 'none', readonly Life
   DEDUPLICATED: ['TEXT_READ', 'REJECTED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   TEXT_READ: ['CLASSIFIED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   CLASSIFIED: ['EXTRACTED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
-  EXTRACTED: ['VALIDATED', 'IN_REVIEW', 'DUPLICATE', 'DEAD_LETTERED', 'ERASED'],
+  EXTRACTED: ['VALIDATED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   VALIDATED: ['ENRICHED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
-  ENRICHED: ['ARCHIVED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
+  // Fields decide whether it was here before in other bytes, so that is seen last.
+  ENRICHED: ['ARCHIVED', 'IN_REVIEW', 'DUPLICATE', 'DEAD_LETTERED', 'ERASED'],
   // Again: the same document reprocessed (a replay, an override) begins anew and gets a higher revision.
   ARCHIVED: ['RECEIVED', 'CORRECTED', 'ERASED'],
   REJECTED: ['RECEIVED', 'ERASED'],

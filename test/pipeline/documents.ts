@@ -14,12 +14,14 @@ export interface TestDocument {
   readonly confidential: readonly string[]
   /** ms since the epoch; the record's timestamp, too. */
   readonly receivedAt: number
+  /** The sender says: process it although it is a duplicate. */
+  readonly allowDuplicate?: boolean
 }
 
-export type Template = Omit<TestDocument, 'documentId' | 'receivedAt'>
+export type Template = Omit<TestDocument, 'documentId' | 'receivedAt' | 'allowDuplicate'>
 
 const SLOW: ReadonlySet<SampleKind> = new Set(['scanned-invoice'])
-const REPEATED: ReadonlySet<SampleKind> = new Set(['duplicate', 'same-bytes-other-tenant'])
+const REPEATED: ReadonlySet<SampleKind> = new Set(['duplicate', 'resent-copy', 'same-bytes-other-tenant'])
 
 /** One of each kind at least, without those that are about another document, and without whole scanned pages (seconds each). */
 export async function templates(seed: number, now: number): Promise<Template[]> {
@@ -32,7 +34,7 @@ function templateOf({ tenant, kind, fileName, contentType, bytes, truth }: Sampl
   return { tenant, kind, fileName, contentType, bytes, confidential: [fileName, ...values.filter((value) => value !== undefined)] }
 }
 
-/** The same document as `template` in other bytes: what only differs in them has another digest. */
+/** The same document as `template` in other bytes, which its fields give away: what only differs in them has another digest. */
 export function variant({ contentType, bytes }: Pick<Template, 'contentType' | 'bytes'>, mark: string): Uint8Array {
   switch (contentType) {
     case 'application/pdf':
@@ -79,17 +81,17 @@ export class DocumentMaker {
     this.#begin = begin
   }
 
-  /** New content. */
+  /** New bytes of the same invoice: a duplicate by its fields once the first of its kind is known, unless it is sent as wanted. */
   fresh(template: Template, tenant = template.tenant): TestDocument {
     return this.#next({ ...template, tenant, bytes: variant(template, `${this.#seed} ${this.#made}`) })
   }
 
   /** The content of an earlier one under a new id. */
   again(original: TestDocument, tenant = original.tenant): TestDocument {
-    return this.#next({ ...original, tenant })
+    return this.#next({ ...original, tenant, allowDuplicate: false })
   }
 
-  #next(template: Template): TestDocument {
+  #next(template: Omit<TestDocument, 'documentId' | 'receivedAt'>): TestDocument {
     const number = this.#made++
     const digest = createHash('sha256').update(`${this.#seed} ${number}`).digest('hex')
     const documentId = [digest.slice(0, 8), digest.slice(8, 12), digest.slice(12, 16), digest.slice(16, 20), digest.slice(20, 32)].join('-')

@@ -132,9 +132,14 @@ async function documents(seed: number, count: number): Promise<Pick<Workload, 'f
   const more = Array.from({ length: count }, (_, n) => {
     if (n % 24 === 5) {
       // few: each is seconds of recognition
-      return maker.fresh(receipts[n % receipts.length]!)
+      return { ...maker.fresh(receipts[n % receipts.length]!), allowDuplicate: true }
     }
-    return n % 9 === 7 ? maker.again(first[n % first.length]!) : maker.fresh(quick[n % quick.length]!)
+    if (n % 9 === 7) {
+      return maker.again(first[n % first.length]!)
+    }
+    const copy = maker.fresh(quick[n % quick.length]!)
+    // most go all the way; some end as the copies of a first one that they are
+    return n % 7 === 3 ? copy : { ...copy, allowDuplicate: true }
   })
   // of new contents only: what repeats a first one is a duplicate already
   const last = more.filter((_, n) => n % 18 === 1).map((original) => maker.again(original))

@@ -15,7 +15,7 @@ const events: Record<LifecycleState, LifecycleEvent> = {
   ENRICHED: { to: 'ENRICHED', step: 'enrich', at: 1006, enrichment: { missing: [] } },
   ARCHIVED: { to: 'ARCHIVED', step: 'lifecycle', at: 1007 },
   REJECTED: { to: 'REJECTED', step: 'receive', at: 1008, failure: { code: 'CORRUPT', field: 'content', reason: 'r' } },
-  DUPLICATE: { to: 'DUPLICATE', step: 'dedupe', at: 1009, duplicateOf: 'c', reason: 'link' },
+  DUPLICATE: { to: 'DUPLICATE', step: 'dedupe', at: 1009, duplicateOf: 'c', reason: 'link', evidence: { by: 'sha256', fields: ['sha256'] } },
   IN_REVIEW: { to: 'IN_REVIEW', step: 'validate', at: 1010, reasons: [{ code: 'RULE_FAILED', step: 'validate', subject: 'total-adds-up' }] },
   CORRECTED: { to: 'CORRECTED', step: 'review', at: 1011, extraction, corrections: [{ field: 'grandTotal', from: '1.00', to: '2.00', by: 'ann', at: 1011 }] },
   DEAD_LETTERED: { to: 'DEAD_LETTERED', step: 'text', at: 1012, code: 'TIMEOUT', header },
@@ -75,6 +75,9 @@ t.test('every pair not in the table is refused and changes nothing', async (t) =
 t.test('ends: rejected, duplicate, review, dead letter', async (t) => {
   t.match(walk(['RECEIVED', 'REJECTED']).at(-1)!.row, { status: 'REJECTED', statusReason: 'CORRUPT', failure: /CORRUPT/, fields: null })
   t.match(walk(['RECEIVED', 'DUPLICATE']).at(-1)!.row, { status: 'DUPLICATE', duplicateOf: 'c' })
+  const seenLast = walk([...way.slice(0, 7), 'DUPLICATE']).at(-1)!
+  t.match(seenLast.row, { status: 'DUPLICATE', statusReason: 'link', duplicateOf: 'c', fields: /^\{/ }, 'with all that was found in it')
+  t.match(seenLast.state.duplicateEvidence, { by: 'sha256' })
   t.match(walk([...way.slice(0, 6), 'IN_REVIEW']).at(-1)!.row, { status: 'IN_REVIEW', statusReason: 'RULE_FAILED', reviewReasons: /total-adds-up/ })
   t.match(walk(['RECEIVED', 'DEDUPLICATED', 'DEAD_LETTERED']).at(-1)!.row, { status: 'DEAD_LETTERED', statusReason: 'TIMEOUT' })
   t.match(walk(['DEAD_LETTERED']).at(-1)!.row, { status: 'DEAD_LETTERED' })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { FirstSeen } from '../../processors/index.ts'
+import type { FirstSeen, KnownInvoice } from '../../processors/index.ts'
 import { createDocumentParsers } from '../../processors/index.ts'
 import { generateSamples } from '../../samples/index.ts'
 import { runSample } from './fixtures/run.ts'
@@ -11,14 +11,14 @@ const parsers = createDocumentParsers({ recognisers: 2 })
 t.teardown(() => parsers.close())
 
 t.test('every sample ends as it must, with the truth in its row', async (t) => {
-  const seen = new Map<string, FirstSeen>()
+  const seen = { contents: new Map<string, FirstSeen>(), invoices: new Map<string, readonly KnownInvoice[]>() }
   // Dates are of the last ninety days, so the clock of the test is the clock of the samples.
   const now = new Date()
-  const samples = await generateSamples({ seed: 20261121, count: 16, now })
+  const samples = await generateSamples({ seed: 20261121, count: 17, now })
   const known = samples.filter((sample) => sample.expected !== 'deadLetter')
-  t.ok(known.length === 15)
+  t.ok(known.length === 16)
   const kinds = new Set(samples.map((sample) => sample.kind))
-  t.ok(['text-invoice', 'scanned-invoice', 'receipt', 'factur-x', 'zugferd', 'xml-invoice', 'duplicate', 'wrong-total', 'corrupt-pdf', 'password-pdf', 'unknown-tenant'].every((kind) => kinds.has(kind as never)))
+  t.ok(['text-invoice', 'scanned-invoice', 'receipt', 'factur-x', 'zugferd', 'xml-invoice', 'duplicate', 'resent-copy', 'wrong-total', 'corrupt-pdf', 'password-pdf', 'unknown-tenant'].every((kind) => kinds.has(kind as never)))
   for (const sample of known) {
     const outcome = await runSample(parsers, sample, seen, now)
     t.equal(outcome.end, sample.expected, `${sample.fileName}: ${outcome.why}`)

@@ -34,6 +34,10 @@ t.test('every end, route and tenant occurs; names are unique; duplicates are equ
     t.ok(Buffer.from(original.bytes).equals(duplicate.bytes))
     t.equal(original.tenant, duplicate.tenant)
   }
+  const copy = samples.find((sample) => sample.kind === 'resent-copy')!
+  const original = samples.find((sample) => sample.fileName === copy.duplicateOf)!
+  t.notOk(Buffer.from(original.bytes).equals(copy.bytes))
+  t.match(copy, { tenant: original.tenant, truth: original.truth, expected: 'duplicate' })
   await t.rejects(generateSamples({ count: 3 }), { name: 'RangeError' })
 })
 

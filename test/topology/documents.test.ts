@@ -12,6 +12,7 @@ import { checkConfig } from '../../topology/config.ts'
 import { wire } from '../../topology/documents.ts'
 import { openServices } from '../../topology/services.ts'
 import { ScriptedRegistry } from '../avro/support.ts'
+import { variant } from '../pipeline/documents.ts'
 import { tenant } from '../../cli/start/reference-data.ts'
 
 const registry = await ScriptedRegistry.start()
@@ -166,6 +167,91 @@ t.test('state rebuilt from changelogs alone still knows the first document', asy
   const { driver, raw, archive } = await open()
   const sample = sampleOf('text-invoice')
   const [first, second] = [received(sample), received(sample)]
+  raw.pipeInput(key(first), first)
+  await driver.settle()
+  driver.restore()
+  raw.pipeInput(key(second), second)
+  await driver.settle()
+  t.same(archive.readRecordsToList().map(({ value }) => value!.duplicate_of), [null, first.documentId])
+  await driver.close()
+})
+
+const resent = (sample: Sample, over: Partial<DocumentReceived> = {}): DocumentReceived => received({ ...sample, bytes: variant(sample, randomUUID()) }, over)
+
+t.test('an invoice sent again in other bytes is a duplicate of the first, with the evidence; in its own tenant only, and unless the sender wants it', async (t) => {
+  const { driver, raw, archive } = await open()
+  const ofDuplicates = driver.createOutputTopic(topics.duplicates.name, Serdes.string(), serdes.duplicate)
+  for (const kind of ['factur-x', 'xml-invoice', 'text-invoice'] as const) {
+    const sample = sampleOf(kind)
+    const [first, copy, wanted] = [received(sample), resent(sample), resent(sample, { attributes: { duplicate: 'allow' } })]
+    const other = resent(sample, { tenantId: sample.tenant === 'acme' ? 'globex' : 'acme' })
+    for (const record of [first, copy, wanted, other]) {
+      raw.pipeInput(key(record), record)
+      await driver.settle()
+    }
+    const rows = archive.readRecordsToList().map(({ value }) => value!)
+    t.same(rows.map((row) => [row.document_id, row.status, row.duplicate_of]), [
+      [first.documentId, 'ARCHIVED', null],
+      [copy.documentId, 'DUPLICATE', first.documentId],
+      [wanted.documentId, 'ARCHIVED', first.documentId],
+      [other.documentId, 'ARCHIVED', null],
+    ], kind)
+    t.equal(rows[1]!.number, sample.truth!.invoiceNumber, 'the row of the copy says what it says')
+    const duplicates = ofDuplicates.readRecordsToList()
+    t.same(duplicates.map((record) => record.key), [key(copy)])
+    t.match(duplicates[0]!.value, { originalId: first.documentId, by: 'business-key', policy: 'link', fields: ['vendor', 'invoiceNumber', 'issueDate', 'grandTotal'] })
+  }
+  t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('the policy of the tenant decides what becomes of a copy', async (t) => {
+  const { driver, raw, archive } = await open()
+  const tenants = driver.createInputTopic(topics.tenants.name, Serdes.string(), serdes.tenant)
+  const sample = sampleOf('zugferd')
+  const first = received(sample)
+  raw.pipeInput(key(first), first)
+  await driver.settle()
+  for (const [policy, status] of [['warn', 'ARCHIVED'], ['reject', 'DUPLICATE']] as const) {
+    tenants.pipeInput(sample.tenant, { ...tenant(sample.tenant), duplicatePolicy: policy })
+    const copy = resent(sample)
+    raw.pipeInput(key(copy), copy)
+    await driver.settle()
+    t.match(archive.readRecordsToList().at(-1)!.value, { document_id: copy.documentId, status, duplicate_of: first.documentId }, policy)
+  }
+  const duplicates = driver.createOutputTopic(topics.duplicates.name, Serdes.string(), serdes.duplicate).readRecordsToList()
+  t.same(duplicates.map(({ value }) => [value!.by, value!.policy]), [['business-key', 'reject']])
+  await driver.close()
+})
+
+t.test('another version of an invoice goes to review; a copy of that is a duplicate of it', async (t) => {
+  const { driver, raw, archive } = await open()
+  const sample = sampleOf('xml-invoice')
+  const issued = sample.truth!.issueDate.replaceAll('-', '')
+  const earlier = new Date(Date.parse(sample.truth!.issueDate) - 86_400_000).toISOString().slice(0, 10).replaceAll('-', '')
+  const other: Sample = { ...sample, bytes: Buffer.from(Buffer.from(sample.bytes).toString('utf8').replaceAll(issued, earlier), 'utf8') }
+  const [first, version, copy] = [received(sample), received(other), resent(other)]
+  for (const record of [first, version]) {
+    raw.pipeInput(key(record), record)
+    await driver.settle()
+  }
+  driver.restore()
+  raw.pipeInput(key(copy), copy)
+  await driver.settle()
+  t.same(archive.readRecordsToList().map(({ value }) => [value!.status, value!.reason_code, value!.duplicate_of]), [
+    ['ARCHIVED', null, null],
+    ['IN_REVIEW', 'OTHER_VERSION', null],
+    ['DUPLICATE', 'link', version.documentId],
+  ])
+  const reviews = driver.createOutputTopic(topics.review.name, Serdes.string(), serdes.review).readRecordsToList()
+  t.match(reviews[0]!.value!.reasons, [{ code: 'OTHER_VERSION', field: `of ${first.documentId}: issueDate` }])
+  await driver.close()
+})
+
+t.test('state rebuilt from changelogs alone still knows the first invoice', async (t) => {
+  const { driver, raw, archive } = await open()
+  const sample = sampleOf('text-invoice')
+  const [first, second] = [received(sample), resent(sample)]
   raw.pipeInput(key(first), first)
   await driver.settle()
   driver.restore()

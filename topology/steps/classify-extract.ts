@@ -11,6 +11,8 @@ import type { ReadDocument } from './text.ts'
 /** The text stays behind: the values name their places on the pages. */
 export interface ExtractedDocument {
   readonly header: DocumentHeader
+  /** The sender says: process it although it is a duplicate. */
+  readonly allowDuplicate: boolean
   readonly text: Pick<DocumentText, 'issues' | 'quality'>
   readonly classification: Classification
   readonly extraction: Extraction
@@ -26,7 +28,7 @@ export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<strin
       tenants = given.getStateStore(tenantStore)
     },
     process(record: Record<string, ReadDocument>) {
-      const { header } = record.value.stored
+      const { header, allowDuplicate } = record.value.stored
       const text = record.value.text!
       const tenant = tenantOf(tenants, header.tenantId)
       const forward = (value: Flow<ExtractedDocument>): void => context.forward({ ...record, value })
@@ -46,7 +48,7 @@ export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<strin
         return
       }
       forward({ did: { step: 'extract', at, to: 'EXTRACTED', extraction: extraction.value } })
-      forward({ next: { header, text: { issues: text.issues, quality: text.quality }, classification, extraction: extraction.value } })
+      forward({ next: { header, allowDuplicate, text: { issues: text.issues, quality: text.quality }, classification, extraction: extraction.value } })
     },
   }
 }

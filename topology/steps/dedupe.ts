@@ -6,7 +6,7 @@ import { tenantOf } from '../tenants.ts'
 import { documentKey } from '../topics.ts'
 import type { StoredDocument } from './receive.ts'
 
-const DAY_MS = 24 * 60 * 60 * 1000
+export const DAY_MS = 24 * 60 * 60 * 1000
 
 /** Exact duplicates by content; behind a repartition by `tenant|sha256`, its store's key. Gives the document its own key back. */
 export function dedupe(firstSeenStore: string, tenantStore: string): Processor<string, StoredDocument, string, Flow<StoredDocument>> {
@@ -36,7 +36,7 @@ export function dedupe(firstSeenStore: string, tenantStore: string): Processor<s
       const forward = (value: Flow<StoredDocument>): void => context.forward({ ...record, key, value })
       const event = { step: 'dedupe', at: context.currentSystemTimeMs() }
       if (decision.outcome === 'duplicate') {
-        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy } })
+        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'sha256', fields: ['sha256'] } } })
         return
       }
       if (decision.outcome === 'first' && decision.remember !== undefined) {

@@ -1,16 +1,21 @@
 import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { ExchangeRate as WireRate, Tenant, Vendor as WireVendor } from '../../avro/types.ts'
+import { invoiceIdentity } from '../../processors/dedupe/index.ts'
 import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupFrom } from '../../processors/enrich/index.ts'
 import { reasonsForReview } from '../../processors/review.ts'
 import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
+import { type IdentifiedDocument, rest } from './second-look.ts'
 import type { ValidatedDocument } from './validate.ts'
 
 type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
 
-/** Adds what reference data knows, and decides whether a person must look. The last step before a document comes to rest. */
-export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<never>> {
-  let context: FixedKeyProcessorContext<string, Flow<never>>
+/**
+ * Adds what reference data knows, and decides whether a person must look. A document that can be told from others by its fields is looked at
+ * again; for the rest this is the last step.
+ */
+export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<IdentifiedDocument>> {
+  let context: FixedKeyProcessorContext<string, Flow<IdentifiedDocument>>
   let tenants: Table<Tenant>
   let vendors: Table<WireVendor>
   let rates: RateLookup
@@ -22,14 +27,15 @@ export function enrichStep(tenantStore: string, vendorStore: string, rateStore: 
       rates = rateLookup(given.getStateStore(rateStore))
     },
     process(record: Record<string, ValidatedDocument>) {
-      const { header, text, classification, extraction, validation } = record.value
+      const { header, allowDuplicate, text, classification, extraction, validation } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
-      const forward = (did: Extract<Flow<never>, { did: unknown }>['did']): void => context.forward({ ...record, value: { did } })
+      const forward = (value: Flow<IdentifiedDocument>): void => context.forward({ ...record, value })
       const at = context.currentSystemTimeMs()
       const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupFrom(vendorsOf(vendors, header.tenantId)), rates })
-      forward({ step: 'enrich', at, to: 'ENRICHED', enrichment })
+      forward({ did: { step: 'enrich', at, to: 'ENRICHED', enrichment } })
       const reasons = reasonsForReview({ text, classification, validation }, { minProbability: tenant.reviewThreshold })
-      forward(reasons.length > 0 ? { step: 'enrich', at, to: 'IN_REVIEW', reasons } : { step: 'enrich', at, to: 'ARCHIVED' })
+      const identity = invoiceIdentity(header.tenantId, classification, extraction)
+      forward(identity === undefined ? { did: rest('enrich', at, reasons) } : { next: { header, allowDuplicate, identity, reasons } })
     },
   }
 }

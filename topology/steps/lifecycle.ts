@@ -1,6 +1,6 @@
 import type { KeyValueStore, Processor, ProcessorContext, Record } from 'millrace'
 import type * as wire from '../../avro/types.ts'
-import { type DocumentRow, type DocumentState, fold, type LifecycleChange, type LifecycleEvent } from '../../processors/lifecycle/index.ts'
+import { type DocumentRow, type DocumentState, type DuplicateEvidence, fold, type LifecycleChange, type LifecycleEvent } from '../../processors/lifecycle/index.ts'
 import { toWireClassification, toWireEnrichment, toWireExtraction, toWireReason, toWireRow, toWireValidation } from '../mapping.ts'
 import { PIPELINE_VERSION } from '../services.ts'
 
@@ -15,6 +15,9 @@ type OutputOf<K extends Output['kind']> = Extract<Output, { kind: K }>
 export const isOutput = <K extends Output['kind']>(kind: K) => (_key: string, output: Output): output is OutputOf<K> => output.kind === kind
 
 const KIND_OF_STATE = { ARCHIVED: 'processed', IN_REVIEW: 'review', DUPLICATE: 'duplicate' } as const
+
+/** States from before evidence was kept: there were exact duplicates only. */
+const BY_CONTENT: DuplicateEvidence = { by: 'sha256', fields: ['sha256'] }
 
 /**
  * Folds what the steps report into the one state of a document; the only place that gives out revisions and decides what
@@ -121,13 +124,14 @@ export const outputs = {
   },
 
   duplicate({ state, change }: OutputOf<'review' | 'processed' | 'duplicate'>): wire.DocumentDuplicate {
+    const { by, fields } = state.duplicateEvidence ?? BY_CONTENT
     return {
       tenantId: state.header.tenantId,
       documentId: state.header.documentId,
       originalId: state.duplicateOf ?? '',
-      by: 'sha256',
+      by,
       policy: change.reason === 'reject' ? 'reject' : 'link',
-      fields: ['sha256'],
+      fields: [...fields],
       at: change.at,
     }
   },
