@@ -37,6 +37,23 @@ t.test('word count: internal topics are looped back, stores and changelogs can b
   await driver.close()
 })
 
+t.test('a global table sees what the topology itself writes to its topic', async (t) => {
+  const driver = new TopologyTestDriver((builder) => {
+    const prices = builder.globalTable('prices', { name: 'price-table', key: text, value: numbers })
+    builder.stream('orders', { key: text, value: text }).join(prices, (_key, order) => order, (order, price) => `${order} ${price}`).to('priced', { key: text, value: text })
+    builder.stream('offers', { key: text, value: numbers }).filter((_key, price) => price > 0).to('prices', { key: text, value: numbers })
+  })
+  const orders = driver.createInputTopic('orders', text, text)
+  const offers = driver.createInputTopic('offers', text, numbers)
+  const priced = driver.createOutputTopic('priced', text, text)
+  orders.pipeInput('1', 'wheel')
+  offers.pipeInput('wheel', 7)
+  offers.pipeInput('wheel', -1)
+  orders.pipeInput('2', 'wheel')
+  t.strictSame(priced.readKeyValuesToList(), [['2', 'wheel 7']])
+  await driver.close()
+})
+
 t.test('headers, null keys, tombstones and raw bytes go in and come out', async (t) => {
   const driver = new TopologyTestDriver((builder: StreamsBuilder) => {
     builder.stream('in', { key: text, value: text }).to('out', { key: text, value: text })

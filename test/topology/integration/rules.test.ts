@@ -122,7 +122,7 @@ t.test('put, taken up without a restart, refused, and still in force for a new i
   t.match(await refused.until(({ version }) => version === 13), { tenantId: 'acme', ruleSetId: 'default', reasons: [{ code: 'RULE_EXAMPLE_FAILED', field: 'examples[0].expect.own' }] })
   const listed = await command('list', '--tenant', 'acme')
   t.match(listed, /acme\|default\tin force\tversion 12/)
-  t.match(listed, /acme\|default\trefused\tversion 13[^]*RULE_EXAMPLE_FAILED examples\[0\]\.expect\.own: failed expected in "more", the rule says passed/)
+  t.match(listed, /acme\|default\trefused\tversion 13[\s\S]*RULE_EXAMPLE_FAILED examples\[0\]\.expect\.own: failed expected in "more", the rule says passed/)
   await first.close()
 
   const second = await start('second')
