@@ -1,6 +1,7 @@
+import { StreamsError } from '../errors.ts'
 import { KafkaAdminClient } from './admin.ts'
 import { PartitionWriter } from './batch-writer.ts'
-import { Brokers } from './brokers.ts'
+import { Brokers, type ConnectionGroup } from './brokers.ts'
 import type {
   AdminClient,
   BatchWriter,
@@ -21,7 +22,9 @@ import { KafkaGroupClient } from './group.ts'
 import { GroupAdmin } from './group-admin.ts'
 import { MetadataCache } from './metadata-cache.ts'
 import { OffsetLookup } from './offset-lookup.ts'
+import { KafkaError } from './kafka-error.ts'
 import { KafkaProducer } from './producer.ts'
+import { LIST_TRANSACTIONS } from './protocol/transactions.ts'
 import { CoordinatorClient, NO_PRODUCER } from './transaction-coordinator.ts'
 
 /** The time-out the fenced id is left with; nobody opens a transaction under it again. */
@@ -38,6 +41,7 @@ export function createCluster(options: KafkaClientOptions): KafkaCluster {
 
 class Cluster implements KafkaCluster {
   readonly #brokers: Brokers
+  readonly #questions: ConnectionGroup
   readonly #metadata: MetadataCache
   readonly #coordinators: Coordinators
   readonly #offsets: OffsetLookup
@@ -48,6 +52,7 @@ class Cluster implements KafkaCluster {
   constructor(options: KafkaClientOptions) {
     this.#brokers = new Brokers(options)
     const questions = this.#brokers.connections()
+    this.#questions = questions
     this.#metadata = new MetadataCache(this.#brokers, questions)
     this.#coordinators = new Coordinators(this.#brokers, questions)
     this.#offsets = new OffsetLookup(questions, this.#metadata)
@@ -93,6 +98,23 @@ class Cluster implements KafkaCluster {
 
   async fence(transactionalId: string): Promise<void> {
     await this.#fencing.initProducerId(transactionalId, NO_PRODUCER, FENCED_TRANSACTION_TIMEOUT_MS, FENCE_TIMEOUT_MS)
+  }
+
+  async ongoingTransactions(prefix: string, olderThanMs: number): Promise<readonly string[]> {
+    await this.#metadata.list()
+    const answers = await Promise.all(this.#brokers.known().map(async (nodeId) => {
+      const { errorCode, transactionalIds } = await this.#questions.to(nodeId).request(LIST_TRANSACTIONS, { olderThanMs }).catch((error: unknown) => {
+        if (error instanceof StreamsError && error.code === 'UNSUPPORTED_BROKER') {
+          return { errorCode: 0, transactionalIds: [] }
+        }
+        throw error
+      })
+      if (errorCode !== 0) {
+        throw new KafkaError(errorCode, `ListTransactions of broker ${nodeId}`)
+      }
+      return transactionalIds.filter((id) => id.startsWith(prefix))
+    }))
+    return answers.flat()
   }
 
   writer(partition: TopicPartition, maxMessageBytes?: number): BatchWriter {

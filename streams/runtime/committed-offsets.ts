@@ -13,6 +13,8 @@ const UNSTABLE_MS = 200
 const RETRY_MS = 20
 /** No commit takes so long that its transaction is the oldest undecided one of a partition at both ends of this time. */
 const STUCK_MS = 1_000
+/** Every broker is asked what is open no more often than this, however many tasks wait. */
+const ASK_AGAIN_MS = 250
 
 export class OffsetReader {
   readonly #cluster: KafkaCluster
@@ -21,6 +23,7 @@ export class OffsetReader {
   /** Transactional ids of this process' living producers: never fenced. */
   readonly #isOurs: (transactionalId: string) => boolean
   readonly #onFence: (transactionalId: string) => void
+  #askAgainAt = 0
 
   constructor(options: {
     readonly cluster: KafkaCluster
@@ -74,6 +77,25 @@ export class OffsetReader {
         await this.#cluster.fence(transactionalId)
       }
     }
+    await this.#fenceOngoing(done)
+  }
+
+  /**
+   * Rule C3's last resort: who leaves its first transaction for a task open is named by no committed metadata. Transactions
+   * of the application that have been open for a second are nobody's who is well: a living member's take milliseconds.
+   */
+  async #fenceOngoing(done: Set<string>): Promise<void> {
+    if (performance.now() < this.#askAgainAt) {
+      return
+    }
+    this.#askAgainAt = performance.now() + ASK_AGAIN_MS
+    for (const transactionalId of await this.#cluster.ongoingTransactions(`${this.#groupId}-`, STUCK_MS)) {
+      if (!done.has(transactionalId) && !this.#isOurs(transactionalId)) {
+        done.add(transactionalId)
+        this.#onFence(transactionalId)
+        await this.#cluster.fence(transactionalId)
+      }
+    }
   }
 
   /** Transactional ids of others which these offsets were committed under. */
@@ -96,7 +118,7 @@ export class OffsetReader {
    */
   async fenceIfStuck(committed: readonly CommittedOffset[], outputs: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
     const committers = this.#committers(committed)
-    if (committers.size === 0 || outputs.length === 0) {
+    if (outputs.length === 0) {
       return
     }
     const [stable, ends] = await Promise.all([this.#cluster.listOffsets(outputs, 'latest', 'read_committed'), this.#cluster.listOffsets(outputs, 'latest', 'read_uncommitted')])
@@ -113,6 +135,8 @@ export class OffsetReader {
         this.#onFence(transactionalId)
         await this.#cluster.fence(transactionalId)
       }
+      signal.throwIfAborted()
+      await this.#fenceOngoing(new Set(committers))
     }
   }
 

@@ -141,3 +141,36 @@ function endTxn(version: 3 | 5, since: string): Api<EndTxnRequest, ProducerIdent
 
 export const END_TXN_V3 = endTxn(3, '2.8')
 export const END_TXN_V5 = endTxn(5, '4.0')
+
+export interface ListTransactionsRequest {
+  /** Leaves out what has been open for less. */
+  readonly olderThanMs: number
+}
+
+/** Of one broker: the open transactions it coordinates (KIP-664; the filter by duration is KIP-994's). */
+export const LIST_TRANSACTIONS: Api<ListTransactionsRequest, { errorCode: number; transactionalIds: string[] }> = {
+  name: 'ListTransactions',
+  key: 66,
+  version: 1,
+  since: '3.8',
+  encode(writer, { olderThanMs }) {
+    writer
+      .array(['Ongoing'], (w, state) => w.string(state))
+      .array([], () => {})
+      .int64(olderThanMs)
+      .tags()
+  },
+  decode(reader) {
+    reader.int32()
+    const errorCode = reader.int16()
+    reader.array((r) => r.string())
+    const transactionalIds = reader.structs((r) => {
+      const transactionalId = r.string()
+      r.bigint64()
+      r.string()
+      return transactionalId
+    })
+    reader.skipTags()
+    return { errorCode, transactionalIds }
+  }
+}

@@ -16,7 +16,7 @@ const at = (topic: string, offset: number, committer?: string): CommittedOffset 
 })
 
 /** Answers in order, the last for ever. `unstable`: how often require_stable is refused. */
-function reader(answers: CommittedOffset[][], options: { unstable?: number; ends?: number } = {}) {
+function reader(answers: CommittedOffset[][], options: { unstable?: number; ends?: number; ongoing?: readonly string[] } = {}) {
   const fenced: string[] = []
   let asked = 0
   let unstable = options.unstable ?? 0
@@ -33,6 +33,7 @@ function reader(answers: CommittedOffset[][], options: { unstable?: number; ends
     listOffsets: async (partitions: readonly { topic: string; partition: number }[], position: string) =>
       new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, position === 'earliest' ? 10 : (options.ends ?? 100)])),
     fence: async (id: string) => void fenced.push(id),
+    ongoingTransactions: async () => options.ongoing ?? [],
   } as unknown as KafkaCluster
   const offsets = new OffsetReader({ cluster, group, groupId: 'g', isOurs: (id) => id === 'ours' })
   return { offsets, fenced, asked: () => asked }
@@ -50,21 +51,24 @@ t.test('a first start: every input by its reset policy', async (t) => {
 
 t.test('who left records undecided in a repartition topic is fenced; whoever still moves, or left nothing, is not', async (t) => {
   const output = [{ topic: 'r', partition: 0 }]
-  const watch = async (stable: readonly number[], committers: readonly string[], end = 100) => {
+  const watch = async (stable: readonly number[], committers: readonly string[], ongoing: readonly string[] = []) => {
     const fenced: string[] = []
     let asked = 0
     const cluster = {
-      listOffsets: async (_partitions: unknown, _at: string, isolation: string) => new Map([['r-0', isolation === 'read_committed' ? stable[asked++]! : end]]),
+      listOffsets: async (_partitions: unknown, _at: string, isolation: string) => new Map([['r-0', isolation === 'read_committed' ? stable[asked++]! : 100]]),
       fence: async (id: string) => void fenced.push(id),
+      ongoingTransactions: async () => ongoing,
     } as unknown as KafkaCluster
     const offsets = new OffsetReader({ cluster, group: {} as GroupClient, groupId: 'g', isOurs: (id) => id === 'ours' })
     await offsets.fenceIfStuck(committers.map((committer) => at('a', 5, committer)), output, signal)
     return { fenced, asked }
   }
-  const [stuck, moving, decided, ours] = await Promise.all([watch([80, 80], ['dead', 'dead']), watch([80, 90], ['alive']), watch([100], ['alive']), watch([80, 80], ['ours'])])
+  const [stuck, moving, decided, ours, first] = await Promise.all([
+    watch([80, 80], ['dead', 'dead']), watch([80, 90], ['alive']), watch([100], ['alive']), watch([80, 80], ['ours'], ['ours']), watch([80, 80], ['ours'], ['ours', 'never-committed']),
+  ])
   t.same(stuck.fenced, ['dead'])
   t.same([moving.fenced, decided.fenced, ours.fenced], [[], [], []])
-  t.equal(ours.asked, 0, 'a task that comes back to its thread asks nobody')
+  t.same(first.fenced, ['never-committed'], 'who left its first transaction open is named by no offset')
 })
 
 t.test('committed offsets are taken; an input that was added begins by its policy', async (t) => {
@@ -95,6 +99,9 @@ t.test('unstable for a moment: nobody is fenced; for longer: the last committer 
   const ours = reader([[at('a', 50, 'ours')]], { unstable: 20 })
   await ours.offsets.starting([A], never, signal)
   t.same(ours.fenced, [])
+  const unnamed = reader([[at('a', 50, 'ours')]], { unstable: 1_000_000, ongoing: ['ours', 'g-never-committed'] })
+  await unnamed.offsets.starting([A], never, signal)
+  t.same(unnamed.fenced, ['g-never-committed'], 'whoever left its first transaction open')
 })
 
 t.test('an activation that is called off stops waiting', async (t) => {
