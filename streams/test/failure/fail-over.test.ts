@@ -84,10 +84,9 @@ t.test('an evicted member that lives: fenced, it drops what is uncommitted, join
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
   // What a watcher does that takes a living process for dead.
   const { members } = (await cluster.admin.describeGroups([applicationId])).groups[0]!
+  const evictedAt = Date.now()
   await cluster.ours.group().leave(applicationId, members.map(({ memberId }) => memberId), 'by mistake')
-  for (const child of [a, b]) {
-    await child.report((report) => /dropped|MEMBERSHIP/i.test(report.warning ?? '') || report.state === 'REBALANCING', Date.now() - 1)
-  }
+  await Promise.all([a, b].map((child) => child.report((report) => /dropped|MEMBERSHIP/i.test(report.warning ?? '') || report.state === 'REBALANCING', evictedAt)))
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
   await sending.stop()
   await consumedAll(applicationId, settings)
