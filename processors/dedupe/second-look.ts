@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
-import type { Classification, Extraction, Field } from '../types.ts'
+import type { Classification, Extraction, Field, LineItem } from '../types.ts'
 import type { DuplicatePolicy } from './dedupe.ts'
 
 /** Names of what must be equal. Fields decide; how alike two texts are decides nothing. */
 const decisive = ['vendor', 'invoiceNumber', 'issueDate', 'grandTotal'] as const
 /** What two copies may both say and then must agree in: an invoice that comes again with another IBAN is for a person, not a copy. */
-const supporting = ['currency', 'taxTotal', 'iban', 'buyerVatId'] as const
+const supporting = ['currency', 'taxTotal', 'iban', 'buyerVatId', 'lines'] as const
 
 /** What an invoice says that its copies say, too. */
 export interface CopiedValues {
@@ -67,7 +67,7 @@ const MIN_NUMBER_LENGTH = 3
  * The identity of an invoice, a credit note or a receipt. Undefined when the vendor (VAT id, else IBAN, else name), the number, the date or the
  * total is missing or doubtful: fewer are equal on different documents too often.
  */
-export function invoiceIdentity(tenantId: string, { type }: Pick<Classification, 'type'>, { fields }: Pick<Extraction, 'fields'>): InvoiceIdentity | undefined {
+export function invoiceIdentity(tenantId: string, { type }: Pick<Classification, 'type'>, { fields, lines = [] }: Pick<Extraction, 'fields'> & Partial<Pick<Extraction, 'lines'>>): InvoiceIdentity | undefined {
   if (type !== 'invoice' && type !== 'credit-note' && type !== 'receipt') {
     return undefined
   }
@@ -82,7 +82,7 @@ export function invoiceIdentity(tenantId: string, { type }: Pick<Classification,
   // An invoice and the credit note that takes it back may share a number. The key is a digest: keys end up in places where no content may be.
   const digest = createHash('sha256').update(JSON.stringify([type === 'credit-note', vendor, number])).digest('hex')
   const found = { currency: fields.currency, taxTotal: fields.taxTotal, iban, buyerVatId: fields.buyer.vatId }
-  const values = supporting.map((name) => [name, sure(found[name], MIN_SUPPORTING_CONFIDENCE)] as const).filter(([, value]) => value !== undefined)
+  const values = supporting.map((name) => [name, name === 'lines' ? lineTotals(lines) : sure(found[name], MIN_SUPPORTING_CONFIDENCE)] as const).filter(([, value]) => value !== undefined)
   return { key: `${tenantId}|invoice|${digest}`, issueDate, grandTotal, supporting: Object.fromEntries(values), versioned: type !== 'receipt' }
 }
 
@@ -133,6 +133,12 @@ function remembered({ documentId, sha256, timestamp, identity }: SecondLookInput
   }
   // read anew, and otherwise
   return differences(before, identity).length === 0 ? {} : { remember: alive.with(own, { ...before, sha256, ...values }) }
+}
+
+/** A digest of what every line comes to, in no order; undefined unless all of them were read for sure. */
+function lineTotals(lines: readonly LineItem[]): string | undefined {
+  const totals = lines.map(({ lineTotal }) => sure(lineTotal, MIN_SUPPORTING_CONFIDENCE))
+  return totals.length === 0 || totals.includes(undefined) ? undefined : createHash('sha256').update(totals.sort().join(' ')).digest('hex')
 }
 
 function sure(field: Field | undefined, least = MIN_CONFIDENCE): string | undefined {

@@ -100,6 +100,11 @@ t.test('a copy contradicts its original in nothing that both say for sure', asyn
   t.match(lookAgain({ ...look, identity: otherAccount }, known), { outcome: 'version', of: 'a', differs: ['iban'] })
   t.match(lookAgain({ ...look, identity: { ...otherAccount, versioned: false } }, known), { outcome: 'first' })
   t.same(identify({ iban: field('DE89370400440532013000', 0.89), currency: field('EUR'), taxTotal: field('') })!.supporting, { currency: 'EUR' }, 'doubtful ones say nothing')
+  const lines = (...totals: [string, number][]) =>
+    invoiceIdentity('acme', { type: 'invoice' }, { fields: complete, lines: totals.map(([total, confidence]) => ({ lineTotal: field(total, confidence) })) })!.supporting.lines
+  t.equal(lines(['1.00', 1], ['9.00', 1]), lines(['9.00', 0.9], ['1.00', 1]), 'lines in any order')
+  t.not(lines(['1.00', 1], ['9.00', 1]), lines(['2.00', 1], ['8.00', 1]), 'other lines, the same total: another invoice')
+  t.equal(lines(['1.00', 1], ['9.00', 0.8]), undefined)
 })
 
 t.test('what is remembered is bounded, in time and in number', async (t) => {
