@@ -2,7 +2,7 @@
 // stack of real servers that is started for the run and stopped after it.
 //   npm test [-- --unit] [--only TEXT]
 import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
@@ -19,8 +19,8 @@ const help = `npm test -- [--unit] [--only TEXT]
 `
 const checkout = dirname(dirname(fileURLToPath(import.meta.url)))
 const stackFolder = join(checkout, '.millrace', 'test')
-/** Unit tests at a time. */
-const PARALLEL_UNIT_TESTS = 2
+/** Unit tests at a time: many wait more than they compute. */
+const PARALLEL_UNIT_TESTS = availableParallelism() + 1
 /** Seconds after which tap itself fails a test that sets no limit of its own: generous, the machine may be busy. */
 const TAP_TIMEOUT_SECONDS = { unit: '60', integration: '240' }
 
@@ -86,11 +86,8 @@ async function main(): Promise<number> {
     process.on(signal, () => onSignal(signal))
   }
   const files = findTestFiles(checkout, values.only)
-  if (values.only === undefined) {
-    report.add(await checkTypes(checkout))
-    report.add(await checkLint(checkout))
-  }
-  await runUnit(files.filter((file) => file.kind === 'unit'))
+  const checks = values.only === undefined ? [checkTypes(checkout), checkLint(checkout)] : []
+  await Promise.all([...checks.map(async (check) => report.add(await check)), runUnit(files.filter((file) => file.kind === 'unit'))])
   if (!values.unit && !stopping.signal.aborted) {
     if (values.only === undefined) {
       await runMaven()

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { FirstSeen, KnownInvoice } from '../../processors/index.ts'
-import { createDocumentParsers } from '../../processors/index.ts'
-import { generateSamples } from '../../samples/index.ts'
-import { runSample } from './fixtures/run.ts'
+import type { FirstSeen, KnownInvoice } from '../../../processors/index.ts'
+import { createDocumentParsers } from '../../../processors/index.ts'
+import { generateSamples } from '../../../samples/index.ts'
+import { runSample } from '../fixtures/run.ts'
 
 // Every kind of sample through all steps, as the topology wires them, without a broker: each ends as it must.
 // Recognition takes its time on a loaded machine; only a hang should end this.
