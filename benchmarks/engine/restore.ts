@@ -20,6 +20,8 @@ export async function measureRestore(engine: EngineName, settings: EngineSetting
     await filling.stop()
   }
   rmSync(settings.stateDir, { recursive: true, force: true })
+  // what a session takes to end is not a restore
+  await topics.groupEmpties(settings.applicationId)
   const changelog = await topics.committedEnds(`${settings.applicationId}-${STORE}-changelog`)
   const records = changelog.reduce((sum, end) => sum + end, 0)
 

@@ -1,4 +1,5 @@
 /** The benchmark's side of Kafka: topics, the input, and the outputs as a read_committed reader sees them. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { KafkaCluster } from 'millrace/kafka'
 import { createCluster } from 'millrace/kafka'
 import { type DocumentEvent, type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
@@ -7,6 +8,7 @@ const CLIENT_ID = 'millrace-benchmark'
 const LOAD_CHUNK = 10_000
 /** Prevents that a broken run is waited for without end. */
 const READ_LIMIT_MILLISECONDS = 120_000
+const GROUP_POLL_MILLISECONDS = 250
 
 /** End offsets, by partition. */
 export type EndOffsets = readonly number[]
@@ -128,6 +130,17 @@ export class BenchmarkTopics {
     } finally {
       clearTimeout(limit)
       await fetcher.close()
+    }
+  }
+
+  /** Resolves when nobody is a member: Kafka Streams does not leave on a clean stop, its session ends 45 s later. */
+  async groupEmpties(groupId: string): Promise<void> {
+    const until = performance.now() + READ_LIMIT_MILLISECONDS
+    while ((await this.cluster.admin().describeGroup(groupId)).members.length > 0) {
+      if (performance.now() > until) {
+        throw new Error(`${groupId} still has members after ${READ_LIMIT_MILLISECONDS / 1000} s`)
+      }
+      await pause(GROUP_POLL_MILLISECONDS)
     }
   }
 
