@@ -254,7 +254,10 @@ export interface KafkaCluster {
   admin(): AdminClient
   /** Aborts whatever a transactional id left open, by fencing it (InitProducerId). For ids of dead incarnations. */
   fence(transactionalId: string): Promise<void>
-  /** Transactional ids with this prefix whose transaction has been open for longer. Brokers before 3.8 cannot tell: none. */
+  /**
+   * Transactional ids with this prefix whose transaction has been open for longer, of the brokers that can tell now: not
+   * those that are down, nor those before 3.8. For who asks again.
+   */
   ongoingTransactions(prefix: string, olderThanMs: number): Promise<readonly string[]>
   /** `maxMessageBytes`: the topic's `max.message.bytes`, above which no batch is sealed. */
   writer(partition: TopicPartition, maxMessageBytes?: number): BatchWriter

@@ -52,12 +52,12 @@ export class GroupAdmin {
   }
 
   async offsets(groupId: string): Promise<readonly CommittedOffset[]> {
-    const { offsets } = await this.#ask(OFFSET_FETCH_ALL, groupId)
-    const failed = offsets.find(({ errorCode }) => errorCode !== 0)
+    const { partitions } = await this.#ask(OFFSET_FETCH_ALL, groupId)
+    const failed = partitions.find(({ errorCode }) => errorCode !== 0)
     if (failed !== undefined) {
       throw new KafkaError(failed.errorCode, `OffsetFetch of group ${groupId} for ${failed.topic}-${failed.partition}`)
     }
-    return offsets.map(({ topic, partition, offset, metadata, leaderEpoch }) => ({ topic, partition, offset, metadata, leaderEpoch }))
+    return partitions.map(({ topic, partition, offset, metadata, leaderEpoch }) => ({ topic, partition, offset, metadata, leaderEpoch }))
   }
 
   async delete(groupId: string): Promise<void> {

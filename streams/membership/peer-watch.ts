@@ -1,12 +1,9 @@
 /** The calling side: one process that is watched. Carries out what `peer-state.ts` decides. */
 import type { Socket } from 'node:net'
-import { connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
-import { StreamsError } from '../errors.ts'
 import { isReachable } from './endpoint.ts'
+import { connectToPeer, PeerGreeting } from './peer-greeting.ts'
 import type { PeerIdentity } from './peer-listener.ts'
-import type { Handshake, PeerMessage } from './peer-protocol.ts'
-import { encodeFrame, FrameReader, newNonce, PEER_FRAME_BYTES, PEER_PROTOCOL, proof, proves } from './peer-protocol.ts'
+import type { PeerMessage } from './peer-protocol.ts'
 import type { PeerAction, PeerEvent, PeerState } from './peer-state.ts'
 import { peerTransition, UNKNOWN_PEER } from './peer-state.ts'
 import type { PeerProcess } from './types.ts'
@@ -96,15 +93,15 @@ export class PeerWatch {
   }
 
   #connect(): void {
-    const { tls } = this.#options.self
-    const { host, port } = this.#peer.endpoint
-    // Addresses change, certificates of the authority are what counts.
-    const socket = tls === undefined ? connect({ host, port }) : connectTls({ host, port, ...tls, minVersion: 'TLSv1.2', checkServerIdentity: () => undefined })
+    const { self } = this.#options
+    const socket = connectToPeer(this.#peer.endpoint, self.tls, () => {
+      this.#dispatch({ type: 'connected' })
+      this.#greet(socket, () => clearTimeout(deadline))
+    })
     this.#socket = socket
     let refused = false
     const deadline = setTimeout(() => socket.destroy(), TRY_MS)
     socket.unref()
-    socket.setNoDelay(true)
     socket.setKeepAlive(true, KEEP_ALIVE_MS)
     socket.on('error', (error) => {
       refused = isRefusal(error)
@@ -115,43 +112,29 @@ export class PeerWatch {
         this.#dispatch({ type: refused ? 'refused' : 'closed' })
       }
     })
-    socket.once(tls === undefined ? 'connect' : 'secureConnect', () => {
-      this.#dispatch({ type: 'connected' })
-      this.#greet(socket, () => clearTimeout(deadline))
-    })
   }
 
   #greet(socket: Socket, onWelcome: () => void): void {
-    const { application, processId, secret } = this.#options.self
-    const instance = this.#peer.processId
-    const watcherNonce = newNonce()
-    const reader = new FrameReader()
-    let shake: Handshake | undefined
-    let welcomed = false
+    const greeting = new PeerGreeting(socket, this.#options.self, this.#peer.processId, 'watcher')
     const hear = (message: PeerMessage): void => {
-      if (message.type === 'challenge' && shake === undefined) {
-        shake = { application, instance, incarnation: message.incarnation, watcher: processId, watcherNonce, instanceNonce: message.nonce }
-        if (!proves(secret, 'instance', shake, message.proof)) {
-          throw new StreamsError('PEER_REFUSED', 'A connection between instances did not prove itself.')
-        }
-        reader.limit = PEER_FRAME_BYTES
-        socket.write(encodeFrame({ type: 'proof', proof: proof(secret, 'watcher', shake) }))
-      } else if (message.type === 'welcome' && shake !== undefined && !welcomed) {
-        welcomed = true
-        onWelcome()
+      if (greeting.welcomed && message.type === 'ids') {
         this.#name(message.ids)
-        this.#dispatch({ type: 'welcomed', incarnation: shake.incarnation })
-      } else if (message.type === 'ids' && welcomed) {
-        this.#name(message.ids)
-      } else if (message.type === 'goodbye' && welcomed) {
+        return
+      }
+      if (greeting.welcomed && message.type === 'goodbye') {
         this.#dispatch({ type: 'goodbye' })
-      } else {
-        throw new StreamsError('PEER_REFUSED', 'A connection between instances brought a message out of turn.')
+        return
+      }
+      const ids = greeting.hear(message)
+      if (ids !== undefined) {
+        onWelcome()
+        this.#name(ids)
+        this.#dispatch({ type: 'welcomed', incarnation: greeting.incarnation })
       }
     }
     socket.on('data', (bytes: Buffer) => {
       try {
-        for (const message of reader.push(bytes)) {
+        for (const message of greeting.read(bytes)) {
           hear(message)
         }
       } catch {
@@ -159,7 +142,7 @@ export class PeerWatch {
         socket.destroy()
       }
     })
-    socket.write(encodeFrame({ type: 'hello', version: PEER_PROTOCOL, application, from: processId, to: instance, nonce: watcherNonce }))
+    greeting.begin()
   }
 
   /** Nobody names ids for another process: they are this one's by how they begin (rule C14). */

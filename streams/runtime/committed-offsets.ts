@@ -20,7 +20,7 @@ export class OffsetReader {
   readonly #cluster: KafkaCluster
   readonly #group: GroupClient
   readonly #groupId: string
-  /** Transactional ids of this process' living producers: never fenced. */
+  /** Transactional ids of the asking thread's living producer: never fenced. */
   readonly #isOurs: (transactionalId: string) => boolean
   readonly #onFence: (transactionalId: string) => void
   #askAgainAt = 0
@@ -70,13 +70,7 @@ export class OffsetReader {
    */
   async fenceCommitters(partitions: readonly TopicPartition[], done: Set<string>): Promise<void> {
     const committed = await this.#group.fetchOffsets(this.#groupId, partitions, { requireStable: false })
-    for (const transactionalId of this.#committers(committed)) {
-      if (!done.has(transactionalId)) {
-        done.add(transactionalId)
-        this.#onFence(transactionalId)
-        await this.#cluster.fence(transactionalId)
-      }
-    }
+    await this.#fence(this.#committers(committed), done)
     await this.#fenceOngoing(done)
   }
 
@@ -89,8 +83,13 @@ export class OffsetReader {
       return
     }
     this.#askAgainAt = performance.now() + ASK_AGAIN_MS
-    for (const transactionalId of await this.#cluster.ongoingTransactions(`${this.#groupId}-`, STUCK_MS)) {
-      if (!done.has(transactionalId) && !this.#isOurs(transactionalId)) {
+    const ongoing = await this.#cluster.ongoingTransactions(`${this.#groupId}-`, STUCK_MS)
+    await this.#fence(ongoing.filter((transactionalId) => !this.#isOurs(transactionalId)), done)
+  }
+
+  async #fence(transactionalIds: Iterable<string>, done: Set<string>): Promise<void> {
+    for (const transactionalId of transactionalIds) {
+      if (!done.has(transactionalId)) {
         done.add(transactionalId)
         this.#onFence(transactionalId)
         await this.#cluster.fence(transactionalId)
@@ -117,7 +116,6 @@ export class OffsetReader {
    * and its last stable offset has stood still for a second; a living member's moves with each of its commits.
    */
   async fenceIfStuck(committed: readonly CommittedOffset[], outputs: readonly TopicPartition[], signal: AbortSignal): Promise<void> {
-    const committers = this.#committers(committed)
     if (outputs.length === 0) {
       return
     }
@@ -130,13 +128,10 @@ export class OffsetReader {
     await delay(STUCK_MS, undefined, { signal })
     const later = await this.#cluster.listOffsets(held, 'latest', 'read_committed')
     if (held.some((output) => later.get(keyOf(output)) === stable.get(keyOf(output)))) {
-      for (const transactionalId of committers) {
-        signal.throwIfAborted()
-        this.#onFence(transactionalId)
-        await this.#cluster.fence(transactionalId)
-      }
       signal.throwIfAborted()
-      await this.#fenceOngoing(new Set(committers))
+      const done = new Set<string>()
+      await this.#fence(this.#committers(committed), done)
+      await this.#fenceOngoing(done)
     }
   }
 

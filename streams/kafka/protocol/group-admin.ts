@@ -1,6 +1,7 @@
 /** What operators ask about groups: which there are, who is in one, what it has committed; and how one is ended. */
-import type { CommittedOffset, GroupDescription, ListedGroup } from '../contract.ts'
+import type { GroupDescription, ListedGroup } from '../contract.ts'
 import type { Api } from './api.ts'
+import { OFFSET_FETCH, type OffsetFetchResponse } from './groups.ts'
 
 /** Of one broker: the groups it coordinates. */
 export const LIST_GROUPS: Api<Record<string, never>, { errorCode: number; groups: ListedGroup[] }> = {
@@ -77,35 +78,12 @@ export const DELETE_GROUP: Api<{ groupId: string }, { errorCode: number }> = {
 }
 
 /** OffsetFetch without a list of partitions: everything the group has committed. */
-export const OFFSET_FETCH_ALL: Api<{ groupId: string }, { errorCode: number; offsets: (CommittedOffset & { errorCode: number })[] }> = {
-  name: 'OffsetFetch',
-  key: 9,
-  version: 9,
-  since: '3.5',
+export const OFFSET_FETCH_ALL: Api<{ groupId: string }, OffsetFetchResponse> = {
+  ...OFFSET_FETCH,
   encode(writer, { groupId }) {
     writer
       .structs([groupId], (w, id) => w.string(id).string(null).int32(-1).unsignedVarint(0))
       .boolean(true)
       .tags()
-  },
-  decode(reader) {
-    reader.int32()
-    const groups = reader.structs((r) => {
-      r.string()
-      const topics = r.structs((t) => {
-        const topic = t.string()
-        return t.structs((p) => ({
-          topic,
-          partition: p.int32(),
-          offset: p.int64(),
-          leaderEpoch: p.int32(),
-          metadata: p.string(),
-          errorCode: p.int16()
-        }))
-      })
-      return { errorCode: r.int16(), offsets: topics.flat() }
-    })
-    reader.skipTags()
-    return groups[0] ?? { errorCode: -1, offsets: [] }
   }
 }

@@ -125,7 +125,12 @@ export interface OffsetFetchRequest {
   readonly requireStable: boolean
 }
 
-export const OFFSET_FETCH: Api<OffsetFetchRequest, { errorCode: number; partitions: (CommittedOffset & { errorCode: number })[] }> = {
+export interface OffsetFetchResponse {
+  readonly errorCode: number
+  readonly partitions: readonly (CommittedOffset & { readonly errorCode: number })[]
+}
+
+export const OFFSET_FETCH: Api<OffsetFetchRequest, OffsetFetchResponse> = {
   name: 'OffsetFetch',
   key: 9,
   version: 9,
