@@ -1,3 +1,4 @@
+import { Background } from './background.ts'
 import type { Bytes, Database, Row } from './contract.ts'
 import { compareBytes, keyAfter } from './bytes.ts'
 import { prefixOf } from './layout.ts'
@@ -24,8 +25,7 @@ export class ExpirySweeper {
   readonly #database: Database
   readonly #write: (rows: readonly Row[]) => Promise<void>
   readonly #ranges: Range[] = []
-  #sweeping: Promise<void> | undefined
-  #stopped = false
+  readonly #background = new Background()
 
   constructor(database: Database, write: (rows: readonly Row[]) => Promise<void>) {
     this.#database = database
@@ -50,24 +50,19 @@ export class ExpirySweeper {
         known.to = upper
       }
     }
-    if (grown && this.#sweeping === undefined && !this.#stopped) {
-      this.#sweeping = this.#run()
-        // A full disk may refuse even deletes: what is left is asked for again when more has expired.
-        .catch(() => {})
-        .finally(() => {
-          this.#sweeping = undefined
-        })
+    if (grown) {
+      // Where it fails, what is left is asked for again when more has expired.
+      this.#background.start(() => this.#run())
     }
   }
 
-  async done(): Promise<void> {
-    await this.#sweeping
+  done(): Promise<void> {
+    return this.#background.done()
   }
 
   /** Ends after the batch it is in. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await this.#sweeping
+  stop(): Promise<void> {
+    return this.#background.stop()
   }
 
   async #run(): Promise<void> {
@@ -75,7 +70,7 @@ export class ExpirySweeper {
       const range = this.#ranges[i]!
       for (;;) {
         await new Promise<void>((resolve) => setImmediate(resolve))
-        if (this.#stopped) {
+        if (this.#background.stopped) {
           return
         }
         if (range.store.prefixNumber !== range.prefix) {

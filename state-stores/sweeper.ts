@@ -1,3 +1,4 @@
+import { Background } from './background.ts'
 import type { Bytes, Database, Row } from './contract.ts'
 import { bookRow, rowsOf } from './layout.ts'
 
@@ -8,8 +9,7 @@ export class Sweeper {
   readonly #database: Database
   readonly #garbage: Set<number>
   readonly #write: (rows: readonly Row[]) => Promise<void>
-  #sweeping: Promise<void> | undefined
-  #stopped = false
+  readonly #background = new Background()
 
   constructor(database: Database, garbage: Set<number>, write: (rows: readonly Row[]) => Promise<void>) {
     this.#database = database
@@ -19,31 +19,26 @@ export class Sweeper {
 
   /** Sweeps what is there, unless it is doing so. */
   start(): void {
-    if (this.#garbage.size > 0 && this.#sweeping === undefined && !this.#stopped) {
-      this.#sweeping = this.#sweep()
-        // A full disk may refuse even deletes; the garbage stays recorded and is swept at the next open.
-        .catch(() => {})
-        .finally(() => {
-          this.#sweeping = undefined
-        })
+    if (this.#garbage.size > 0) {
+      // Where it fails the garbage stays recorded and is swept at the next open.
+      this.#background.start(() => this.#sweep())
     }
   }
 
-  async done(): Promise<void> {
-    await this.#sweeping
+  done(): Promise<void> {
+    return this.#background.done()
   }
 
   /** Ends after the batch it is in. */
-  async stop(): Promise<void> {
-    this.#stopped = true
-    await this.#sweeping
+  stop(): Promise<void> {
+    return this.#background.stop()
   }
 
   async #sweep(): Promise<void> {
     for (const prefix of this.#garbage) {
       for (;;) {
         await new Promise<void>((resolve) => setImmediate(resolve))
-        if (this.#stopped) {
+        if (this.#background.stopped) {
           return
         }
         const keys = this.#firstKeys(prefix)

@@ -1,5 +1,6 @@
 import type { Bytes, StoreView } from '../contract.ts'
 import type { ChangelogFormat } from './changelog-format.ts'
+import { ENTRY, entryRow, ORDER, orderRow } from './ordered-rows.ts'
 import { checkTime, readTime, TIME_BYTES, writeTime } from './time-buckets.ts'
 
 /**
@@ -10,8 +11,6 @@ import { checkTime, readTime, TIME_BYTES, writeTime } from './time-buckets.ts'
  *   01 <8 time> <key>  → (empty)              the order; a row whose entry has gone or moved is passed over
  *   02                 → <8 entries> <8 bytes> <8 earliest time>   missing after a restore: then it is counted
  */
-const ENTRY = 0
-const ORDER = 1
 const SUMS = Uint8Array.of(2)
 const EMPTY = new Uint8Array(0)
 
@@ -186,19 +185,4 @@ function timeOf(value: Bytes): number {
 
 function contentOf(value: Bytes): Bytes {
   return value.subarray(0, value.length - TIME_BYTES)
-}
-
-function entryRow(key: Bytes): Bytes {
-  const row = Buffer.allocUnsafe(1 + key.length)
-  row[0] = ENTRY
-  row.set(key, 1)
-  return row
-}
-
-function orderRow(time: number, key: Bytes): Bytes {
-  const row = Buffer.allocUnsafe(1 + TIME_BYTES + key.length)
-  row[0] = ORDER
-  writeTime(row, time, 1)
-  row.set(key, 1 + TIME_BYTES)
-  return row
 }

@@ -1,5 +1,6 @@
 import type { Bytes, RangeOptions, Row, StoreView } from '../contract.ts'
 import type { ChangelogFormat } from './changelog-format.ts'
+import { ENTRY, entryRow, ORDER, orderRow } from './ordered-rows.ts'
 import type { StoreClock } from './store-clock.ts'
 import { readTime, TIME_BYTES, writeTime } from './time-buckets.ts'
 import { encodeTimestamped, plainValueOf } from './timestamped.ts'
@@ -11,8 +12,6 @@ import { encodeTimestamped, plainValueOf } from './timestamped.ts'
  *   00 <key>           → <8 timestamp> <value>
  *   01 <8 time> <key>  → (empty)   in the order of expiry; a row whose entry was written again or deleted is passed over
  */
-const ENTRY = 0
-const ORDER = 1
 const EMPTY = new Uint8Array(0)
 const ENTRIES = { from: Uint8Array.of(ENTRY), to: Uint8Array.of(ORDER) }
 
@@ -145,21 +144,6 @@ class LiveRows implements IterableIterator<readonly [Bytes, Bytes]> {
   [Symbol.iterator](): this {
     return this
   }
-}
-
-function entryRow(key: Bytes): Bytes {
-  const row = Buffer.allocUnsafe(1 + key.length)
-  row[0] = ENTRY
-  row.set(key, 1)
-  return row
-}
-
-function orderRow(time: number, key: Bytes): Bytes {
-  const row = Buffer.allocUnsafe(1 + TIME_BYTES + key.length)
-  row[0] = ORDER
-  writeTime(row, time, 1)
-  row.set(key, 1 + TIME_BYTES)
-  return row
 }
 
 function stamped(time: number, value: Bytes): Bytes {
