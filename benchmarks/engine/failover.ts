@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { type EngineEnvironment, type EngineName, EngineProcess, type EngineSettings } from './engines.ts'
-import { EventSequence, truth } from './events.ts'
+import { EventSequence, encodeEvent, truth } from './events.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 import { type MeasuredRun, untilAllOut } from './throughput.ts'
 import type { BenchmarkTopics } from './topics.ts'
@@ -98,7 +98,10 @@ function steadyLoad(topics: BenchmarkTopics, input: string, records: number): { 
     const begin = performance.now()
     while (going) {
       const due = Math.floor(((performance.now() - begin) / 1000) * RATE_PER_SECOND) - written
-      await writer.write(Array.from({ length: due }, (_, n) => events.next(records + written + n)))
+      await writer.write(Array.from({ length: due }, (_, n) => {
+        const event = events.next(records + written + n)
+        return { id: event.id, value: encodeEvent(event), timestamp: Date.now() }
+      }))
       written += due
       await pause(TICK_MILLISECONDS)
     }

@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { KafkaCluster } from 'millrace/kafka'
 import { createCluster } from 'millrace/kafka'
-import { type DocumentEvent, type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
+import { type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTITIONS, partitionOf } from './events.ts'
 
 const CLIENT_ID = 'millrace-benchmark'
 const LOAD_CHUNK = 10_000
@@ -12,6 +12,18 @@ const GROUP_POLL_MILLISECONDS = 250
 
 /** End offsets, by partition. */
 export type EndOffsets = readonly number[]
+
+export interface InputRecord {
+  readonly id: string
+  readonly value: Buffer
+  /** ms since the epoch */
+  readonly timestamp: number
+}
+
+export interface InputWriter {
+  write(records: readonly InputRecord[]): Promise<void>
+  close(): Promise<void>
+}
 
 export class BenchmarkTopics {
   readonly cluster: KafkaCluster
@@ -50,15 +62,15 @@ export class BenchmarkTopics {
     })
   }
 
-  /** Writes events as they come, each call one request to a partition. */
-  async writer(topic: string): Promise<{ write(events: readonly DocumentEvent[]): Promise<void>; close(): Promise<void> }> {
+  /** Writes records as they come; each call is one request to a partition. */
+  async writer(topic: string): Promise<InputWriter> {
     const producer = this.cluster.producer({})
     await producer.init()
     const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
     return {
-      async write(events) {
-        for (const event of events) {
-          writers[partitionOf(event.id)]!.append(Date.now(), Buffer.from(event.id, 'latin1'), encodeEvent(event), [])
+      async write(records) {
+        for (const { id, value, timestamp } of records) {
+          writers[partitionOf(id)]!.append(timestamp, Buffer.from(id, 'latin1'), value, [])
         }
         const filled = writers.filter((writer) => writer.count > 0)
         if (filled.length > 0) {
@@ -72,21 +84,12 @@ export class BenchmarkTopics {
     }
   }
 
-  async #write(topic: string, records: number, make: (n: number) => { readonly id: string; readonly value: Buffer; readonly timestamp: number }): Promise<void> {
-    const producer = this.cluster.producer({})
-    await producer.init()
-    const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
-    for (let i = 0; i < records; i++) {
-      const { id, value, timestamp } = make(i)
-      writers[partitionOf(id)]!.append(timestamp, Buffer.from(id, 'latin1'), value, [])
-      if ((i + 1) % LOAD_CHUNK === 0 || i === records - 1) {
-        await producer.produce(writers)
-        for (const writer of writers) {
-          writer.reset()
-        }
-      }
+  async #write(topic: string, records: number, make: (n: number) => InputRecord): Promise<void> {
+    const writer = await this.writer(topic)
+    for (let from = 0; from < records; from += LOAD_CHUNK) {
+      await writer.write(Array.from({ length: Math.min(LOAD_CHUNK, records - from) }, (_, i) => make(from + i)))
     }
-    await producer.close()
+    await writer.close()
   }
 
   /** Where a read_committed reader would have to stop now. */
