@@ -10,10 +10,13 @@ const SNAPPY = 2
 const LZ4 = 3
 const ZSTD = 4
 
+/** Their compressors fail on nothing at all once their memory has grown ("detached ArrayBuffer"): what nothing looks like is written by hand. */
+const nothing = { [SNAPPY]: Buffer.of(0), [LZ4]: Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x60, 0x40, 0x82, 0, 0, 0, 0]) }
+
 const compressed: { readonly [type: number]: (data: Buffer) => Buffer } = {
   [GZIP]: (data) => gzipSync(data),
-  [SNAPPY]: (data) => pk.compressionsAlgorithms.snappy.compressSync(data) as Buffer,
-  [LZ4]: (data) => pk.compressionsAlgorithms.lz4.compressSync(data) as Buffer,
+  [SNAPPY]: (data) => data.length === 0 ? nothing[SNAPPY] : pk.compressionsAlgorithms.snappy.compressSync(data) as Buffer,
+  [LZ4]: (data) => data.length === 0 ? nothing[LZ4] : pk.compressionsAlgorithms.lz4.compressSync(data) as Buffer,
   [ZSTD]: (data) => zstdCompressSync(data),
 }
 
