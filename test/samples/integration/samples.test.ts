@@ -5,12 +5,12 @@ import { electronicFormatIBAN, isValidIBAN } from 'ibantools'
 import { checkVAT, countries } from 'jsvat'
 import { getDocument, PasswordException } from 'pdfjs-dist/legacy/build/pdf.mjs'
 import t from 'tap'
-import { encryptPdf } from '../../samples/encrypt.ts'
-import { generateSamples, sampleTenants, unknownTenant, writeSamples } from '../../samples/index.ts'
-import { createInvoice } from '../../samples/invoice.ts'
-import { britishVatId, createParty, germanVatId } from '../../samples/parties.ts'
-import { drawInvoice } from '../../samples/pdf-invoice.ts'
-import { createRandom } from '../../samples/random.ts'
+import { encryptPdf } from '../../../samples/encrypt.ts'
+import { generateSamples, sampleTenants, unknownTenant, writeSamples } from '../../../samples/index.ts'
+import { createInvoice } from '../../../samples/invoice.ts'
+import { britishVatId, createParty, germanVatId } from '../../../samples/parties.ts'
+import { drawInvoice } from '../../../samples/pdf-invoice.ts'
+import { createRandom } from '../../../samples/random.ts'
 
 const now = new Date('2026-11-21T12:00:00Z')
 

@@ -1,11 +1,11 @@
 /** How much of made-up invoices in many layouts is read right. The bars are a little below what was seen, so that a loss shows. */
 import t from 'tap'
-import { extract } from '../../processors/extract/index.ts'
-import { defaultTextBounds } from '../../processors/text/index.ts'
-import { readPdf } from '../../processors/text/pdf.ts'
-import type { Extraction, Field } from '../../processors/types.ts'
-import { page } from '../processors/fixtures/text.ts'
-import { layoutOf } from './layouts.ts'
+import { extract } from '../../../processors/extract/index.ts'
+import { defaultTextBounds } from '../../../processors/text/index.ts'
+import { readPdf } from '../../../processors/text/pdf.ts'
+import type { Extraction, Field } from '../../../processors/types.ts'
+import { page } from '../../processors/fixtures/text.ts'
+import { layoutOf } from '../layouts.ts'
 
 const documents = 30
 
