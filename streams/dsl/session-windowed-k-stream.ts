@@ -1,5 +1,4 @@
 import type { Windowed } from 'millrace-state-stores'
-import { StreamsError } from '../errors.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { Serdes } from '../serdes.ts'
 import type { KTable } from './k-table.ts'
@@ -7,7 +6,7 @@ import { type SessionAggregation, sessionAggregate } from './operators/session-a
 import { sessionView } from './operators/table-view.ts'
 import type { WindowedAggregateOptions } from './options.ts'
 import { windowedAggregate, type WindowedSource } from './windowed-aggregate.ts'
-import { EmitStrategy } from './windows/emit-strategy.ts'
+import { EmitStrategy, requireEmitStrategy } from './windows/emit-strategy.ts'
 import type { SessionWindows } from './windows/session-windows.ts'
 import { WindowedSerdes } from './windows/windowed-serdes.ts'
 
@@ -28,9 +27,7 @@ export class SessionWindowedKStream<K, V> {
 
   /** When results are told: with every update (default), or once when the session has closed. */
   emitStrategy(emit: EmitStrategy): SessionWindowedKStream<K, V> {
-    if (emit?.type !== 'window-update' && emit?.type !== 'window-close') {
-      throw new StreamsError('CONFIG_INVALID', 'emitStrategy takes EmitStrategy.onWindowUpdate() or EmitStrategy.onWindowClose().')
-    }
+    requireEmitStrategy(emit)
     return new SessionWindowedKStream<K, V>(this.#source, this.#windows, emit)
   }
 

@@ -11,7 +11,7 @@ import { windowView } from './operators/table-view.ts'
 import { type WindowedAggregation, windowAggregate } from './operators/window-aggregate.ts'
 import type { WindowedAggregateOptions } from './options.ts'
 import { windowedAggregate, type WindowedSource } from './windowed-aggregate.ts'
-import { EmitStrategy } from './windows/emit-strategy.ts'
+import { EmitStrategy, requireEmitStrategy } from './windows/emit-strategy.ts'
 import type { SlidingWindows } from './windows/sliding-windows.ts'
 import { type TimeWindows, UnlimitedWindows } from './windows/time-windows.ts'
 import { WindowedSerdes } from './windows/windowed-serdes.ts'
@@ -108,9 +108,7 @@ function byTime<K, V, VA>(node: string, windows: WindowsByTime, aggregation: Win
 }
 
 function checkEmit(emit: EmitStrategy, windows: WindowsByTime): void {
-  if (emit?.type !== 'window-update' && emit?.type !== 'window-close') {
-    throw new StreamsError('CONFIG_INVALID', 'emitStrategy takes EmitStrategy.onWindowUpdate() or EmitStrategy.onWindowClose().')
-  }
+  requireEmitStrategy(emit)
   if (emit.type === 'window-close' && windows instanceof UnlimitedWindows) {
     throw new StreamsError('CONFIG_INVALID', 'UnlimitedWindows never close: with EmitStrategy.onWindowClose() nothing would ever be emitted.')
   }

@@ -1,3 +1,5 @@
+import { StreamsError } from '../../errors.ts'
+
 /**
  * When a windowed aggregate tells its result (KIP-825): with every record that changes it, or once, when the window has
  * closed and nothing can change it any more. A window closes with the time of the records, not by the wall clock.
@@ -14,3 +16,10 @@ export const EmitStrategy = Object.freeze({
   onWindowUpdate: (): EmitStrategy => UPDATE,
   onWindowClose: (): EmitStrategy => CLOSE,
 })
+
+/** Throws StreamsError `CONFIG_INVALID` for what `emitStrategy` cannot take. */
+export function requireEmitStrategy(emit: EmitStrategy): void {
+  if (emit?.type !== 'window-update' && emit?.type !== 'window-close') {
+    throw new StreamsError('CONFIG_INVALID', 'emitStrategy takes EmitStrategy.onWindowUpdate() or EmitStrategy.onWindowClose().')
+  }
+}
