@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Admin, Producer } from 'kafkajs'
+import type { Admin, Producer, RetryOptions } from 'kafkajs'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { createCluster } from '../../kafka/index.ts'
 import type { FetchedRecords, KafkaCluster } from '../../kafka/index.ts'
@@ -27,9 +27,9 @@ export class TestCluster {
   /** Prefix of this run's topics and application ids. */
   readonly prefix = `t${randomBytes(4).toString('hex')}`
 
-  constructor(bootstrapServers = stackAddress()) {
+  constructor(bootstrapServers = stackAddress(), retry: RetryOptions = { retries: 10 }) {
     this.bootstrapServers = bootstrapServers
-    this.kafka = new Kafka({ clientId: 'test', brokers: [bootstrapServers], logLevel: logLevel.NOTHING, retry: { retries: 10 } })
+    this.kafka = new Kafka({ clientId: 'test', brokers: [bootstrapServers], logLevel: logLevel.NOTHING, retry })
     this.admin = this.kafka.admin()
     this.ours = createCluster({ bootstrapServers: [bootstrapServers], clientId: 'test-admin' })
     this.producer = this.kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner, idempotent: true })
@@ -58,11 +58,12 @@ export class TestCluster {
 
   async topic(what: string, partitions: number, config: { readonly [key: string]: string } = {}): Promise<string> {
     const topic = this.name(what)
-    await this.ours.admin().createTopics([{ name: topic, partitions, replicationFactor: 1, config }])
+    // Every five minutes the broker deletes what is older than a topic's retention by its own timestamp: records of 2001 too.
+    await this.ours.admin().createTopics([{ name: topic, partitions, replicationFactor: 1, config: { 'retention.ms': '-1', ...config } }])
     return topic
   }
 
-  async send(topic: string, messages: readonly { key: string | null; value: string | null; partition?: number; timestamp?: number }[]): Promise<void> {
+  async send(topic: string, messages: readonly { key: string | null; value: string | Buffer | null; partition?: number; timestamp?: number }[]): Promise<void> {
     for (let i = 0; i < messages.length; i += 5_000) {
       await this.producer.send({
         topic,
@@ -79,15 +80,21 @@ export class TestCluster {
 
   /** Everything committed in a topic up to its high watermark at the call, per partition in order, read by our own client. */
   async committed(topic: string): Promise<OutputRecord[]> {
+    const records: OutputRecord[] = []
+    await this.eachCommitted(topic, (record) => records.push(record))
+    return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
+  }
+
+  /** As `committed`, without keeping them: records of a partition come in order. */
+  async eachCommitted(topic: string, visit: (record: OutputRecord) => void): Promise<void> {
     const cluster = createCluster({ bootstrapServers: [this.bootstrapServers], clientId: 'test-reader' })
     try {
       const metadata = (await cluster.metadata([topic], { fresh: true })).get(topic)!
       const partitions = metadata.partitions.map(({ partition }) => ({ topic, partition }))
       const ends = await cluster.listOffsets(partitions, 'latest', 'read_uncommitted')
-      const records: OutputRecord[] = []
       const left = new Set(partitions.filter(({ partition }) => ends.get(`${topic}-${partition}`)! > 0).map(({ partition }) => partition))
       if (left.size === 0) {
-        return []
+        return
       }
       const done = Promise.withResolvers<void>()
       const fetcher = cluster.fetcher({
@@ -98,7 +105,7 @@ export class TestCluster {
           while (cursor.next()) {
             const key = cursor.key()
             const value = cursor.value()
-            records.push({
+            visit({
               topic,
               partition: fetched.partition,
               offset: cursor.offset,
@@ -119,7 +126,6 @@ export class TestCluster {
         fetcher.seek({ topic, partition }, 0)
       }
       await done.promise
-      return records.sort((a, b) => a.partition - b.partition || a.offset - b.offset)
     } finally {
       await cluster.close()
     }
