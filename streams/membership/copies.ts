@@ -4,6 +4,7 @@
  */
 import type { Claims } from './assignor.ts'
 import type { Place } from './balance.ts'
+import { Standbys } from './standbys.ts'
 import type { CopyPolicy, LocalCopy, Member, SubtopologyDescription, TaskVersion, TaskVersionKey } from './types.ts'
 import { taskVersionKey } from './types.ts'
 import { versionKey } from './versions.ts'
@@ -36,7 +37,7 @@ export class StateCopies {
   }
 
   /** False while another thread of its process has the database open as a copy. */
-  mayOpen(member: Member): boolean {
+  mayOpen(member: Pick<Member, 'memberId' | 'processId'>): boolean {
     const opener = this.openers.get(member.processId)
     return opener === undefined || opener === member.memberId
   }
@@ -121,11 +122,16 @@ function isStateful(task: TaskVersion, descriptions: ReadonlyMap<string, Subtopo
 
 /** Which member feeds a copy of which task. Warm-ups first: they end by themselves. */
 export function planCopies(input: PlanInput): PlannedCopies {
-  const byId = new Map(input.members.map((member) => [member.memberId, member]))
+  const { members, policy } = input
+  const byId = new Map(members.map((member) => [member.memberId, member]))
   const stateful = input.tasks.filter((task) => isStateful(task, input.descriptions) && input.places.has(taskVersionKey(task)))
   const warmups = planWarmups(input, stateful, byId)
-  const standbys = planStandbys(input, stateful, byId, warmups)
-  return { standbys, warmups }
+  const standbys = placeStandbys(input, stateful, byId, warmups)
+  const begun = [...warmups.values()].reduce((sum, tasks) => sum + tasks.length, 0)
+  for (const { member, task } of standbys.even(members, Math.max(0, policy.maxWarmups - begun))) {
+    add(warmups, member.memberId, task)
+  }
+  return { standbys: standbys.byMember, warmups }
 }
 
 function planWarmups(input: PlanInput, stateful: readonly TaskVersion[], byId: ReadonlyMap<string, Member>): Map<string, TaskVersion[]> {
@@ -141,9 +147,9 @@ function planWarmups(input: PlanInput, stateful: readonly TaskVersion[], byId: R
   return warmups
 }
 
-function planStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: ReadonlyMap<string, Member>, warmups: ReadonlyMap<string, readonly TaskVersion[]>): Map<string, TaskVersion[]> {
+function placeStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: ReadonlyMap<string, Member>, warmups: ReadonlyMap<string, readonly TaskVersion[]>): Standbys {
   const { active, claims, members, policy } = input
-  const standbys = new Map<string, TaskVersion[]>()
+  const standbys = new Standbys(policy)
   const holding = holdersOfStates(claims)
   const able = membersByVersion(members)
   const warming = new Map([...warmups].flatMap(([memberId, tasks]) => tasks.map((task) => [taskVersionKey(task), memberId] as const)))
@@ -155,48 +161,49 @@ function planStandbys(input: PlanInput, stateful: readonly TaskVersion[], byId: 
     }
     const holders = claims.holders.get(key) ?? NOBODY
     const copies = input.copies.at(task)
-    const used = new Set([home.processId])
     // Until its old holder has released it, the heir's copy stays open, or it would have to catch up again.
     if (!holders.has(home.memberId) && holders.size > 0 && copies.of(home)?.open === true) {
-      add(standbys, home.memberId, task)
+      standbys.keepOpen(home, task)
     }
     const warm = warming.get(key)
-    if (warm !== undefined) {
-      used.add(byId.get(warm)!.processId)
-    }
-    const heldBy = [...(holding.get(stateKey(task)) ?? NOBODY)].map((id) => byId.get(id)!)
-    const chosen: Member[] = [home]
-    for (let n = 0; n < policy.standbys; n++) {
-      const fits = (member: Member) =>
-        !used.has(member.processId) && copies.mayOpen(member) && !heldBy.some((holder) => holder !== member && holder.processId === member.processId)
-      const candidates = able.get(`${task.subtopology}@${task.fingerprint}`) ?? []
-      // Who has it comes first, if no tags come before: then there is no need to look at everybody.
-      const having = policy.rackTags.length > 0 ? [] : candidates.filter((member) => (copies.copies.has(member.memberId) || holders.has(member.memberId)) && fits(member))
-      const best = bestStandby(having.length > 0 ? having : candidates.filter(fits), copies, holders, chosen, standbys, policy)
-      if (best === undefined) {
-        break
-      }
-      used.add(best.processId)
-      chosen.push(best)
-      add(standbys, best.memberId, task)
-    }
+    standbys.place({
+      task,
+      home,
+      copies,
+      taken: new Set([home.processId, ...(warm === undefined ? [] : [byId.get(warm)!.processId])]),
+      heldBy: [...(holding.get(stateKey(task)) ?? NOBODY)].map((id) => byId.get(id)!),
+      able: policy.standbys === 0 ? [] : whoKnow(able.get(`${task.subtopology}@${task.fingerprint}`), task.partition),
+    })
   }
   return standbys
 }
 
 const NOBODY: ReadonlySet<string> = new Set()
 
-/** Who can feed a copy of each version. */
-function membersByVersion(members: readonly Member[]): ReadonlyMap<string, readonly Member[]> {
-  const able = new Map<string, Member[]>()
+/** Who can feed copies of one version, and how many tasks of it each knows: of a partition that has just come not all do. */
+interface Able {
+  readonly members: Member[]
+  readonly tasks: number[]
+}
+
+function membersByVersion(members: readonly Member[]): ReadonlyMap<string, Able> {
+  const byVersion = new Map<string, Able>()
   for (const member of members) {
     for (const subtopology of member.feeds === true ? member.subtopologies : []) {
-      const list = able.get(versionKey(subtopology)) ?? []
-      list.push(member)
-      able.set(versionKey(subtopology), list)
+      const able = byVersion.get(versionKey(subtopology)) ?? { members: [], tasks: [] }
+      able.members.push(member)
+      able.tasks.push(subtopology.tasks)
+      byVersion.set(versionKey(subtopology), able)
     }
   }
-  return able
+  return byVersion
+}
+
+function whoKnow(able: Able | undefined, partition: number): readonly Member[] {
+  if (able === undefined) {
+    return []
+  }
+  return able.tasks.every((tasks) => tasks > partition) ? able.members : able.members.filter((_, i) => able.tasks[i]! > partition)
 }
 
 /** Members that may still have the database of a state open as an active task, in whatever version. */
@@ -210,38 +217,6 @@ function holdersOfStates(claims: Claims): ReadonlyMap<string, ReadonlySet<string
     holding.set(stateKey(task), members)
   }
   return holding
-}
-
-/** The farthest from the others by the tags that count; then who has it; then who has the fewest copies; then the first. */
-function bestStandby(
-  candidates: readonly Member[],
-  copies: StateCopies,
-  holders: ReadonlySet<string>,
-  chosen: readonly Member[],
-  standbys: ReadonlyMap<string, readonly TaskVersion[]>,
-  { rackTags }: CopyPolicy,
-): Member | undefined {
-  let best: { member: Member; rank: readonly number[] } | undefined
-  for (const member of candidates) {
-    const copy = copies.of(member)
-    const rank = [copy?.open === true || holders.has(member.memberId) ? 0 : 1, copy?.lag ?? Number.POSITIVE_INFINITY, standbys.get(member.memberId)?.length ?? 0]
-    if (rackTags.length > 0) {
-      rank.unshift(...rackTags.map((tag) => chosen.filter((other) => other.tags?.[tag] !== undefined && other.tags[tag] === member.tags?.[tag]).length))
-    }
-    if (best === undefined || isLess(rank, best.rank)) {
-      best = { member, rank }
-    }
-  }
-  return best?.member
-}
-
-function isLess(a: readonly number[], b: readonly number[]): boolean {
-  for (let i = 0; i < a.length; i++) {
-    if (a[i] !== b[i]) {
-      return a[i]! < b[i]!
-    }
-  }
-  return false
 }
 
 function add(map: Map<string, TaskVersion[]>, memberId: string, task: TaskVersion): void {

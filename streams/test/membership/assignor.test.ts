@@ -439,6 +439,45 @@ t.test('property: the process of an active task dies: its standby runs it after 
   )
 })
 
+t.test('property: standbys are evened out over processes that come later; meanwhile no task has fewer copies that have caught up', async () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 2, max: 5 }), fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 2 }), fc.integer({ min: 1, max: 12 }), (first, more, standbys, tasks) => {
+      const group = new Group({ standbys })
+      const topology = [{ ...STATE, tasks, inputs: [{ topic: 'orders', partitions: tasks }] }]
+      const wanted = Math.min(standbys, first - 1)
+      for (let p = 0; p < first; p++) {
+        group.join(member(`m${p}`, topology))
+      }
+      group.settle()
+      for (let p = first; p < first + more; p++) {
+        group.join(member(`m${p}`, topology))
+      }
+      for (let before = ''; before !== JSON.stringify([...group.members.values()]).replaceAll(/"generation":\d+/g, ''); ) {
+        before = JSON.stringify([...group.members.values()]).replaceAll(/"generation":\d+/g, '')
+        group.round()
+        for (let partition = 0; partition < tasks; partition++) {
+          const ready = [...group.members].filter(([id, { copies }]) => group.last!.members.get(id)!.standbys!.some((task) => task.partition === partition) && copies.some((copy) => copy.partition === partition && copy.lag === 0))
+          if (ready.length < wanted) {
+            throw new Error(`task ${partition} has ${ready.length} copies that have caught up, not ${wanted}`)
+          }
+        }
+      }
+      group.settle()
+      const has = (id: string, partition: number) => [...group.last!.members.get(id)!.standbys!, ...group.last!.members.get(id)!.tasks].some((task) => task.partition === partition)
+      const counts = new Map([...group.last!.members].map(([id, each]) => [id, each.standbys!.length]))
+      for (const [from, { standbys: fed }] of group.last!.members) {
+        for (const [to, count] of counts) {
+          const task = fed!.find(({ partition }) => !has(to, partition))
+          if (counts.get(from)! - count > 1 && task !== undefined) {
+            throw new Error(`standbys ${[...counts.values()].join(', ')}: task ${task.partition} could go from ${from} to ${to}`)
+          }
+        }
+      }
+    }),
+    { numRuns: 60 },
+  )
+})
+
 t.test('standbys go to other zones while there are any', async (t) => {
   const group = new Group({ standbys: 1, rackTags: ['zone'] })
   for (const [id, zone] of [['a', '1'], ['b', '1'], ['c', '2'], ['d', '2']] as const) {
