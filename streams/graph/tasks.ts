@@ -1,6 +1,6 @@
 import type { TaskId } from '../runtime/contract.ts'
 import { ownTopics } from './retry-topics.ts'
-import type { Subtopology, Topology } from './topology.ts'
+import type { SourceNode, Subtopology, Topology } from './topology.ts'
 
 export interface TaskDescription {
   readonly id: TaskId
@@ -28,6 +28,20 @@ export function tasksOf(subtopology: Subtopology, partitionsOf: (topic: string) 
     partition,
     inputs: counts.filter(({ partitions }) => partition < partitions).map(({ topic }) => ({ topic, partition })),
   }))
+}
+
+/** The sources whose records reach a subtopology, its own ones and those before its repartition topics; no repartition topic itself. */
+export function upstreamSources(topology: Topology, subtopology: Subtopology): readonly SourceNode[] {
+  const seen = new Set<Subtopology>([subtopology])
+  for (const { sources } of seen) {
+    const topics = new Set(sources.filter(({ repartition }) => repartition).flatMap((source) => source.topics))
+    for (const writer of topology.subtopologies) {
+      if (writer.sinks.some(({ topic }) => typeof topic === 'string' && topics.has(topic))) {
+        seen.add(writer)
+      }
+    }
+  }
+  return [...seen].flatMap(({ sources }) => sources.filter(({ repartition }) => !repartition))
 }
 
 /** Topics that must exist before the application starts: everything read that is not a topic of its own. */

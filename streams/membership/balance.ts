@@ -26,7 +26,8 @@ export interface Place {
 
 class Load {
   readonly member: Member
-  readonly versions: ReadonlySet<string>
+  /** Tasks of each version it has, as far as it has noticed. */
+  readonly #versions: ReadonlyMap<string, number>
   readonly tasks = new Map<TaskVersionKey, Placed>()
   readonly perVersion = new Map<string, number>()
   weight = 0
@@ -36,7 +37,12 @@ class Load {
   constructor(member: Member, process: { weight: number }) {
     this.member = member
     this.process = process
-    this.versions = new Set(member.subtopologies.map(versionKey))
+    this.#versions = new Map(member.subtopologies.map((subtopology) => [versionKey(subtopology), subtopology.tasks]))
+  }
+
+  /** It has the version, and knows of the partition: of one that has just come not all members do. */
+  knows({ version, task }: Pick<Placed, 'version' | 'task'>): boolean {
+    return (this.#versions.get(version) ?? 0) > task.partition
   }
 
   add(placed: Placed): void {
@@ -76,7 +82,7 @@ export function balance(
     const version = `${task.subtopology}@${task.fingerprint}`
     const owner = claims.owner.get(key)
     const load = owner === undefined ? undefined : byId.get(owner)
-    const stays = load?.versions.has(version) === true
+    const stays = load?.knows({ version, task }) === true
     const placed: Placed = { task, key, version, weight: Math.max(1, descriptions.get(version)?.weight ?? 1), copies: copies.at(task), ready: stays ? owner : undefined }
     total += placed.weight
     if (load !== undefined && stays) {
@@ -103,7 +109,7 @@ export function balance(
 /** Whose copy has caught up goes on at once, whatever else it has to do; evening out comes later, by warm-ups. */
 function place(placed: Placed, loads: readonly Load[], share: number): void {
   const { copies } = placed
-  const able = loads.filter((load) => load.versions.has(placed.version) && copies.mayOpen(load.member))
+  const able = loads.filter((load) => load.knows(placed) && copies.mayOpen(load.member))
   const caughtUp = able.filter((load) => copies.caughtUp(load.member))
   const open = caughtUp.filter((load) => copies.of(load.member)!.open)
   const heir = lightest(open.length > 0 ? open : caughtUp, placed)
@@ -158,7 +164,7 @@ function bestMove(loads: readonly Load[]): { from: Load; to: Load; placed: Place
 function cheapest(from: Load, to: Load): Placed | undefined {
   let best: { placed: Placed; price: number; difference: number } | undefined
   for (const placed of from.tasks.values()) {
-    if (!to.versions.has(placed.version) || from.weight - to.weight <= placed.weight || !placed.copies.mayOpen(to.member)) {
+    if (!to.knows(placed) || from.weight - to.weight <= placed.weight || !placed.copies.mayOpen(to.member)) {
       continue
     }
     const price = priceOf(placed, to)

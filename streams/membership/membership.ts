@@ -22,7 +22,7 @@ export interface MembershipOptions {
   /** A hand-over takes one interval of the slowest party. */
   readonly heartbeatIntervalMs: number
   /** Every source and repartition topic: the broker lets the offsets of others expire (rule A9). */
-  readonly topics: readonly string[]
+  topics(): readonly string[]
   /** What this member has, without its claims. Called before each join. */
   subscription(): Omit<Subscription, 'owned' | 'released'>
   /** Awaited before the id is used: whoever restarts this process leaves for it (rule B7). */
@@ -230,12 +230,12 @@ export class Membership {
   }
 
   async #join(identity: Identity, owned: readonly TaskVersion[]): Promise<void> {
-    const { group, groupId, sessionTimeoutMs, topics } = this.#options
+    const { group, groupId, sessionTimeoutMs } = this.#options
     const claims: Claim[] = owned.map((task) => {
       const size = this.#options.sizeOf?.(task)
       return { ...task, generation: this.#confirmed.get(taskVersionKey(task)) ?? -1, ...(size === undefined ? {} : { size }) }
     })
-    const metadata = encodeSubscription({ ...this.#options.subscription(), owned: claims, released: this.#released }, topics)
+    const metadata = encodeSubscription({ ...this.#options.subscription(), owned: claims, released: this.#released }, this.#options.topics())
     let joined: Awaited<ReturnType<GroupClient['join']>>
     try {
       joined = await this.#retry(identity, () =>

@@ -24,12 +24,12 @@ export function mergeDescriptions(members: readonly Member[]): ReadonlyMap<strin
 }
 
 function mergeCounts(a: SubtopologyDescription, b: SubtopologyDescription): SubtopologyDescription {
-  const counts = new Map(b.inputs.map((i) => [i.topic, i.partitions]))
-  return {
-    ...a,
-    tasks: Math.max(a.tasks, b.tasks),
-    inputs: a.inputs.map((i) => ({ topic: i.topic, partitions: Math.max(i.partitions, counts.get(i.topic) ?? 0) })),
+  const counts = new Map(a.inputs.map((i) => [i.topic, i.partitions]))
+  for (const { topic, partitions } of b.inputs) {
+    // A topic that only one of them reads matches a pattern, and has just come.
+    counts.set(topic, Math.max(partitions, counts.get(topic) ?? 0))
   }
+  return { ...a, tasks: Math.max(a.tasks, b.tasks), inputs: [...counts].map(([topic, partitions]) => ({ topic, partitions })) }
 }
 
 /** Names of what a task has to itself: its source partitions and its changelog partitions. */

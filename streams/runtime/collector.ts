@@ -126,6 +126,12 @@ export class OutputCollector implements RecordCollector {
     const closed = this.#open
     const unresolved = this.#unresolved
     this.#open = this.#spare
+    for (const [topic, { partitions }] of this.#open) {
+      // Partitions have come: its writers are empty, and made anew.
+      if (this.#topics.get(topic)?.partitions !== partitions) {
+        this.#open.delete(topic)
+      }
+    }
     this.#spare = new Map()
     this.#startGeneration()
     return {

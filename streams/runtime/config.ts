@@ -41,6 +41,8 @@ export interface StreamsConfig {
   readonly clientTags?: { readonly [tag: string]: string }
   /** Client tags in which a task and its standbys should differ, the most important first. */
   readonly rackAwareAssignmentTags?: readonly string[]
+  /** New partitions of source and output topics are noticed at the latest after this, ms. Default 300 000, as Kafka's metadata.max.age.ms. */
+  readonly metadataMaxAgeMs?: number
   /** A hand-over takes one such interval of its slowest party, ms. Default 500. */
   readonly heartbeatIntervalMs?: number
   /** The broker aborts a transaction open for longer, ms: prevents that a frozen process stalls readers. Default 10 000. */
@@ -88,6 +90,7 @@ export interface RuntimeConfig {
   readonly storeMemoryBytes: number
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
+  readonly metadataMaxAgeMs: number
   readonly standbyReplicas: number
   readonly acceptableRecoveryLag: number
   readonly maxWarmupReplicas: number
@@ -111,7 +114,7 @@ export interface RuntimeConfig {
 
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
-  'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
+  'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
   'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
@@ -239,6 +242,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     storeMemoryBytes: number(config, 'storeMemoryBytes', 64 * MIB, MIB),
     sessionTimeoutMs,
     heartbeatIntervalMs,
+    metadataMaxAgeMs: number(config, 'metadataMaxAgeMs', 300_000, 100),
     standbyReplicas: number(config, 'standbyReplicas', 0, 0, 16),
     acceptableRecoveryLag: number(config, 'acceptableRecoveryLag', 10_000, 0),
     maxWarmupReplicas: number(config, 'maxWarmupReplicas', 2, 0, 1_000),

@@ -79,8 +79,15 @@ export class GlobalTables {
       onRecords: (records) => this.#onRecords(records),
       onError: (partition, error) => this.#fail(partition, error),
     })
-    await Promise.all(tables.flatMap((table) => table.source.topics.map((topic) => this.#follow(table, topic))))
+    await Promise.all(tables.flatMap((table) => table.source.topics.map((topic) => this.#follow(table, topic, 0))))
     this.#loaded = true
+  }
+
+  /** Follows partitions that have come, too, where the catalog of topics knows of any. Resolves when they are loaded. */
+  async grow(): Promise<void> {
+    const { topology, topics } = this.#options
+    const growing = topology.globalTables.flatMap((table) => table.source.topics.map((topic) => ({ table, topic, followed: [...this.#followed.values()].filter(({ changelog }) => changelog.topic === topic).length })))
+    await Promise.all(growing.map(({ table, topic, followed }) => (followed < topics.require(topic).partitions ? this.#follow(table, topic, followed) : undefined)))
   }
 
   async close(): Promise<void> {
@@ -90,10 +97,11 @@ export class GlobalTables {
     await this.#state?.close()
   }
 
-  async #follow(table: GlobalTable, topic: string): Promise<void> {
+  /** From the partition `first` on. */
+  async #follow(table: GlobalTable, topic: string, first: number): Promise<void> {
     const { cluster, topics, now } = this.#options
     const known = topics.require(topic)
-    const partitions: TopicPartition[] = Array.from({ length: known.partitions }, (_, partition) => ({ topic, partition }))
+    const partitions: TopicPartition[] = Array.from({ length: known.partitions - first }, (_, i) => ({ topic, partition: first + i }))
     const [starts, ends, config] = await Promise.all([
       cluster.listOffsets(partitions, 'earliest', 'read_uncommitted'),
       cluster.listOffsets(partitions, 'latest', 'read_uncommitted'),

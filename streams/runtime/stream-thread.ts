@@ -12,7 +12,7 @@ import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
-import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
+import type { PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import { ThreadQueries } from '../queries/thread-queries.ts'
@@ -22,6 +22,7 @@ import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
+import { InputTopics } from './input-topics.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
 import type { RestoreEvent } from './restore-progress.ts'
@@ -37,8 +38,6 @@ import { assembleParts } from './thread-parts.ts'
 import type { ThreadState } from './thread-state.ts'
 import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
-import type { PreparedTopics } from './topics.ts'
-import { outputTopics, prepareTopics } from './topics.ts'
 import { within } from '../within.ts'
 
 /** A thread that fails waits so long for the commit under way, which is not to blame; prevents that it hangs without brokers. */
@@ -78,6 +77,7 @@ export class StreamThread {
   readonly #collector: OutputCollector
   readonly #producer: ProducerIncarnation
   readonly #globals: GlobalTables
+  readonly #inputs: InputTopics
   readonly #counters = newCounters()
   readonly #queries: ThreadQueries
   #parts: ThreadParts | undefined
@@ -90,6 +90,8 @@ export class StreamThread {
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
+  /** What the group was told last. */
+  #described: readonly SubtopologyDescription[] = []
   #closing: Promise<void> | undefined
 
   constructor(options: StreamThreadOptions) {
@@ -103,6 +105,7 @@ export class StreamThread {
     this.#paused = options.paused === true
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
+    this.#inputs = new InputTopics({ cluster, topology, config, catalog: this.#topics, onChanged: () => this.#onTopicsChanged(), onWarning: (message) => options.onWarning(message) })
     this.#globals = new GlobalTables({
       topology,
       cluster,
@@ -130,32 +133,35 @@ export class StreamThread {
   }
 
   async #start(): Promise<void> {
-    const { topology, config, cluster } = this.#options
-    const prepared = await prepareTopics(cluster, topology, config)
-    await this.#topics.load([...outputTopics(topology, config), ...prepared.subscribed])
-    await openSerdes(topology)
+    await this.#inputs.prepare()
+    if (this.#options.thread === 0) {
+      // Beside the start, and once for all threads of the process.
+      this.#inputs.checkAge()
+    }
+    await openSerdes(this.#options.topology)
     await this.#producer.renew()
     await this.#globals.load()
     await this.#resting.load()
     if (this.#state !== 'starting') {
       return
     }
-    this.#parts = this.#assemble(prepared)
+    this.#parts = this.#assemble()
     this.#parts.loop.pause(this.#paused)
     this.#parts.membership.start()
   }
 
-  #assemble(prepared: PreparedTopics): ThreadParts {
+  #assemble(): ThreadParts {
     return assembleParts({
       ...this.#options,
-      prepared,
+      inputs: this.#inputs,
       topics: this.#topics,
       collector: this.#collector,
+    this.#inputs.watch()
       producer: this.#producer,
       globals: this.#globals,
       counters: this.#counters,
       suspects: this.#suspects,
-      describe: (tasks) => this.#describe(prepared, tasks),
+      describe: (tasks) => this.#describe(tasks),
       onTasks: () => this.#updateState(),
       onCommitted: () => this.#queries.committed(),
       onMembership: () => {
@@ -172,7 +178,11 @@ export class StreamThread {
     })
   }
 
-  #describe({ descriptions }: PreparedTopics, tasks: TaskManager): Omit<Subscription, 'owned' | 'released'> {
+        this.#tellOfTopics()
+  #describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'> {
+        if (this.#parts?.membership.state.name === 'stable') {
+          this.#inputs.afterRound()
+        }
     const { config, processId, thread } = this.#options
     return {
       processId,
@@ -187,6 +197,8 @@ export class StreamThread {
   }
 
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
+    const { descriptions } = this.#inputs.now
+    this.#described = descriptions
   hurry(): void {
     this.#parts?.membership.hurry()
   }
@@ -258,6 +270,32 @@ export class StreamThread {
   #owns(version: TaskVersion): boolean {
     const { state } = this.#parts!.membership
     const key = taskVersionKey(version)
+  /** Rule C15: tasks take the partitions that are theirs; the group hears of new tasks. */
+  #onTopicsChanged(): void {
+    this.#globals.grow().catch((error: Error) => this.fail(error))
+    this.#runExclusive(async ({ tasks, commits }) => {
+      const outdated = tasks.outdated.map(({ version }) => version)
+      if (outdated.length === 0 || this.#state === 'closing' || this.#state === 'failed') {
+        return
+      }
+      const entries = tasks.suspend(outdated)
+      this.#updateState()
+      await commits.flush()
+      await tasks.close(entries)
+      tasks.add(outdated.filter((version) => this.#owns(version)))
+      await tasks.feed(this.#copies)
+    })
+    this.#tellOfTopics()
+  }
+
+  /** What the group was told of the topics is not true any more: it hears of it in a new round. */
+  #tellOfTopics(): void {
+    const { membership } = this.#parts ?? {}
+    if (membership?.state.name === 'stable' && this.#described !== this.#inputs.now.descriptions) {
+      membership.rejoin()
+    }
+  }
+
     return this.#state !== 'closing' && 'owned' in state && state.owned.some((owned) => taskVersionKey(owned) === key)
   }
 
@@ -374,6 +412,7 @@ export class StreamThread {
       await commits.idle()
       clearTimeout(patience)
       this.#collector.drop()
+    this.#inputs.stop()
       await tasks.close([...tasks.all])
     }
     try {
@@ -407,3 +446,4 @@ export class StreamThread {
   }
 }
 
+      refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),

@@ -41,12 +41,25 @@ export interface StoreChangelog {
   readonly source: { readonly node: SourceNode; readonly definition: StoreDefinition } | undefined
 }
 
+/** An input partition. */
+export interface TaskInput extends TopicPartition {
+  /** Where it begins without a committed offset. */
+  readonly reset: OffsetReset
+  readonly repartition: boolean
+}
+
+export interface KnownPartitions {
+  partitionsOf(topic: string): number
+  /** The partition was not there when the thread began. */
+  cameLater(topic: string, partition: number): boolean
+}
+
 export class TaskEntry {
   readonly version: TaskVersion
   readonly id: TaskId
   readonly subtopology: Subtopology
   readonly partition: number
-  readonly inputs: readonly (TopicPartition & { readonly reset: OffsetReset; readonly repartition: boolean })[]
+  readonly inputs: readonly TaskInput[]
   readonly changelogs: readonly StoreChangelog[]
   status: TaskStatus = 'created'
   state: TaskState | undefined
@@ -71,22 +84,12 @@ export class TaskEntry {
   readonly committed = new Map<string, number>()
   readonly highWatermarks = new Map<string, number>()
 
-  constructor(applicationId: string, version: TaskVersion, subtopology: Subtopology, partitionsOf: (topic: string) => number) {
+  constructor(applicationId: string, version: TaskVersion, subtopology: Subtopology, topics: KnownPartitions) {
     this.version = version
     this.id = `${version.subtopology}_${version.partition}`
     this.subtopology = subtopology
     this.partition = version.partition
-    this.inputs = subtopology.sources.flatMap((source) =>
-      source.topics
-        .filter((topic) => version.partition < partitionsOf(topic))
-        .map((topic) => ({
-          topic,
-          partition: version.partition,
-          // What an earlier subtopology or a replay has written there is never skipped.
-          reset: source.repartition || [...source.retries.values()].includes(topic) ? ('earliest' as const) : source.offsetReset,
-          repartition: source.repartition,
-        })),
-    )
+    this.inputs = inputsOf(subtopology, version.partition, topics)
     this.changelogs = changelogsOf(applicationId, subtopology, version.partition)
   }
 
@@ -132,6 +135,22 @@ export class TaskEntry {
     this.status = next
     return true
   }
+}
+
+/** What a task reads: its partition of every source topic that has it. */
+export function inputsOf(subtopology: Subtopology, partition: number, { partitionsOf, cameLater }: KnownPartitions): TaskInput[] {
+  return subtopology.sources.flatMap((source) => {
+    const retries = new Set(source.retries.values())
+    return source.topics
+      .filter((topic) => partition < partitionsOf(topic))
+      .map((topic) => ({
+        topic,
+        partition,
+        // What an earlier subtopology or a replay has written there is never skipped, nor what came before the new partition was noticed.
+        reset: source.repartition || retries.has(topic) || cameLater(topic, partition) ? ('earliest' as const) : source.offsetReset,
+        repartition: source.repartition,
+      }))
+  })
 }
 
 function changelogsOf(applicationId: string, subtopology: Subtopology, partition: number): StoreChangelog[] {

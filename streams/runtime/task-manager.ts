@@ -16,7 +16,7 @@ import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
 import { storeSpecs } from './stores.ts'
 import type { Suspects } from './suspects.ts'
-import { TaskEntry } from './task-entry.ts'
+import { inputsOf, TaskEntry } from './task-entry.ts'
 
 export interface TaskManagerOptions {
   readonly topology: Topology
@@ -30,6 +30,8 @@ export interface TaskManagerOptions {
   readonly partitionsOf: (topic: string) => number
   readonly committer: () => string | undefined
   readonly fence: () => number
+  /** The partition was not there when the thread began. */
+  readonly cameLater: (topic: string, partition: number) => boolean
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
   readonly suspects: Suspects
@@ -92,6 +94,14 @@ export class TaskManager {
     for (const version of versions) {
       const known = this.entry(version)
       if (known === undefined) {
+  /** Tasks and copies whose inputs are not those they would have now: a partition has come. */
+  get outdated(): TaskEntry[] {
+    return [...this.#entries.values()].filter((entry) => {
+      const now = inputsOf(entry.subtopology, entry.partition, this.#options)
+      return now.length !== entry.inputs.length
+    })
+  }
+
         this.activate(this.#make(version))
       } else if (known.status === 'standby') {
         // Promoted: the feeding ends, the database stays open, the rest is read.
@@ -106,7 +116,8 @@ export class TaskManager {
     if (subtopology === undefined) {
       throw new StreamsError('TOPOLOGY_INVALID', `The group assigned ${version.subtopology}_${version.partition} in a version this instance does not have.`)
     }
-    const entry = new TaskEntry(this.#options.config.applicationId, version, subtopology, this.#options.partitionsOf)
+    const { config, partitionsOf, cameLater } = this.#options
+    const entry = new TaskEntry(config.applicationId, version, subtopology, { partitionsOf, cameLater })
     this.#entries.set(taskVersionKey(version), entry)
     return entry
   }

@@ -11,6 +11,7 @@ import type { RuntimeConfig } from './config.ts'
 import type { HitFailpoint } from './failpoints.ts'
 import type { GlobalTables } from './global-tables.ts'
 import { OrphanCheck } from './orphan-check.ts'
+import type { InputTopics } from './input-topics.ts'
 import type { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { Purger } from './purger.ts'
@@ -23,11 +24,9 @@ import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
-import type { PreparedTopics } from './topics.ts'
 import { outputTopics } from './topics.ts'
 
 export interface ThreadParts {
-  readonly prepared: PreparedTopics
   readonly fetcher: Fetcher
   readonly restorer: Restorer
   readonly orphans: OrphanCheck
@@ -46,7 +45,7 @@ export interface PartsOptions {
   readonly folder: StateFolder
   readonly failpoint: HitFailpoint
   readonly progress?: Progress | undefined
-  readonly prepared: PreparedTopics
+  readonly inputs: InputTopics
   readonly topics: TopicCatalog
   readonly collector: OutputCollector
   readonly producer: ProducerIncarnation
@@ -73,7 +72,7 @@ export interface PartsOptions {
 }
 
 export function assembleParts(options: PartsOptions): ThreadParts {
-  const { topology, config, cluster, failpoint, progress, prepared, collector, producer, topics, counters, onTasks, onFailed, onWarning } = options
+  const { topology, config, cluster, failpoint, progress, inputs, collector, producer, topics, counters, onTasks, onFailed, onWarning } = options
   const group = cluster.group()
   const fetcher = cluster.fetcher({
     isolation: config.processingGuarantee === 'exactly_once_v2' ? 'read_committed' : 'read_uncommitted',
@@ -99,7 +98,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     groupId: config.applicationId,
     sessionTimeoutMs: config.sessionTimeoutMs,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
-    topics: prepared.subscribed,
+    topics: () => inputs.now.subscribed,
     copies: { standbys: config.standbyReplicas, acceptableLag: config.acceptableRecoveryLag, maxWarmups: config.maxWarmupReplicas, rackTags: config.rackAwareAssignmentTags },
     subscription: () => options.describe(tasks),
     sizeOf: (version) => {
@@ -152,7 +151,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     commitIfDue: () => commits.ifDue(),
     onFailed,
   })
-  return { prepared, fetcher, restorer, orphans, tasks, membership, loop, commits }
+  return { fetcher, restorer, orphans, tasks, membership, loop, commits }
 }
 
 function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
@@ -161,7 +160,7 @@ function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: ()
 }
 
 function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {
-  const { topology, config, cluster, folder, topics, collector, producer, globals, prepared, counters, suspects, progress, onFailed, onWarning } = options
+  const { topology, config, cluster, folder, topics, collector, producer, globals, inputs, counters, suspects, progress, onFailed, onWarning } = options
   const offsets = new OffsetReader({
     cluster,
     group: cluster.group(),
@@ -190,7 +189,8 @@ function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, 
       },
     },
     locate: (taskId) => folder.taskLocation(taskId),
-    partitionsOf: (topic) => prepared.partitions.get(topic) ?? 0,
+    partitionsOf: (topic) => inputs.now.partitions.get(topic) ?? 0,
+    cameLater: (topic, partition) => inputs.cameLater(topic, partition),
     committer: () => (config.processingGuarantee === 'exactly_once_v2' ? producer.transactionalId : undefined),
     fence,
     fetcher,

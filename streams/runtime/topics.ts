@@ -1,15 +1,24 @@
 /** The topics an application needs, before it joins its group: sources must be there, internal ones are made or verified. */
 import { StreamsError } from '../errors.ts'
+import { acceptGrowth, type RefusedPartitions } from '../graph/growth.ts'
 import { resolvePartitions } from '../graph/partitions.ts'
 import { externalSourceTopics, sourceTopicsOf } from '../graph/tasks.ts'
-import type { Subtopology, Topology } from '../graph/topology.ts'
+import type { InternalTopic, Subtopology, Topology } from '../graph/topology.ts'
 import type { KafkaCluster, NewTopic } from '../kafka/contract.ts'
 import type { SubtopologyDescription } from '../membership/types.ts'
 import type { RuntimeConfig } from './config.ts'
+import { InputAge } from './input-age.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './topic-catalog.ts'
 
 export interface PreparedTopics {
+  /** Of all topics that are read or kept, as tasks are made of them. */
   readonly partitions: ReadonlyMap<string, number>
+  /** As the cluster has them, of all topics the topology names. */
+  readonly existing: ReadonlyMap<string, number>
+  /** Those of the source topics, as they are read. */
+  readonly sources: ReadonlyMap<string, number>
+  /** Partitions that came while the application ran and are not read (rule C15). */
+  readonly refused: readonly RefusedPartitions[]
   /** What this member tells the group. */
   readonly descriptions: readonly SubtopologyDescription[]
   /** Every source and repartition topic (rule A9). */
@@ -39,34 +48,52 @@ export function outputTopics(topology: Topology, config: RuntimeConfig): readonl
  * Counts partitions, makes missing internal topics (or names them, with `internalTopics: 'verify'`) and checks that sinks
  * exist. Runs outside any rebalance (rule C15). Errors: `SOURCE_TOPIC_MISSING`, `COPARTITION_MISMATCH`,
  * `INTERNAL_TOPIC_MISMATCH`, `INTERNAL_TOPIC_DENIED`.
+ *
+ * @param running what a running application goes by: partitions that have come since are taken or refused, nothing else changes
  */
-export async function prepareTopics(cluster: KafkaCluster, topology: Topology, config: RuntimeConfig): Promise<PreparedTopics> {
+export async function prepareTopics(cluster: KafkaCluster, topology: Topology, config: RuntimeConfig, running?: PreparedTopics): Promise<PreparedTopics> {
   const internal = topology.subtopologies.flatMap((s) => s.internalTopics)
   const outputs = outputTopics(topology, config)
-  const metadata = await cluster.metadata([...new Set([...externalSourceTopics(topology), ...outputs])], { fresh: true })
+  const external = new Set(externalSourceTopics(topology))
+  const metadata = await cluster.metadata([...new Set([...external, ...outputs])], { fresh: true })
   const existing = new Map([...metadata].map(([topic, { partitions }]) => [topic, partitions.length]))
-  const partitions = resolvePartitions(topology, existing)
-  const missing = internal.filter((topic) => !existing.has(topic.name))
   const internalNames = new Set(internal.map((topic) => topic.name))
+  const found = new Map([...existing].filter(([topic]) => external.has(topic)))
+  const own = new Map([...existing].filter(([topic]) => internalNames.has(topic)))
+  const { sources, refused } = running === undefined ? { sources: found, refused: [] } : acceptGrowth(topology, running.sources, found, own)
+  const partitions = resolvePartitions(topology, new Map([...own, ...sources]))
+  // One that was there before is never made anew: empty, it would pass for the state it has lost.
+  const missing = internal.filter(({ name }) => !existing.has(name) && !running?.partitions.has(name))
   const absent = outputs.filter((topic) => !existing.has(topic) && !internalNames.has(topic))
-  if (absent.length > 0) {
+  if (absent.length > 0 && running === undefined) {
     throw new StreamsError('SOURCE_TOPIC_MISSING', `The output topic${absent.length > 1 ? 's' : ''} ${absent.join(', ')} do${absent.length > 1 ? '' : 'es'} not exist: create before the application starts.`)
   }
   if (missing.length > 0) {
     const limit = await messageLimit(cluster, topology)
-    const topics = missing.map((topic): NewTopic => ({
+    const age = new InputAge({ cluster, groupId: config.applicationId, topology, counts: sources, now: Date.now() })
+    const topics = missing.map(async (topic): Promise<NewTopic> => ({
       name: topic.name,
       partitions: partitions.get(topic.name)!,
       replicationFactor: config.replicationFactor,
-      config: { ...limit, ...topic.config },
+      config: { ...limit, ...topic.config, ...(await longerRetention(topic, topology, age)) },
     }))
-    await make(cluster, topics, config)
+    await make(cluster, await Promise.all(topics), config)
   }
   return {
     partitions,
+    existing,
+    sources,
+    refused,
     descriptions: topology.subtopologies.map((subtopology) => describe(subtopology, partitions)),
     subscribed: [...new Set(topology.subtopologies.flatMap(sourceTopicsOf))],
   }
+}
+
+/** Rule A8: a changelog that forgets by time must not forget what is made of records that are old already. */
+async function longerRetention(topic: InternalTopic, topology: Topology, age: InputAge): Promise<{ readonly [setting: string]: string }> {
+  const retention = Number(topic.config['retention.ms'] ?? -1)
+  const subtopology = topology.subtopologies.find(({ internalTopics }) => internalTopics.includes(topic))!
+  return retention < 0 ? {} : { 'retention.ms': String(await age.retention(subtopology, retention)) }
 }
 
 /** What a pending entry or a state adds to the record it holds: keys, headers, attempts. */

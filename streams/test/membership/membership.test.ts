@@ -69,7 +69,7 @@ function member(overrides: Partial<MembershipOptions> = {}) {
     groupId: 'g',
     sessionTimeoutMs: 6_000,
     heartbeatIntervalMs: 5,
-    topics: ['in'],
+    topics: () => ['in'],
     subscription: () => ({ processId: 'p', thread: 0, subtopologies: [DESCRIPTION], copies: [] }),
     onMemberId: async (id) => void events.push(`id ${id}`),
     onAssigned: (added, revoked) => void events.push(`+${names(added)} -${names(revoked)}`),

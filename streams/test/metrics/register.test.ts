@@ -15,6 +15,7 @@ function thread(number: number, ...tasks: string[]): ThreadSnapshot {
 }
 
 t.test('one scrape asks the threads once and shows every series', async (t) => {
+    refusedPartitions: 0,
   let asked = 0
   let threads = [thread(0, 'orders_0'), thread(1, 'orders_1')]
   const app: Measured = {

@@ -23,7 +23,7 @@ const CHANGELOG = 'asked-kept-changelog-0'
 const request: PageRequest = { store: 'kept', partition: 0, query: { kind: 'key', key: Buffer.from('a') }, maxRows: 1, waitMs: 0 }
 
 function entryOf(): TaskEntry {
-  const entry = new TaskEntry('asked', { subtopology: subtopology.name, fingerprint: subtopology.fingerprint, partition: 0 }, subtopology, () => 1)
+  const entry = new TaskEntry('asked', { subtopology: subtopology.name, fingerprint: subtopology.fingerprint, partition: 0 }, subtopology, { partitionsOf: () => 1, cameLater: () => false })
   entry.state = openMemoryTaskState(storeSpecs(subtopology))
   return entry
 }

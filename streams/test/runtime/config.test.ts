@@ -15,6 +15,7 @@ t.test('defaults', async (t) => {
     engine: 'rocksdb',
     sessionTimeoutMs: 10_000,
     heartbeatIntervalMs: 500,
+    metadataMaxAgeMs: 300_000,
     internalTopics: 'create',
     uncaughtError: 'fail',
     orphans: 'fail',
