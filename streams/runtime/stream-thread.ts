@@ -20,9 +20,9 @@ import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
 import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
+import { InputTopics } from './input-topics.ts'
 import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
-import { InputTopics } from './input-topics.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
 import type { RestoreEvent } from './restore-progress.ts'
@@ -74,30 +74,31 @@ export interface StreamThreadOptions {
 export class StreamThread {
   readonly #options: StreamThreadOptions
   readonly #topics: TopicCatalog
+  readonly #inputs: InputTopics
   readonly #collector: OutputCollector
   readonly #producer: ProducerIncarnation
   readonly #globals: GlobalTables
-  readonly #inputs: InputTopics
   readonly #counters = newCounters()
   readonly #queries: ThreadQueries
   #parts: ThreadParts | undefined
   /** As the newest assignment has them. */
   #copies: WantedCopies = { standbys: [], warmups: [] }
   #endpoint: Endpoint | undefined
+  /** What the group was told last. */
+  #described: readonly SubtopologyDescription[] = []
   readonly #resting: RestingCopies
   readonly #suspects: Suspects
   #paused: boolean
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
-  /** What the group was told last. */
-  #described: readonly SubtopologyDescription[] = []
   #closing: Promise<void> | undefined
 
   constructor(options: StreamThreadOptions) {
     const { cluster, config, folder, processId, thread, topology } = options
     this.#options = options
     this.#topics = new TopicCatalog(cluster, cluster.admin())
+    this.#inputs = new InputTopics({ cluster, topology, config, catalog: this.#topics, onChanged: () => this.#onTopicsChanged(), onWarning: (message) => options.onWarning(message) })
     this.#collector = new OutputCollector(cluster, this.#topics)
     this.#endpoint = options.endpoint
     this.#resting = new RestingCopies(folder)
@@ -105,7 +106,6 @@ export class StreamThread {
     this.#paused = options.paused === true
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
-    this.#inputs = new InputTopics({ cluster, topology, config, catalog: this.#topics, onChanged: () => this.#onTopicsChanged(), onWarning: (message) => options.onWarning(message) })
     this.#globals = new GlobalTables({
       topology,
       cluster,
@@ -148,6 +148,7 @@ export class StreamThread {
     this.#parts = this.#assemble()
     this.#parts.loop.pause(this.#paused)
     this.#parts.membership.start()
+    this.#inputs.watch()
   }
 
   #assemble(): ThreadParts {
@@ -156,7 +157,6 @@ export class StreamThread {
       inputs: this.#inputs,
       topics: this.#topics,
       collector: this.#collector,
-    this.#inputs.watch()
       producer: this.#producer,
       globals: this.#globals,
       counters: this.#counters,
@@ -166,7 +166,11 @@ export class StreamThread {
       onCommitted: () => this.#queries.committed(),
       onMembership: () => {
         this.#updateState()
+        this.#tellOfTopics()
         this.#tellOfWarmups()
+        if (this.#parts?.membership.state.name === 'stable') {
+          this.#inputs.afterRound()
+        }
       },
       onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
       onCopies: (copies) => {
@@ -178,12 +182,10 @@ export class StreamThread {
     })
   }
 
-        this.#tellOfTopics()
   #describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'> {
-        if (this.#parts?.membership.state.name === 'stable') {
-          this.#inputs.afterRound()
-        }
     const { config, processId, thread } = this.#options
+    const { descriptions } = this.#inputs.now
+    this.#described = descriptions
     return {
       processId,
       thread,
@@ -197,8 +199,6 @@ export class StreamThread {
   }
 
   /** Somebody was just taken out of the group: asks it now, not at the next heartbeat. */
-    const { descriptions } = this.#inputs.now
-    this.#described = descriptions
   hurry(): void {
     this.#parts?.membership.hurry()
   }
@@ -257,19 +257,6 @@ export class StreamThread {
     }
   }
 
-  /** Rule C2: released means no record of the task in any open generation, its calls signalled, its database closed. */
-  async #release({ tasks, commits, membership }: ThreadParts, revoked: readonly TaskVersion[]): Promise<void> {
-    // Some may have been added since the revocation came in.
-    const entries = tasks.suspend(revoked)
-    await commits.flush()
-    await tasks.release(entries, this.#copies)
-    membership.released()
-  }
-
-  /** Whether the newest assignment still names the task. */
-  #owns(version: TaskVersion): boolean {
-    const { state } = this.#parts!.membership
-    const key = taskVersionKey(version)
   /** Rule C15: tasks take the partitions that are theirs; the group hears of new tasks. */
   #onTopicsChanged(): void {
     this.#globals.grow().catch((error: Error) => this.fail(error))
@@ -296,6 +283,19 @@ export class StreamThread {
     }
   }
 
+  /** Rule C2: released means no record of the task in any open generation, its calls signalled, its database closed. */
+  async #release({ tasks, commits, membership }: ThreadParts, revoked: readonly TaskVersion[]): Promise<void> {
+    // Some may have been added since the revocation came in.
+    const entries = tasks.suspend(revoked)
+    await commits.flush()
+    await tasks.release(entries, this.#copies)
+    membership.released()
+  }
+
+  /** Whether the newest assignment still names the task. */
+  #owns(version: TaskVersion): boolean {
+    const { state } = this.#parts!.membership
+    const key = taskVersionKey(version)
     return this.#state !== 'closing' && 'owned' in state && state.owned.some((owned) => taskVersionKey(owned) === key)
   }
 
@@ -380,6 +380,7 @@ export class StreamThread {
   }
 
   async #shutDown(): Promise<void> {
+    this.#inputs.stop()
     this.#queries.close()
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
@@ -412,7 +413,6 @@ export class StreamThread {
       await commits.idle()
       clearTimeout(patience)
       this.#collector.drop()
-    this.#inputs.stop()
       await tasks.close([...tasks.all])
     }
     try {
@@ -441,9 +441,9 @@ export class StreamThread {
       state: this.#state,
       membership: this.#parts?.membership.state.name ?? 'unjoined',
       counters: { ...this.#counters },
+      refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),
       tasks: this.#parts === undefined ? [] : [...this.#parts.tasks.all].map(snapshotTask),
     }
   }
 }
 
-      refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),

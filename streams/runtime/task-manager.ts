@@ -28,10 +28,10 @@ export interface TaskManagerOptions {
   /** Folder of a task's database. */
   readonly locate: (taskId: string) => Promise<string>
   readonly partitionsOf: (topic: string) => number
-  readonly committer: () => string | undefined
-  readonly fence: () => number
   /** The partition was not there when the thread began. */
   readonly cameLater: (topic: string, partition: number) => boolean
+  readonly committer: () => string | undefined
+  readonly fence: () => number
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
   readonly suspects: Suspects
@@ -89,11 +89,6 @@ export class TaskManager {
     return this.#byInput.get(`${topic}-${partition}`)
   }
 
-  /** Begins to activate tasks this thread was given. Failures go to `onFailed`. */
-  add(versions: readonly TaskVersion[]): void {
-    for (const version of versions) {
-      const known = this.entry(version)
-      if (known === undefined) {
   /** Tasks and copies whose inputs are not those they would have now: a partition has come. */
   get outdated(): TaskEntry[] {
     return [...this.#entries.values()].filter((entry) => {
@@ -102,6 +97,11 @@ export class TaskManager {
     })
   }
 
+  /** Begins to activate tasks this thread was given. Failures go to `onFailed`. */
+  add(versions: readonly TaskVersion[]): void {
+    for (const version of versions) {
+      const known = this.entry(version)
+      if (known === undefined) {
         this.activate(this.#make(version))
       } else if (known.status === 'standby') {
         // Promoted: the feeding ends, the database stays open, the rest is read.

@@ -61,9 +61,7 @@ export interface ThreadSnapshot {
   readonly state: string
   readonly membership: string
   readonly counters: ThreadCounters
-  readonly tasks: readonly TaskSnapshot[]
-}
   /** Partitions that have come to source topics and are not read, because a state would have to be cut anew (rule C15). */
   readonly refusedPartitions: number
-  /** Of whole commits, from closing a generation to having applied it. */
-  /** What tasks that have left the thread did there: with those of `tasks`, sums that never fall. Absent: none has left. */
+  readonly tasks: readonly TaskSnapshot[]
+}

@@ -10,12 +10,12 @@ function thread(number: number, ...tasks: string[]): ThreadSnapshot {
     state: 'running',
     membership: 'stable',
     counters: { ...newCounters(), recordsProcessed: 10 + number, commitMs: 1_500 },
+    refusedPartitions: 0,
     tasks: tasks.map((id) => ({ id, status: 'running', lag: 7, restored: 0, inFlight: 2, operators: [], processed: 5, skipped: 1, dropped: 2, deadLettered: 0 })),
   }
 }
 
 t.test('one scrape asks the threads once and shows every series', async (t) => {
-    refusedPartitions: 0,
   let asked = 0
   let threads = [thread(0, 'orders_0'), thread(1, 'orders_1')]
   const app: Measured = {
