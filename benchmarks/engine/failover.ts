@@ -6,7 +6,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type EngineEnvironment, type EngineName, EngineProcess, type EngineSettings } from './engines.ts'
+import { type Engine, type EngineEnvironment, EngineProcess, type EngineSettings } from './engines.ts'
 import { EventSequence, encodeEvent, truth } from './events.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 import { type MeasuredRun, untilAllOut } from './throughput.ts'
@@ -26,7 +26,7 @@ export interface FailoverRun extends MeasuredRun {
 }
 
 /** Input and output must be there and empty. */
-export async function measureFailover(engine: EngineName, settings: EngineSettings, records: number, topics: BenchmarkTopics, environment: EngineEnvironment): Promise<FailoverRun> {
+export async function measureFailover(engine: Engine, settings: EngineSettings, records: number, topics: BenchmarkTopics, environment: EngineEnvironment): Promise<FailoverRun> {
   const { input, output, stateDir } = settings
   const start = (name: string): EngineProcess => EngineProcess.start(engine, { ...settings, stateDir: join(stateDir, name) }, environment)
   const begin = { at: performance.now(), busy: machineBusyMicroseconds() }
@@ -52,7 +52,7 @@ export async function measureFailover(engine: EngineName, settings: EngineSettin
       const check = new StateCheck(truth(total, records))
       await topics.read(output, await topics.committedEnds(output), (_partition, _offset, key, value) => check.add(key, value))
       return {
-        engine,
+        engine: engine.name,
         recordsPerSecond: RATE_PER_SECOND,
         cpuMicrosPerRecord: cpu / total,
         rssMiB,
@@ -70,7 +70,7 @@ export async function measureFailover(engine: EngineName, settings: EngineSettin
 }
 
 /** Resolves when every partition has committed records that are new. */
-async function everyPartitionAdvances(topics: BenchmarkTopics, output: string): Promise<void> {
+export async function everyPartitionAdvances(topics: BenchmarkTopics, output: string): Promise<void> {
   const before = await topics.committedEnds(output)
   const limit = performance.now() + LIMIT_MILLISECONDS
   for (;;) {

@@ -4,12 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
-import type { EngineName, EngineSettings } from './engines.ts'
 import { withBroker } from './broker.ts'
-import { type JavaPeer, prepareJavaPeer } from './java-peer.ts'
+import type { Engine, EngineSettings } from './engines.ts'
 import { measureFailover } from './failover.ts'
 import { measureLatency } from './latency.ts'
 import { type BenchmarkOptions, LATENCY_RATES, type LatencyName, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
+import { leftOut, prepareEngines } from './prepare-engines.ts'
 import { describeReport, describeRow, failoverRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
 import { measureRestore } from './restore.ts'
 import { measureThroughput } from './throughput.ts'
@@ -25,7 +25,7 @@ interface Bench {
   readonly options: BenchmarkOptions
   readonly bootstrapServers: string
   readonly topics: BenchmarkTopics
-  readonly java: JavaPeer
+  readonly engines: readonly Engine[]
   readonly folder: string
   readonly prefix: string
   /** Ends the processes of a run. */
@@ -39,16 +39,16 @@ export async function runEngineBenchmark(args: readonly string[]): Promise<numbe
     return 0
   }
   const options = parseOptions(args)
-  const java = await prepareJavaPeer(say)
+  const engines = await prepareEngines(options.engines, say)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-benchmark-'))
   try {
     return await withBroker(say, async (bootstrapServers, signal) => {
       const topics = new BenchmarkTopics(bootstrapServers)
       const prefix = `benchmark-${randomBytes(4).toString('hex')}`
       try {
-        return await runAll({ options, bootstrapServers, topics, java, folder, prefix, signal })
+        return await runAll({ options, bootstrapServers, topics, engines, folder, prefix, signal })
       } finally {
-        await topics.delete([], [prefix]).catch((error: Error) => say(`topics named ${prefix}… could not be deleted: ${error.message}`))
+        await topics.delete([], owned(prefix)).catch((error: Error) => say(`topics named ${prefix}… could not be deleted: ${error.message}`))
         await topics.close()
       }
     })
@@ -62,12 +62,12 @@ export async function runEngineBenchmark(args: readonly string[]): Promise<numbe
 }
 
 async function runAll(bench: Bench): Promise<number> {
-  const { options, java } = bench
+  const { options, engines } = bench
   const runs: RunRow[] = []
   for (const workload of options.workloads) {
     runs.push(...(await runWorkload(workload, bench)))
   }
-  const report = makeReport(runs, options, java.version)
+  const report = makeReport(runs, options, engines)
   say(describeReport(report))
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify(report, null, 2)}\n`)
@@ -86,12 +86,23 @@ async function runAll(bench: Bench): Promise<number> {
 /** Engines take turns, so that a slow minute of the machine strikes both. */
 async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> {
   const { options, topics, prefix } = bench
+  const sides = options.threads.flatMap((threads) => bench.engines.map((engine) => ({ engine, threads })))
+    .filter(({ engine, threads }) => {
+      const reason = leftOut(engine.name, workload, threads)
+      if (reason !== undefined) {
+        say(`${workload.padEnd(18)}  ${engine.name.padEnd(12)}  ${threads} thread${threads === 1 ? '' : 's'}: not run, ${reason}`)
+      }
+      return reason === undefined
+    })
+  if (sides.length === 0) {
+    return []
+  }
   const run = await runnerOf(workload, bench)
   const runs: RunRow[] = []
   for (let number = 1 - options.warmUpRuns; number <= options.runs; number++) {
-    for (const engine of options.engines) {
+    for (const { engine, threads } of sides) {
       bench.signal.throwIfAborted()
-      const row = await run(engine, number)
+      const row = await run(engine, threads, number)
       const what = number < 1 ? 'not counted' : `run ${number}`
       const state = row.outputs === 'right' ? 'outputs right' : `OUTPUTS WRONG: ${row.outputs.join('; ')}`
       say(`${describeRow(row)}  other load ${row.otherCores.toFixed(1)} cores  ${state}  (${what})`)
@@ -100,7 +111,7 @@ async function runWorkload(workload: Workload, bench: Bench): Promise<RunRow[]> 
       }
     }
   }
-  await topics.delete([], [`${prefix}-${workload}`])
+  await topics.delete([], owned(`${prefix}-${workload}`))
   return runs
 }
 
@@ -111,46 +122,47 @@ async function runnerOf(workload: Workload, bench: Bench): Promise<Runner> {
   return workload in LATENCY_RATES ? latencyRunner(bench, workload as LatencyName) : await worksOffRunner(bench, workload as ThroughputName | 'restore')
 }
 
-type Runner = (engine: EngineName, number: number) => Promise<RunRow>
+type Runner = (engine: Engine, threads: number, number: number) => Promise<RunRow>
 
 /** All runs of an engine read the same input. */
 async function worksOffRunner(bench: Bench, workload: ThroughputName | 'restore'): Promise<Runner> {
-  const { options, topics, java, folder, signal } = bench
-  const { records, keys, threads } = options
+  const { options, topics, folder, signal } = bench
+  const { records, keys } = options
   const application = workload === 'restore' ? 'keyed-rmw' : workload
   const prepared = await throughputWorkloads[application].prepare(topics, `${bench.prefix}-${workload}`, { records, keys: workload === 'restore' ? records : keys })
   const measure = workload === 'restore' ? measureRestore : measureThroughput
-  return async (engine, number) => {
-    const expected: Expected = prepared(engine)
+  return async (engine, threads, number) => {
+    const expected: Expected = prepared(engine.name)
     const { input, table } = expected
-    return await withFreshTopics(bench, { workload, application, engine, number, input, ...(table === undefined ? {} : { table }) }, async (settings) =>
-      throughputRow(workload, await measure(engine, settings, expected, topics, { java, folder, signal }), number, threads),
+    return await withFreshTopics(bench, { workload, application, engine, threads, number, input, ...(table === undefined ? {} : { table }) }, async (settings) =>
+      throughputRow(workload, await measure(engine, settings, expected, topics, { folder, signal }), number, threads),
     )
   }
 }
 
 function latencyRunner(bench: Bench, workload: LatencyName): Runner {
-  const { options, java, folder, signal } = bench
-  const { keys, latencySeconds, latencyWarmUpSeconds, threads } = options
+  const { options, folder, signal } = bench
+  const { keys, latencySeconds, latencyWarmUpSeconds } = options
   const load = { keys, ratePerSecond: options.ratePerSecond ?? LATENCY_RATES[workload], seconds: latencySeconds, warmUpSeconds: latencyWarmUpSeconds }
-  return (engine, number) =>
-    withFreshTopics(bench, { workload, application: 'keyed-rmw', engine, number }, async (settings) =>
-      latencyRow(workload, await measureLatency(engine, settings, load, { java, folder, signal }), number, threads),
+  return (engine, threads, number) =>
+    withFreshTopics(bench, { workload, application: 'keyed-rmw', engine, threads, number }, async (settings) =>
+      latencyRow(workload, await measureLatency(engine, settings, load, { folder, signal }), number, threads),
     )
 }
 
 function failoverRunner(bench: Bench): Runner {
-  const { options, topics, java, folder, signal } = bench
-  return (engine, number) =>
-    withFreshTopics(bench, { workload: 'failover', application: 'keyed-rmw', engine, number }, async (settings) =>
-      failoverRow(await measureFailover(engine, settings, options.records, topics, { java, folder, signal }), number, options.threads),
+  const { options, topics, folder, signal } = bench
+  return (engine, threads, number) =>
+    withFreshTopics(bench, { workload: 'failover', application: 'keyed-rmw', engine, threads, number }, async (settings) =>
+      failoverRow(await measureFailover(engine, settings, options.records, topics, { folder, signal }), number, threads),
     )
 }
 
 interface RunPlan {
   readonly workload: Workload
   readonly application: string
-  readonly engine: EngineName
+  readonly engine: Engine
+  readonly threads: number
   readonly number: number
   /** Loaded already; the run has an empty one of its own otherwise. */
   readonly input?: string
@@ -160,8 +172,8 @@ interface RunPlan {
 /** Everything of a run is new: group, state, changelog, output; its input too unless one is given. */
 async function withFreshTopics(bench: Bench, plan: RunPlan, body: (settings: EngineSettings) => Promise<RunRow>): Promise<RunRow> {
   const { options, topics, folder, bootstrapServers } = bench
-  const { workload, application, engine, number, table } = plan
-  const applicationId = `${bench.prefix}-${workload}-${engine}-${number < 1 ? `warm-up-${1 - number}` : number}`
+  const { workload, application, engine, threads, number, table } = plan
+  const applicationId = `${bench.prefix}-${workload}-${engine.name}-${threads}-${number < 1 ? `warm-up-${1 - number}` : number}`
   const output = `${applicationId}-output`
   const input = plan.input ?? `${applicationId}-input`
   const stateDir = join(folder, applicationId)
@@ -169,12 +181,17 @@ async function withFreshTopics(bench: Bench, plan: RunPlan, body: (settings: Eng
   if (plan.input === undefined) {
     await topics.create(input)
   }
-  const row = await body({ application, bootstrapServers, applicationId, stateDir, input, output, threads: options.threads, ...(table === undefined ? {} : { table }) })
+  const row = await body({ application, bootstrapServers, applicationId, stateDir, input, output, threads, ...(table === undefined ? {} : { table }) })
   if (!options.keep) {
     rmSync(stateDir, { recursive: true, force: true })
   }
-  await topics.delete([], [applicationId])
+  await topics.delete([], owned(applicationId))
   return row
+}
+
+/** Beginnings of the names of all topics of an application; the second and third are those of quix-streams' internal ones. */
+function owned(prefix: string): string[] {
+  return [prefix, `changelog__${prefix}`, `repartition__${prefix}`]
 }
 
 /** The command: usage errors are told apart from failures. */

@@ -6,6 +6,7 @@
 import process from 'node:process'
 import type { LatencyLoadResult, LatencySettings } from './latency.ts'
 import { EventSequence, encodeEvent, PARTITIONS, partitionOf, truth } from './events.ts'
+import { percentile } from './report.ts'
 import { BenchmarkTopics } from './topics.ts'
 import { StateCheck } from './workloads/keyed-rmw.ts'
 
@@ -84,15 +85,13 @@ await allRead.promise
 clearTimeout(limit)
 
 latencies.sort((a, b) => a - b)
-/** Nearest rank. */
-const percentile = (share: number): number => latencies[Math.max(0, Math.ceil(share * latencies.length) - 1)] ?? Number.NaN
 const result: LatencyLoadResult = {
   sent,
   received: check.outputs,
-  p50Ms: percentile(0.5),
-  p90Ms: percentile(0.9),
-  p99Ms: percentile(0.99),
-  p999Ms: percentile(0.999),
+  p50Ms: percentile(latencies, 0.5),
+  p90Ms: percentile(latencies, 0.9),
+  p99Ms: percentile(latencies, 0.99),
+  p999Ms: percentile(latencies, 0.999),
   maxMs: latencies.at(-1) ?? Number.NaN,
   problems: check.problems(),
 }

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
-import type { EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
+import type { Engine, EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
 import { EngineProcess } from './engines.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 
@@ -40,7 +40,7 @@ export interface LatencyRun extends LatencyLoadResult {
 }
 
 /** Both topics must be there and empty. */
-export async function measureLatency(engine: EngineName, settings: EngineSettings, load: LatencyLoad, environment: EngineEnvironment): Promise<LatencyRun> {
+export async function measureLatency(engine: Engine, settings: EngineSettings, load: LatencyLoad, environment: EngineEnvironment): Promise<LatencyRun> {
   const child = EngineProcess.start(engine, settings, environment)
   try {
     await child.running()
@@ -54,7 +54,7 @@ export async function measureLatency(engine: EngineName, settings: EngineSetting
     const seconds = (performance.now() - before.at) / 1000
     return {
       ...result,
-      engine,
+      engine: engine.name,
       recordsPerSecond: Math.round(result.received / (load.warmUpSeconds + load.seconds)),
       cpuMicrosPerRecord: cpu / result.received,
       rssMiB: peakMemoryMiB(child.pid),

@@ -10,7 +10,9 @@ export type Workload = ThroughputName | LatencyName | 'restore' | 'failover'
 export const WORKLOADS = [...Object.keys(throughputWorkloads), 'restore', ...Object.keys(LATENCY_RATES), 'failover'] as Workload[]
 /** What runs when none is named: what the bars of every release are stated for. */
 export const USUAL: readonly Workload[] = ['keyed-rmw', 'latency-5k']
-export const ENGINES: readonly EngineName[] = ['millrace', 'java']
+export const ENGINES: readonly EngineName[] = ['millrace', 'java', 'quix-streams']
+/** What runs when none is named: the peer that the bars are stated against. */
+export const USUAL_ENGINES: readonly EngineName[] = ['millrace', 'java']
 
 export interface BenchmarkOptions {
   readonly json: string | undefined
@@ -21,7 +23,8 @@ export interface BenchmarkOptions {
   readonly runs: number
   /** Runs of each engine and workload that are not counted: they fill the caches of disk and broker. */
   readonly warmUpRuns: number
-  readonly threads: number
+  /** Each workload runs with each of these. */
+  readonly threads: readonly number[]
   readonly latencySeconds: number
   readonly latencyWarmUpSeconds: number
   /** Other than the workload's own. */
@@ -33,17 +36,18 @@ export interface BenchmarkOptions {
 export const FULL_RECORDS = 1_000_000
 export const FULL_KEYS = 100_000
 
-export const USAGE = `Millrace's engine against Kafka Streams (Java): throughput, CPU, memory and latency, exactly once.
+export const USAGE = `Millrace's engine against Kafka Streams (Java) and quix-streams (Python): throughput, CPU, memory and latency, exactly once.
 
   npm run benchmark -- engine [options]
 
   --json FILE                  also write the figures of all runs
   --workload NAME[,NAME…]      of ${WORKLOADS.join(', ')}; or all. Default: ${USUAL.join(', ')}
-  --engine NAME                millrace or java; default both, alternating
+  --engine NAME[,NAME…]        of ${ENGINES.join(', ')}, taking turns. Default: ${USUAL_ENGINES.join(', ')}.
+                               quix-streams needs python3 with pip
   --records N  --keys N        of what is worked off; default ${FULL_RECORDS} and ${FULL_KEYS}
   --runs N                     counted runs of each; default 3
   --warm-up-runs N             runs of each before them that are not counted; default 1
-  --threads N                  stream threads; default 1
+  --threads N[,N…]             stream threads; default 1
   --rate N                     events a second of the latency workloads; default their own
   --latency-seconds N          measured; default 30, after --latency-warm-up seconds (default 10)
   --keep                       leave logs and state of the runs behind and say where
@@ -62,13 +66,13 @@ export function parseOptions(args: readonly string[]): BenchmarkOptions {
   const values = parse(args)
   return {
     json: values.json,
-    workloads: workloads(values.workload),
-    engines: values.engine === undefined ? ENGINES : [choice('--engine', values.engine, ENGINES)],
+    workloads: values.workload === 'all' ? WORKLOADS : choices('--workload', values.workload, WORKLOADS, USUAL),
+    engines: choices('--engine', values.engine, ENGINES, USUAL_ENGINES),
     records: count('--records', values.records, FULL_RECORDS, 1_000),
     keys: count('--keys', values.keys, FULL_KEYS, 1),
     runs: count('--runs', values.runs, 3, 1),
     warmUpRuns: count('--warm-up-runs', values['warm-up-runs'], 1, 0),
-    threads: count('--threads', values.threads, 1, 1),
+    threads: counts('--threads', values.threads, [1], 1),
     ratePerSecond: values.rate === undefined ? undefined : count('--rate', values.rate, 0, 1),
     latencySeconds: count('--latency-seconds', values['latency-seconds'], 30, 1),
     latencyWarmUpSeconds: count('--latency-warm-up', values['latency-warm-up'], 10, 0),
@@ -100,24 +104,28 @@ function parse(args: readonly string[]) {
   }
 }
 
-function workloads(given: string | undefined): readonly Workload[] {
-  if (given === undefined) {
-    return USUAL
-  }
-  return given === 'all' ? WORKLOADS : given.split(',').map((name) => choice('--workload', name, WORKLOADS))
+/** Some of the choices, separated by commas, each once. */
+function choices<T extends string>(option: string, value: string | undefined, all: readonly T[], fallback: readonly T[]): readonly T[] {
+  return value === undefined ? fallback : [...new Set(value.split(',').map((name) => choice(option, name, all)))]
 }
 
-function choice<T extends string>(option: string, value: string, choices: readonly T[]): T {
-  if (!choices.includes(value as T)) {
-    throw new UsageError(`${option} is '${value}': give ${choices.join(' or ')}`)
+function choice<T extends string>(option: string, value: string, all: readonly T[]): T {
+  if (!all.includes(value as T)) {
+    throw new UsageError(`${option} is '${value}': give ${all.join(' or ')}`)
   }
   return value as T
 }
 
-function count(option: string, value: string | undefined, fallback: number, minimum: number): number {
+/** A whole number; throws UsageError. */
+export function count(option: string, value: string | undefined, fallback: number, minimum: number): number {
   const number = value === undefined ? fallback : Number(value)
   if (!Number.isSafeInteger(number) || number < minimum) {
     throw new UsageError(`${option} is '${value}': give a whole number of at least ${minimum}`)
   }
   return number
+}
+
+/** Whole numbers, separated by commas, each once; throws UsageError. */
+export function counts(option: string, value: string | undefined, fallback: readonly number[], minimum: number): readonly number[] {
+  return value === undefined ? fallback : [...new Set(value.split(',').map((one) => count(option, one, 0, minimum)))]
 }

@@ -1,5 +1,6 @@
 /** What a process has used, as the kernel counts it: all its threads, native ones too. Linux. */
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 
 /** The unit of the times in /proc: USER_HZ, 100 a second on every Linux that Node.js runs on. */
 const TICK_MICROSECONDS = 10_000
@@ -14,8 +15,37 @@ export function cpuMicroseconds(pid: number): number {
 
 /** The most memory it ever held at once, in MiB. */
 export function peakMemoryMiB(pid: number): number {
-  const kilobytes = /^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
-  return Math.round(Number(kilobytes) / 1024)
+  return Math.round(Number(statusOf(pid, 'VmHWM')) / 1024)
+}
+
+/** What it holds now, in MiB. */
+export function residentMiB(pid: number): number {
+  return Math.round(Number(statusOf(pid, 'VmRSS')) / 1024)
+}
+
+/** Native ones too. */
+export function threadsOf(pid: number): number {
+  return Number(statusOf(pid, 'Threads'))
+}
+
+/** Its file descriptors: files, sockets, pipes. */
+export function openFiles(pid: number): number {
+  return readdirSync(`/proc/${pid}/fd`).length
+}
+
+function statusOf(pid: number, field: string): string | undefined {
+  return new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+}
+
+/** All files below a folder, which may come and go meanwhile, in MiB. */
+export function folderMiB(folder: string): number {
+  let bytes = 0
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) {
+      bytes += statSync(join(entry.parentPath, entry.name), { throwIfNoEntry: false })?.size ?? 0
+    }
+  }
+  return Math.round(bytes / 2 ** 20)
 }
 
 /** Time the processors of this machine were not idle since boot, in µs. */

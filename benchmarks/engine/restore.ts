@@ -4,15 +4,13 @@
  */
 import { rmSync } from 'node:fs'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
-import { type EngineEnvironment, type EngineName, EngineProcess, type EngineSettings } from './engines.ts'
+import { type Engine, type EngineEnvironment, EngineProcess, type EngineSettings } from './engines.ts'
 import { type MeasuredRun, untilAllOut } from './throughput.ts'
+import { STORE } from './topologies/keyed-rmw.ts'
 import type { BenchmarkTopics } from './topics.ts'
 import type { Expected } from './workloads/index.ts'
 
-/** The store of the application keyed-rmw. */
-const STORE = 'documents'
-
-export async function measureRestore(engine: EngineName, settings: EngineSettings, expected: Expected, topics: BenchmarkTopics, environment: EngineEnvironment): Promise<MeasuredRun> {
+export async function measureRestore(engine: Engine, settings: EngineSettings, expected: Expected, topics: BenchmarkTopics, environment: EngineEnvironment): Promise<MeasuredRun> {
   const filling = EngineProcess.start(engine, settings, environment)
   try {
     await untilAllOut(filling, settings.output, expected.outputs, topics)
@@ -22,9 +20,27 @@ export async function measureRestore(engine: EngineName, settings: EngineSetting
   rmSync(settings.stateDir, { recursive: true, force: true })
   // what a session takes to end is not a restore
   await topics.groupEmpties(settings.applicationId)
-  const changelog = await topics.committedEnds(`${settings.applicationId}-${STORE}-changelog`)
-  const records = changelog.reduce((sum, end) => sum + end, 0)
+  const restored = await restoreOnce(engine, settings, `${settings.applicationId}-${STORE}-changelog`, topics, environment)
+  // what is out stays out, and nothing is added: the restored state goes on where the other ended
+  const check = expected.check()
+  await topics.read(settings.output, await topics.committedEnds(settings.output), (_partition, _offset, key, value) => check.add(key, value))
+  const { records, seconds, cpu, rssMiB, otherCores } = restored
+  return { engine: engine.name, recordsPerSecond: Math.round(records / seconds), cpuMicrosPerRecord: cpu / records, rssMiB, seconds, otherCores, problems: check.problems() }
+}
 
+export interface Restored {
+  /** Of the changelog. */
+  readonly records: number
+  readonly seconds: number
+  /** µs */
+  readonly cpu: number
+  readonly rssMiB: number
+  readonly otherCores: number
+}
+
+/** Starts a process without a disk of its own and stops it when it says RUNNING. Its group must be empty. */
+export async function restoreOnce(engine: Engine, settings: EngineSettings, changelog: string, topics: BenchmarkTopics, environment: EngineEnvironment): Promise<Restored> {
+  const records = (await topics.committedEnds(changelog)).reduce((sum, end) => sum + end, 0)
   const busy = machineBusyMicroseconds()
   const begin = performance.now()
   const child = EngineProcess.start(engine, settings, environment)
@@ -32,20 +48,7 @@ export async function measureRestore(engine: EngineName, settings: EngineSetting
     await child.running()
     const seconds = (performance.now() - begin) / 1000
     const cpu = cpuMicroseconds(child.pid)
-    const rssMiB = peakMemoryMiB(child.pid)
-    await child.stop()
-    // what is out stays out, and nothing is added: the restored state goes on where the other ended
-    const check = expected.check()
-    await topics.read(settings.output, await topics.committedEnds(settings.output), (_partition, _offset, key, value) => check.add(key, value))
-    return {
-      engine,
-      recordsPerSecond: Math.round(records / seconds),
-      cpuMicrosPerRecord: cpu / records,
-      rssMiB,
-      seconds,
-      otherCores: (machineBusyMicroseconds() - busy - cpu) / 1e6 / seconds,
-      problems: check.problems(),
-    }
+    return { records, seconds, cpu, rssMiB: peakMemoryMiB(child.pid), otherCores: (machineBusyMicroseconds() - busy - cpu) / 1e6 / seconds }
   } finally {
     await child.stop()
   }

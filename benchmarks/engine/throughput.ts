@@ -4,7 +4,7 @@
  * the group's first assignment is in it; what was visible at its beginning does not count.
  */
 import { setTimeout as pause } from 'node:timers/promises'
-import type { EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
+import type { Engine, EngineEnvironment, EngineName, EngineSettings } from './engines.ts'
 import { EngineProcess } from './engines.ts'
 import { cpuMicroseconds, machineBusyMicroseconds, peakMemoryMiB } from './process-usage.ts'
 import type { BenchmarkTopics, EndOffsets } from './topics.ts'
@@ -46,7 +46,7 @@ export interface Moment {
 }
 
 export async function measureThroughput(
-  engine: EngineName,
+  engine: Engine,
   settings: EngineSettings,
   expected: Expected,
   topics: BenchmarkTopics,
@@ -69,7 +69,7 @@ export async function measureThroughput(
     const seconds = (last.at - first.at) / 1000
     const steady = steadyPart(moments, expected.records)
     return {
-      engine,
+      engine: engine.name,
       recordsPerSecond: Math.round(records / seconds),
       cpuMicrosPerRecord: (last.cpu - first.cpu) / records,
       rssMiB,

@@ -6,7 +6,7 @@ import { type DocumentFactor, EventSequence, encodeEvent, factorOf, keyOf, PARTI
 
 const CLIENT_ID = 'millrace-benchmark'
 const LOAD_CHUNK = 10_000
-/** Prevents that a broken run is waited for without end. */
+/** Without any progress: prevents that a broken run is waited for without end. */
 const READ_LIMIT_MILLISECONDS = 120_000
 const GROUP_POLL_MILLISECONDS = 250
 
@@ -27,13 +27,16 @@ export interface InputWriter {
 
 export class BenchmarkTopics {
   readonly cluster: KafkaCluster
+  readonly #partitions: number
 
-  constructor(bootstrapServers: string) {
+  /** `partitions`: of every topic it makes. */
+  constructor(bootstrapServers: string, partitions = PARTITIONS) {
+    this.#partitions = partitions
     this.cluster = createCluster({ bootstrapServers: [bootstrapServers], clientId: CLIENT_ID })
   }
 
   async create(name: string): Promise<void> {
-    await this.cluster.admin().createTopics([{ name, partitions: PARTITIONS, replicationFactor: -1, config: {} }])
+    await this.cluster.admin().createTopics([{ name, partitions: this.#partitions, replicationFactor: -1, config: {} }])
   }
 
   /** Deletes the topics of these names and those that begin with one of these prefixes. */
@@ -47,7 +50,7 @@ export class BenchmarkTopics {
   async load(topic: string, records: number, keys: number, timestamp?: (n: number) => number): Promise<void> {
     const events = new EventSequence(keys)
     const now = Date.now()
-    await this.#write(topic, records, (n) => {
+    await this.writeAll(topic, records, (n) => {
       const event = events.next(n)
       return { id: event.id, value: encodeEvent(event), timestamp: timestamp?.(n) ?? now }
     })
@@ -56,7 +59,7 @@ export class BenchmarkTopics {
   /** Writes a row for each key, an hour older than any event. */
   async loadFactors(topic: string, keys: number): Promise<void> {
     const timestamp = Date.now() - 3_600_000
-    await this.#write(topic, keys, (n) => {
+    await this.writeAll(topic, keys, (n) => {
       const row: DocumentFactor = { id: keyOf(n), factor: factorOf(keyOf(n)) }
       return { id: row.id, value: Buffer.from(JSON.stringify(row)), timestamp }
     })
@@ -66,11 +69,12 @@ export class BenchmarkTopics {
   async writer(topic: string): Promise<InputWriter> {
     const producer = this.cluster.producer({})
     await producer.init()
-    const writers = Array.from({ length: PARTITIONS }, (_, partition) => this.cluster.writer({ topic, partition }))
+    const partitions = this.#partitions
+    const writers = Array.from({ length: partitions }, (_, partition) => this.cluster.writer({ topic, partition }))
     return {
       async write(records) {
         for (const { id, value, timestamp } of records) {
-          writers[partitionOf(id)]!.append(timestamp, Buffer.from(id, 'latin1'), value, [])
+          writers[partitionOf(id, partitions)]!.append(timestamp, Buffer.from(id, 'latin1'), value, [])
         }
         const filled = writers.filter((writer) => writer.count > 0)
         if (filled.length > 0) {
@@ -84,17 +88,18 @@ export class BenchmarkTopics {
     }
   }
 
-  async #write(topic: string, records: number, make: (n: number) => InputRecord): Promise<void> {
+  /** Writes the records that `make` gives for 0, 1, 2 …, so many at once. */
+  async writeAll(topic: string, records: number, make: (n: number) => InputRecord, chunk = LOAD_CHUNK): Promise<void> {
     const writer = await this.writer(topic)
-    for (let from = 0; from < records; from += LOAD_CHUNK) {
-      await writer.write(Array.from({ length: Math.min(LOAD_CHUNK, records - from) }, (_, i) => make(from + i)))
+    for (let from = 0; from < records; from += chunk) {
+      await writer.write(Array.from({ length: Math.min(chunk, records - from) }, (_, i) => make(from + i)))
     }
     await writer.close()
   }
 
   /** Where a read_committed reader would have to stop now. */
   async committedEnds(topic: string): Promise<EndOffsets> {
-    const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition }))
+    const partitions = Array.from({ length: this.#partitions }, (_, partition) => ({ topic, partition }))
     const ends = await this.cluster.listOffsets(partitions, 'latest', 'read_committed')
     return partitions.map(({ partition }) => ends.get(`${topic}-${partition}`) ?? 0)
   }
@@ -110,6 +115,7 @@ export class BenchmarkTopics {
       isolation: 'read_committed',
       onError: (_partition, error) => done.reject(error),
       onRecords: ({ cursor, partition, nextOffset }) => {
+        limit.refresh()
         while (cursor.next()) {
           if (cursor.offset < ends[partition]!) {
             take(partition, cursor.offset, text(cursor.key()), text(cursor.value()))
@@ -124,7 +130,7 @@ export class BenchmarkTopics {
         }
       },
     })
-    const limit = setTimeout(() => done.reject(new Error(`${topic} could not be read to its end within ${READ_LIMIT_MILLISECONDS / 1000} s`)), READ_LIMIT_MILLISECONDS)
+    const limit = setTimeout(() => done.reject(new Error(`nothing of ${topic} came for ${READ_LIMIT_MILLISECONDS / 1000} s, and its end is not reached`)), READ_LIMIT_MILLISECONDS)
     try {
       for (const partition of left) {
         fetcher.seek({ topic, partition }, 0)
@@ -145,6 +151,15 @@ export class BenchmarkTopics {
       }
       await pause(GROUP_POLL_MILLISECONDS)
     }
+  }
+
+  /** Records of the topics behind what the group has committed. */
+  async lag(groupId: string, names: readonly string[]): Promise<number> {
+    const partitions = names.flatMap((topic) => Array.from({ length: this.#partitions }, (_, partition) => ({ topic, partition })))
+    // first what is committed: a lag is then never below zero
+    const committed = await this.cluster.group().fetchOffsets(groupId, partitions, { requireStable: false })
+    const ends = await this.cluster.listOffsets(partitions, 'latest', 'read_committed')
+    return committed.reduce((lag, { topic, partition, offset }) => lag + (ends.get(`${topic}-${partition}`) ?? 0) - Math.max(0, offset), 0)
   }
 
   async close(): Promise<void> {

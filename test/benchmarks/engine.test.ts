@@ -111,12 +111,18 @@ const row = (workload: Row['workload'], engine: Row['engine'], more: Partial<Row
 
 t.test('bars are judged on the medians of both engines', async (t) => {
   const rows = [
-    row('keyed-rmw', 'millrace', { recordsPerSecond: 80_000, cpuMicrosPerRecord: 12 }),
-    row('keyed-rmw', 'java', { recordsPerSecond: 100_000, cpuMicrosPerRecord: 12 }),
+    row('keyed-rmw', 'millrace', { recordsPerSecond: 100_000, cpuMicrosPerRecord: 7 }),
+    row('keyed-rmw', 'java', { recordsPerSecond: 100_000, cpuMicrosPerRecord: 10 }),
     row('latency-5k', 'millrace', { p99Ms: 50 }),
     row('latency-5k', 'java', { p99Ms: 100 }),
   ]
-  t.same(bars(rows).map(({ value, met }) => [value, met]), [[0.8, true], [1, false], [0.5, true]])
+  t.same(bars(rows).map(({ value, met }) => [value, met]), [[1, true], [0.7, false], [0.5, true]])
+  const two = [
+    row('stateless-map', 'millrace', { threads: 2, recordsPerSecond: 120_000, cpuMicrosPerRecord: 5 }),
+    row('stateless-map', 'java', { threads: 2, recordsPerSecond: 100_000, cpuMicrosPerRecord: 10 }),
+  ]
+  t.same(bars([...rows, ...two]).filter(({ name }) => name.includes('2 threads')).map(({ value, met }) => [value, met]), [[1.2, false], [0.5, true]], 'of two threads 1.3 times as much is asked')
+  t.same(bars([two[0]!, { ...two[1]!, threads: 1 }]), [], 'threads are held against as many')
   t.same(bars(rows.filter(({ engine }) => engine === 'millrace')), [], 'one engine alone is not judged')
   t.equal(median([3, 1, 2]), 2)
   t.equal(median([4, 1, 2, 3]), 2.5)
@@ -127,20 +133,22 @@ t.test('a report has one row of medians per workload and engine, and all runs', 
     ...row('keyed-rmw', engine, { recordsPerSecond }), run: number, outputs: 'right', otherCores: 0
   })
   const runs = [run(1, 'millrace', 3), run(1, 'java', 30), run(2, 'millrace', 1), run(2, 'java', 10), run(3, 'millrace', 2), run(3, 'java', 20)]
-  const report = makeReport(runs, parseOptions([]), '4.3.1')
+  const report = makeReport(runs, parseOptions([]), [{ name: 'millrace', version: 'this checkout' }, { name: 'java', version: '4.3.1' }])
   t.same(report.rows.map(({ engine, recordsPerSecond, p99Ms }) => [engine, recordsPerSecond, p99Ms]), [['millrace', 2, null], ['java', 20, null]])
   t.equal(report.runs.length, 6)
+  t.match(report, { kafkaStreams: '4.3.1', quixStreams: null })
 })
 
 t.test('options: defaults are the full size; what cannot be followed is refused', async (t) => {
   const options = parseOptions([])
-  t.match(options, { records: 1_000_000, keys: 100_000, runs: 3, threads: 1, ratePerSecond: undefined, workloads: USUAL })
+  t.match(options, { records: 1_000_000, keys: 100_000, runs: 3, threads: [1], engines: ['millrace', 'java'], ratePerSecond: undefined, workloads: USUAL })
   t.same(parseOptions(['--workload', 'all']).workloads, WORKLOADS)
   t.same(parseOptions(['--workload', 'restore,latency-10k']).workloads, ['restore', 'latency-10k'])
   t.ok(isFullSize(options))
   t.notOk(isFullSize(parseOptions(['--records', '50000'])))
   t.match(parseOptions(['--engine', 'java', '--workload', 'latency-5k', '--json', 'x.json']), { engines: ['java'], workloads: ['latency-5k'], json: 'x.json' })
-  for (const wrong of [['--records', 'many'], ['--records', '10'], ['--runs', '0'], ['--engine', 'flink'], ['--workload', 'x'], ['--speed'], ['more']]) {
+  t.match(parseOptions(['--threads', '1,2', '--engine', 'millrace,quix-streams']), { threads: [1, 2], engines: ['millrace', 'quix-streams'] })
+  for (const wrong of [['--threads', '1,0'], ['--records', 'many'], ['--records', '10'], ['--runs', '0'], ['--engine', 'flink'], ['--workload', 'x'], ['--speed'], ['more']]) {
     t.throws(() => parseOptions(wrong), { name: 'UsageError' }, wrong.join(' '))
   }
 })

@@ -5,9 +5,9 @@ import type { DocumentEvent, DocumentState } from '../events.ts'
 import { nextState } from '../events.ts'
 import type { TopologySettings } from './settings.ts'
 
-const STORE = 'documents'
+export const STORE = 'documents'
 
-class ReadModifyWrite implements Processor<string, DocumentEvent, string, DocumentState> {
+export class ReadModifyWrite implements Processor<string, DocumentEvent, string, DocumentState> {
   #context!: ProcessorContext<string, DocumentState>
   #store!: KeyValueStore<string, DocumentState>
 

@@ -16,21 +16,29 @@ export const rekeyWindowCount: ThroughputWorkload = {
       const key = `${tenant}|${type}@${at - (at % WINDOW_MS)}`
       final.set(key, (final.get(key) ?? 0) + 1)
     }
-    return () => ({ input, records, outputs: records, check: () => new CountCheck(final, records) })
+    return () => ({ input, records, outputs: records, check: () => new CountCheck({ final, records }) })
   },
 }
 
+/** What must come out: the last count by key and window, and how many counts there are. */
+export interface CountTruth {
+  readonly final: ReadonlyMap<string, number>
+  readonly records: number
+}
+
 /** Counts of a key and window go 1, 2, 3 … to their total. */
-class CountCheck implements OutputCheck {
-  readonly #expected: ReadonlyMap<string, number>
-  readonly #records: number
+export class CountCheck implements OutputCheck {
+  readonly #truth: CountTruth
   readonly #last = new Map<string, number>()
   #outputs = 0
   #outOfOrder = 0
 
-  constructor(expected: ReadonlyMap<string, number>, records: number) {
-    this.#expected = expected
-    this.#records = records
+  constructor(truth: CountTruth) {
+    this.#truth = truth
+  }
+
+  get outputs(): number {
+    return this.#outputs
   }
 
   add(key: string, value: string): void {
@@ -41,11 +49,12 @@ class CountCheck implements OutputCheck {
   }
 
   problems(): string[] {
-    const wrong = [...this.#expected].filter(([key, count]) => this.#last.get(key) !== count).length
+    const { final, records } = this.#truth
+    const wrong = [...final].filter(([key, count]) => this.#last.get(key) !== count).length
     return [
-      ...(this.#outputs === this.#records ? [] : [`${this.#outputs} outputs instead of ${this.#records}`]),
+      ...(this.#outputs === records ? [] : [`${this.#outputs} outputs instead of ${records}`]),
       ...(this.#outOfOrder === 0 ? [] : [`${this.#outOfOrder} counts do not follow the one before`]),
-      ...(wrong === 0 && this.#last.size === this.#expected.size ? [] : [`${wrong} of ${this.#expected.size} windows end with a wrong count, ${this.#last.size} were written`]),
+      ...(wrong === 0 && this.#last.size === final.size ? [] : [`${wrong} of ${final.size} windows end with a wrong count, ${this.#last.size} were written`]),
     ]
   }
 }
