@@ -77,12 +77,17 @@ export type FailureCode =
   | 'SHA256_MISMATCH'
   | 'TYPE_UNSUPPORTED'
   | 'TYPE_MISMATCH'
+  | 'FORMAT_OUTDATED'
+  | 'CODEC_MISSING'
   | 'MALWARE'
   | 'ENCRYPTED'
   | 'CORRUPT'
   | 'TOO_MANY_PAGES'
   | 'TOO_MANY_PIXELS'
   | 'TOO_MUCH_TEXT'
+  | 'TOO_MANY_PARTS'
+  | 'EXPANDS_TOO_MUCH'
+  | 'NESTED_TOO_DEEP'
   | 'XML_REFUSED'
   | 'TIMEOUT'
   | 'MEMORY'
@@ -90,6 +95,7 @@ export type FailureCode =
   | 'STEP_FAILED'
   | 'TENANT_INACTIVE'
   | 'CONTENT_MISSING'
+  | 'REJECTED_IN_REVIEW'
 
 export interface Failure {
   readonly code: FailureCode
@@ -117,7 +123,11 @@ export interface Classification {
   readonly modelVersion: string
 }
 
-export type ProvenanceMethod = 'e-invoice-xml' | 'text-layer' | 'ocr' | 'rule'
+/**
+ * `correction`: a person said so; `learned`: where such a correction has shown that this vendor prints it; `language-model`: a model said so
+ * and the text states it.
+ */
+export type ProvenanceMethod = 'e-invoice-xml' | 'text-layer' | 'ocr' | 'rule' | 'correction' | 'learned' | 'language-model'
 
 export interface Provenance {
   /** From 1; 0 when it comes from the e-invoice's XML, which has no pages. */

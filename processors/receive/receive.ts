@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { maxContainerDepth } from '../containers/index.ts'
 import { fail } from '../failure.ts'
 import type { DocumentKind, ReadOptions, TextReader } from '../text/index.ts'
-import { sniff } from '../text/index.ts'
+import { refusalOf, type Sniffed, sniff } from '../text/index.ts'
 import type { Failure } from '../types.ts'
 
 export interface ReceiveInput {
@@ -25,8 +26,10 @@ export interface Accepted {
   readonly contentType: string
   readonly size: number
   readonly sha256: string
-  /** 0 for XML. */
+  /** 0 for XML and for a ZIP. */
   readonly pages: number
+  /** Documents of their own inside of it: what is attached to a mail, a ZIP's entries. */
+  readonly parts: number
 }
 
 export interface Rejected extends Failure {
@@ -37,12 +40,18 @@ export interface Rejected extends Failure {
 
 export type ReceiveResult = Accepted | Rejected
 
+export interface ReceiveOptions extends ReadOptions {
+  readonly limits?: Partial<ReceiveLimits>
+  /** Containers that it came out of. Default 0. */
+  readonly depth?: number
+}
+
 export interface Receiver {
   /**
    * Is this a document we can read? Cheap checks first; then the parser opens it, in its own process.
    * @throws PoolError ABORTED and CLOSED only
    */
-  receive(input: ReceiveInput, options?: ReadOptions & { readonly limits?: Partial<ReceiveLimits> }): Promise<ReceiveResult>
+  receive(input: ReceiveInput, options?: ReceiveOptions): Promise<ReceiveResult>
 }
 
 export const defaultReceiveLimits: ReceiveLimits = { maxBytes: 50 * 1024 * 1024 }
@@ -50,9 +59,22 @@ export const defaultReceiveLimits: ReceiveLimits = { maxBytes: 50 * 1024 * 1024 
 /** Same content, other names. */
 const synonyms: ReadonlyMap<string, string> = new Map([
   ['image/jpg', 'image/jpeg'], ['image/pjpeg', 'image/jpeg'], ['image/x-png', 'image/png'], ['image/tif', 'image/tiff'],
-  ['application/x-pdf', 'application/pdf'], ['text/xml', 'application/xml'],
+  ['application/x-pdf', 'application/pdf'], ['text/xml', 'application/xml'], ['application/xhtml+xml', 'text/html'], ['text/rtf', 'application/rtf'],
+  ['text/csv', 'text/plain'], ['text/tab-separated-values', 'text/plain'], ['text/markdown', 'text/plain'],
+  ['application/x-zip-compressed', 'application/zip'], ['application/x-zip', 'application/zip'],
+  ['application/vnd.ms-word.document.macroenabled.12', 'application/vnd.openxmlformats-officedocument.wordprocessingml.document'],
+  ['application/vnd.ms-excel.sheet.macroenabled.12', 'application/vnd.openxmlformats-officedocument.spreadsheetml.sheet'],
 ])
-const claimsNothing = new Set(['', 'application/octet-stream', 'binary/octet-stream'])
+const claimsNothing = new Set(['', 'application/octet-stream', 'binary/octet-stream', 'application/force-download', 'application/x-download', 'application/unknown'])
+/** These say only what it is made of: all mail and markup is text, all office documents are ZIPs. */
+const claimsLittle: ReadonlyMap<string, readonly DocumentKind[]> = new Map([
+  ['text/plain', ['text', 'html', 'mail', 'rtf', 'xml']], ['application/zip', ['zip', 'docx', 'xlsx', 'pptx', 'odt', 'ods', 'odp']],
+])
+
+function agrees(declared: string, found: Sniffed): boolean {
+  const type = synonyms.get(declared) ?? declared
+  return claimsNothing.has(declared) || type === found.contentType || claimsLittle.get(type)?.includes(found.kind) === true
+}
 
 /** The EICAR test string, in pieces, so that a scanner leaves this file alone. */
 const eicar = Buffer.from(['X5O!P%@AP[4\\PZX54(P^)7CC)7}', '$EICAR-STANDARD-', 'ANTIVIRUS-TEST-FILE!$H+H*'].join(''), 'latin1')
@@ -83,14 +105,20 @@ export function createReceiver(reader: Pick<TextReader, 'inspect'>, defaults: Pa
       }
       const found = sniff(bytes)
       if (found === undefined) {
-        return reject(fail('TYPE_UNSUPPORTED', 'content', 'PDF, JPEG, PNG, TIFF, WebP, AVIF or e-invoice XML expected (HEIC: export it as JPEG)'))
+        return reject({ failure: refusalOf(bytes) })
       }
-      const declared = (input.contentType ?? '').split(';', 1)[0]!.trim().toLowerCase()
-      if (!claimsNothing.has(declared) && (synonyms.get(declared) ?? declared) !== found.contentType) {
+      if (!agrees((input.contentType ?? '').split(';', 1)[0]!.trim().toLowerCase(), found)) {
         return reject(fail('TYPE_MISMATCH', 'contentType', `the content is ${found.contentType}`))
       }
       const inspection = await reader.inspect(found.kind, bytes, options)
-      return inspection.ok ? { outcome: 'accepted', ...found, size, sha256, pages: inspection.value.pages } : reject(inspection)
+      if (!inspection.ok) {
+        return reject(inspection)
+      }
+      const { pages, parts } = inspection.value
+      const depth = options.depth ?? 0
+      return parts > 0 && depth >= maxContainerDepth
+        ? reject(fail('NESTED_TOO_DEEP', 'content', 'documents in documents, too deep', maxContainerDepth))
+        : { outcome: 'accepted', ...found, size, sha256, pages, parts }
     },
   }
 }

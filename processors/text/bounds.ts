@@ -1,5 +1,8 @@
+import type { ContainerBounds } from '../containers/index.ts'
+import { defaultContainerBounds } from '../containers/index.ts'
+
 /** What a document may cost. Every bound is checked before the work it bounds; a tenant may have tighter ones. */
-export interface TextBounds {
+export interface TextBounds extends ContainerBounds {
   readonly maxPages: number
   /** Pages without a usable text layer that are recognised in one document. */
   readonly maxOcrPages: number
@@ -12,6 +15,8 @@ export interface TextBounds {
   readonly maxXmlBytes: number
   readonly maxXmlElements: number
   readonly maxXmlDepth: number
+  /** One XML file of an office document; it says more words about every one of the text's. */
+  readonly maxOfficeXmlBytes: number
   /** Images wider or higher are scaled down before recognition; more only costs time (PP and tesseract gain nothing above). */
   readonly maxOcrWidth: number
   readonly maxOcrHeight: number
@@ -23,6 +28,7 @@ export interface TextBounds {
 }
 
 export const defaultTextBounds: TextBounds = {
+  ...defaultContainerBounds,
   maxPages: 500,
   maxOcrPages: 100,
   maxPixels: 100_000_000,
@@ -32,6 +38,7 @@ export const defaultTextBounds: TextBounds = {
   maxXmlBytes: 5 * 1024 * 1024,
   maxXmlElements: 200_000,
   maxXmlDepth: 64,
+  maxOfficeXmlBytes: 32 * 1024 * 1024,
   maxOcrWidth: 1700,
   maxOcrHeight: 6000,
   renderDpi: 200,

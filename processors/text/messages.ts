@@ -1,13 +1,22 @@
-import type { EInvoice, Outcome, TextLine, TextWord } from '../types.ts'
+import type { ContainerKind, Unfolded } from '../containers/index.ts'
+import type { EInvoice, Outcome, TextLine, TextPage, TextWord } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 
-export type DocumentKind = 'pdf' | 'image' | 'xml'
+/** Digital text without places: it gets those of a typewriter. */
+export type FlowKind = 'text' | 'html' | 'mail' | 'rtf' | OfficeKind
+
+export type OfficeKind = 'docx' | 'xlsx' | 'pptx' | 'odt' | 'ods' | 'odp'
+
+export type DocumentKind = 'pdf' | 'image' | 'xml' | 'zip' | FlowKind
 
 /** Tasks of the parsing processes. */
 export type ParseTask =
   | { readonly do: 'inspect'; readonly kind: DocumentKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   | { readonly do: 'read-pdf'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   | { readonly do: 'read-xml'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  | { readonly do: 'read-flow'; readonly kind: FlowKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  /** Some of a container's parts, from a place on. */
+  | { readonly do: 'unfold'; readonly kind: ContainerKind; readonly bytes: Uint8Array; readonly from: number; readonly bounds: TextBounds }
   /** Grey, upright, bounded: what the recogniser gets. */
   | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly view: View; readonly bounds: TextBounds }
 
@@ -21,7 +30,10 @@ export interface View {
 }
 
 export interface Inspection {
+  /** 0 where there are none to count: XML, and what is no document but holds some. */
   readonly pages: number
+  /** Documents of their own inside of it. */
+  readonly parts: number
 }
 
 export interface PdfPage {
@@ -53,7 +65,7 @@ export interface Picture {
 /** `block`: short lines of large print, as on a till receipt. `columns`: a sheet of small print whose parts stand side by side. */
 export type Layout = 'block' | 'columns'
 
-export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | Picture>
+export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | readonly TextPage[] | Unfolded | Picture>
 
 /** Task of the recognising processes. */
 export interface RecogniseTask {

@@ -53,7 +53,7 @@ async function withDocument<T>(bytes: Uint8Array, bounds: TextBounds, use: (docu
 export function inspectPdf(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<Inspection>> {
   return withDocument(bytes, bounds, async (document) => {
     await document.getPage(1)
-    return succeed({ pages: document.numPages })
+    return succeed({ pages: document.numPages, parts: 0 })
   })
 }
 

@@ -27,7 +27,7 @@ export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promi
   if (metadata.width * metadata.height > bounds.maxPixels) {
     return fail('TOO_MANY_PIXELS', 'content', `${metadata.width} × ${metadata.height} pixels`, bounds.maxPixels)
   }
-  return succeed({ pages })
+  return succeed({ pages, parts: 0 })
 }
 
 /** Upright by EXIF, grey, on white, at most the bounds' size: what recognition gets. */

@@ -1,3 +1,4 @@
+import type { ContainerKind, Unfolded } from '../containers/index.ts'
 import { fail, succeed } from '../failure.ts'
 import type { PoolStats } from '../pool/index.ts'
 import { ProcessPool } from '../pool/index.ts'
@@ -11,7 +12,7 @@ import { secondEngineFolder } from './pp-ocr/install.ts'
 import { qualityOf } from './quality.ts'
 import type { EngineName, PageSource, Profile, ReadPage } from './recogniser.ts'
 import { Recogniser } from './recogniser.ts'
-import { kindOf } from './sniff.ts'
+import { kindOf, refusalOf } from './sniff.ts'
 import { dataVersion, engine, readerVersion, versionOf } from './versions.ts'
 
 export interface TextReaderOptions {
@@ -46,6 +47,11 @@ export interface TextReader {
    * layer need not wait behind scans.
    */
   readText(bytes: Uint8Array, options?: ReadOptions): Promise<Outcome<DocumentText> | 'scan'>
+  /**
+   * The documents inside of a mail or a ZIP, some at a time: go on with `from: next` while the answer has one. The same bytes give the same
+   * parts in the same order.
+   */
+  unfold(kind: ContainerKind, bytes: Uint8Array, from: number, options?: ReadOptions): Promise<Outcome<Unfolded>>
   /** Names what reads: a cache's key and every record carry it. */
   readonly version: string
   stats(): { readonly parse: PoolStats; readonly recognise: PoolStats }
@@ -97,9 +103,15 @@ class PooledTextReader implements TextReader {
     return this.#read(bytes, options, false)
   }
 
+  async unfold(kind: ContainerKind, bytes: Uint8Array, from: number, options: ReadOptions = {}): Promise<Outcome<Unfolded>> {
+    const bounds = this.#tighter(options)
+    return this.#ask<Unfolded>({ do: 'unfold', kind, bytes, from, bounds }, bounds.parseTimeoutMs, options.signal)
+  }
+
   async #read(bytes: Uint8Array, options: ReadOptions, recognise: boolean): Promise<Outcome<DocumentText> | 'scan'> {
     const bounds = this.#tighter(options)
-    switch (kindOf(bytes)) {
+    const kind = kindOf(bytes)
+    switch (kind) {
       case 'pdf':
         return this.#readPdf(bytes, bounds, recognise, options.signal)
       case 'image':
@@ -108,8 +120,14 @@ class PooledTextReader implements TextReader {
         const invoice = await this.#ask<EInvoice>({ do: 'read-xml', bytes, bounds }, bounds.parseTimeoutMs, options.signal)
         return invoice.ok ? succeed(assemble([], [], 'e-invoice-xml', new Set(), invoice.value)) : invoice
       }
-      default:
-        return fail('TYPE_UNSUPPORTED', 'content', 'neither PDF, image nor XML')
+      case undefined:
+        return { ok: false, failure: refusalOf(bytes) }
+      case 'zip':
+        return fail('TYPE_UNSUPPORTED', 'content', 'a ZIP has no text: its entries do')
+      default: {
+        const pages = await this.#ask<readonly TextPage[]>({ do: 'read-flow', kind, bytes, bounds }, bounds.parseTimeoutMs, options.signal)
+        return pages.ok ? succeed(assemble(pages.value, [], 'text-layer', new Set())) : pages
+      }
     }
   }
 

@@ -53,6 +53,25 @@ export function decodeXml(bytes: Uint8Array, bounds: Pick<XmlBounds, 'maxXmlByte
  * Size, number of elements and depth are checked before the parser sees it.
  */
 export function parseXml(xml: string, bounds: XmlBounds): Outcome<XmlElement> {
+  const root = parseRoot(xml, bounds, true)
+  return root.ok ? succeed(toElement(root.value)!) : root
+}
+
+/** An element whose text stands between its elements: prose. Nothing is trimmed. */
+export interface XmlNode {
+  readonly name: string
+  readonly attributes: ReadonlyMap<string, string>
+  readonly content: readonly (XmlNode | string)[]
+}
+
+/** The same as {@link parseXml}, keeping the order of text and elements. */
+export function parseMixedXml(xml: string, bounds: XmlBounds): Outcome<XmlNode> {
+  const root = parseRoot(xml, bounds, false)
+  return root.ok ? succeed(toNode(root.value)!) : root
+}
+
+/** The one root element, as the parser has it. */
+function parseRoot(xml: string, bounds: XmlBounds, trimValues: boolean): Outcome<unknown> {
   if (xml.length > bounds.maxXmlBytes) {
     return fail('TOO_LARGE', 'content', `XML of ${xml.length} characters`, bounds.maxXmlBytes)
   }
@@ -74,10 +93,10 @@ export function parseXml(xml: string, bounds: XmlBounds): Outcome<XmlElement> {
       processEntities: false,
       ignoreDeclaration: true,
       ignorePiTags: true,
-      trimValues: true,
+      trimValues,
     }).parse(xml)
-    const roots = Array.isArray(tree) ? tree.map(toElement).filter((element) => element !== undefined) : []
-    return roots.length === 1 ? succeed(roots[0]!) : fail('CORRUPT', 'content', 'XML without one root element')
+    const roots = Array.isArray(tree) ? tree.filter((node) => namedOf(node) !== undefined) : []
+    return roots.length === 1 ? succeed(roots[0]) : fail('CORRUPT', 'content', 'XML without one root element')
   } catch {
     return fail('CORRUPT', 'content', 'XML that cannot be parsed')
   }
@@ -127,16 +146,13 @@ function scan(xml: string, bounds: XmlBounds): Outcome<never> | undefined {
   return undefined
 }
 
-function toElement(node: unknown): XmlElement | undefined {
-  if (typeof node !== 'object' || node === null) {
-    return undefined
-  }
-  const entries = Object.entries(node)
-  const named = entries.find(([key]) => key !== ':@' && key !== '#text')
-  if (named === undefined) {
-    return undefined
-  }
-  const [name, content] = named
+/** Name and content of an element among the parser's nodes; undefined for text. */
+function namedOf(node: unknown): readonly [string, readonly unknown[]] | undefined {
+  const named = typeof node === 'object' && node !== null ? Object.entries(node).find(([key]) => key !== ':@' && key !== '#text') : undefined
+  return named === undefined ? undefined : [named[0], Array.isArray(named[1]) ? (named[1] as unknown[]) : []]
+}
+
+function attributesOf(node: unknown): Map<string, string> {
   const attributes = new Map<string, string>()
   const raw = (node as Record<string, unknown>)[':@']
   if (typeof raw === 'object' && raw !== null) {
@@ -144,19 +160,44 @@ function toElement(node: unknown): XmlElement | undefined {
       attributes.set(key, cleanText(decodeReferences(String(value))))
     }
   }
+  return attributes
+}
+
+const textOf = (part: unknown): string | undefined =>
+  typeof part === 'object' && part !== null && '#text' in part ? decodeReferences(String(part['#text'])) : undefined
+
+function toElement(node: unknown): XmlElement | undefined {
+  const named = namedOf(node)
+  if (named === undefined) {
+    return undefined
+  }
+  const [name, content] = named
   const children: XmlElement[] = []
   let text = ''
-  for (const part of Array.isArray(content) ? (content as unknown[]) : []) {
-    if (typeof part === 'object' && part !== null && '#text' in part) {
-      text += decodeReferences(String(part['#text']))
-    } else {
-      const child = toElement(part)
-      if (child !== undefined) {
-        children.push(child)
-      }
+  for (const part of content) {
+    const own = textOf(part)
+    const child = own === undefined ? toElement(part) : undefined
+    text += own ?? ''
+    if (child !== undefined) {
+      children.push(child)
     }
   }
-  return { name, attributes, children, text: cleanText(text).trim() }
+  return { name, attributes: attributesOf(node), children, text: cleanText(text).trim() }
+}
+
+function toNode(node: unknown): XmlNode | undefined {
+  const named = namedOf(node)
+  if (named === undefined) {
+    return undefined
+  }
+  const content: (XmlNode | string)[] = []
+  for (const part of named[1]) {
+    const child = textOf(part) ?? toNode(part)
+    if (child !== undefined) {
+      content.push(child)
+    }
+  }
+  return { name: named[0], attributes: attributesOf(node), content }
 }
 
 const predefined: ReadonlyMap<string, string> = new Map([['amp', '&'], ['lt', '<'], ['gt', '>'], ['quot', '"'], ['apos', "'"]])
