@@ -11,6 +11,8 @@
  * Everything on the record path is synchronous: a processor may not await.
  */
 
+import type { MemoryShare } from './memory-budget.ts'
+
 export type Bytes = Uint8Array
 
 export type EngineName = 'rocksdb' | 'leveldb' | 'memory'
@@ -18,6 +20,11 @@ export type EngineName = 'rocksdb' | 'leveldb' | 'memory'
 export interface EngineOptions {
   /** Upper bound of the memory this database may take for caches and write buffers, in bytes. */
   readonly memoryBytes?: number
+  /**
+   * Folder with a copy that `Database.checkpoint` of this engine wrote: the new database begins as that. There must be none
+   * in `location` yet. Engines that keep files take the folder over, in one step.
+   */
+  readonly checkpoint?: string
 }
 
 /** A storage engine opens databases. Drivers are stateless; every method of a closed database throws. */
@@ -53,7 +60,14 @@ export interface Database {
    * when later `get`s see it; rejects with `STATE_WRITE_FAILED` (the disk is full …) and has then changed nothing.
    */
   write(rows: readonly Row[]): Promise<void>
+  /**
+   * Writes a copy of the database as it is at one moment between two writes into the folder `folder`, which is made; reads
+   * and writes go on meanwhile. The folder must be on the database's file system. `SNAPSHOT_FAILED` if it cannot be written.
+   */
+  checkpoint(folder: string): Promise<void>
   approximateBytes(): number
+  /** What the engine holds in memory now, as far as it says: write buffers, block cache, indexes and filters. */
+  memoryBytes(): number
   /** The engine's own guess of its live rows, over all stores; overwritten rows may count twice until compaction. */
   approximateEntries(): number
   close(): Promise<void>
@@ -100,6 +114,8 @@ export interface TaskState {
   committed(name: string): StoreView
   /** Bytes held by the open overlay; the engine commits early above `uncommitted.max.bytes`. */
   readonly uncommittedBytes: number
+  /** What the database takes on disk and in its write buffers, as its engine says. */
+  approximateBytes(): number
   /** True when the open generation wrote anything. */
   readonly dirty: boolean
   mark(): StateMark
@@ -130,6 +146,11 @@ export interface TaskState {
     expired?: readonly { readonly from: Bytes; readonly to: Bytes }[],
   ): Promise<void>
   position(changelog: string): ChangelogPosition | undefined
+  /**
+   * Copies the database, with all that is committed and nothing else, into `folder` (`Database.checkpoint`). Resolves with
+   * positions the copy has reached; it may be further, as its own book says when it is opened.
+   */
+  checkpoint(folder: string): Promise<ReadonlyMap<string, ChangelogPosition>>
   /** Starts to rebuild one store under a new prefix; its old rows are deleted once `finishRebuild` has swapped it in. */
   beginRebuild(store: string): Promise<void>
   finishRebuild(store: string): Promise<void>
@@ -159,5 +180,8 @@ export interface TaskStateOptions {
   readonly stores: readonly StoreSpec[]
   /** Entries the read cache may hold over all stores of the task, in bytes; 0 turns it off. */
   readonly readCacheBytes?: number
-  readonly memoryBytes?: number
+  /** What the state may take in memory, given back when it is closed; read cache included. Absent: the engine's default. */
+  readonly memory?: MemoryShare
+  /** Folder with a copy of a state (`TaskState.checkpoint`) to begin with; see `EngineOptions`. */
+  readonly checkpoint?: string
 }

@@ -17,6 +17,8 @@ export type StateStoreErrorCode =
   | 'STATE_READ_FAILED'
   | 'STATE_DIRECTORY_LOCKED'
   | 'STATE_DIRECTORY_INVALID'
+  | 'SNAPSHOT_FAILED'
+  | 'SNAPSHOT_INVALID'
 
 export class StateStoreError extends Error {
   readonly code: StateStoreErrorCode

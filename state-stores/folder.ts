@@ -7,6 +7,7 @@ import { StateStoreError } from './errors.ts'
 const LONGEST_NAME = 255
 const INCARNATIONS = '.incarnations'
 const DELETING = '.deleting-'
+const DRAFT = '.draft-'
 
 /** One life of a stream thread, recorded before its ids are first used (rule B7). */
 export interface Incarnation {
@@ -56,10 +57,15 @@ export class StateFolder {
     await rm(grave, { recursive: true, force: true })
   }
 
-  /** Finishes deletions that a crash interrupted. */
+  /** A path for a folder that is on its way in or out; what a crash leaves of it is deleted when the directory is opened. */
+  draft(): string {
+    return join(this.path, `${DRAFT}${randomUUID()}`)
+  }
+
+  /** Finishes deletions that a crash interrupted, and deletes drafts. */
   protected async buryDeleted(): Promise<void> {
     for (const name of await readdir(this.path)) {
-      if (name.startsWith(DELETING)) {
+      if (name.startsWith(DELETING) || name.startsWith(DRAFT)) {
         await rm(join(this.path, name), { recursive: true, force: true })
       }
     }
@@ -155,7 +161,7 @@ function idOfFolder(name: string): string {
 }
 
 /** Writes beside the file, then renames: readers see the old content or the new, also after a crash. */
-export async function replaceFile(path: string, content: string): Promise<void> {
+export async function replaceFile(path: string, content: string | Uint8Array): Promise<void> {
   const draft = `${path}.${randomUUID()}.draft`
   const file = await open(draft, 'w')
   try {

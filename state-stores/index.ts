@@ -71,8 +71,12 @@ export {
   windowStartOf,
   windowStoreKey,
 } from './kinds/window-key.ts'
+export { MemoryBudget, type MemoryShare, SMALLEST_SHARE } from './memory-budget.ts'
 export { StateDirectory, type StateDirectoryOptions } from './directory.ts'
 export { type Incarnation, StateFolder } from './folder.ts'
+export type { SnapshotFile, SnapshotManifest, SnapshotOwner, SnapshotStore } from './snapshots/contract.ts'
+export { FolderSnapshotStore } from './snapshots/folder-store.ts'
+export { type SnapshotChoice, Snapshots, type SnapshotsOptions, type SnapshotSource, type SnapshotStep } from './snapshots/snapshots.ts'
 export { leveldbEngine, memoryEngine, rocksdbEngine }
 
 const engines: { readonly [name in EngineName]: StorageEngine } = {

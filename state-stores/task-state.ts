@@ -2,6 +2,7 @@ import type {
   Bytes,
   ChangelogPosition,
   Database,
+  EngineOptions,
   Row,
   StateMark,
   StoreChanges,
@@ -14,8 +15,10 @@ import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
 import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixOf, readBook, recordStores } from './layout.ts'
 import type { MergedRange } from './merged-range.ts'
+import { OpenRanges } from './open-ranges.ts'
 import { OverlayChanges } from './overlay.ts'
 import { ReadCache } from './read-cache.ts'
+import { Rebuilds } from './rebuilds.ts'
 import { ExpirySweeper } from './expiry-sweeper.ts'
 import { TaskStoreView, type ViewOwner } from './store-view.ts'
 import { Sweeper } from './sweeper.ts'
@@ -33,15 +36,26 @@ export async function openTaskState(options: TaskStateOptions): Promise<Database
     }
     names.add(name)
   }
-  const engineOptions = options.memoryBytes === undefined ? {} : { memoryBytes: options.memoryBytes }
-  const database = await options.engine.open(options.location, engineOptions)
   try {
-    const book = readBook(database, options.location)
-    await recordStores(database, book, options.stores)
-    return new DatabaseTaskState(database, book, options)
+    const database = await options.engine.open(options.location, engineOptions(options))
+    try {
+      const book = readBook(database, options.location)
+      await recordStores(database, book, options.stores)
+      return new DatabaseTaskState(database, book, options)
+    } catch (error) {
+      await database.close()
+      throw error
+    }
   } catch (error) {
-    await database.close()
+    options.memory?.release()
     throw error
+  }
+}
+
+function engineOptions({ memory, readCacheBytes, checkpoint }: TaskStateOptions): EngineOptions {
+  return {
+    ...(memory === undefined ? {} : { memoryBytes: Math.max(1, memory.bytes - (readCacheBytes ?? 0)) }),
+    ...(checkpoint === undefined ? {} : { checkpoint }),
   }
 }
 
@@ -75,24 +89,25 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   readonly #list: TaskStoreView[] = []
   readonly #logged = new Set<string>()
   readonly #cache: ReadCache
-  readonly #ranges = new Set<MergedRange>()
-  readonly #rebuilt = new Map<number, Map<string, ChangelogPosition>>()
-  #turnEnds = false
+  readonly #ranges = new OpenRanges()
   #frozen = false
   #applying = false
   /** Writes to the database happen one after the other, in the order they were asked for. */
   #tail: Promise<void> | undefined
+  readonly #rebuilds: Rebuilds
   readonly #sweeper: Sweeper
   readonly #expiry: ExpirySweeper
   /** Asked for by the open generation, and by the frozen one. */
   #expiring: Expired[] = []
   #frozenExpiring: Expired[] = []
+  readonly #memory: TaskStateOptions['memory']
   #closing: Promise<void> | undefined
 
   constructor(database: Database, book: Book, options: TaskStateOptions) {
     this.database = database
     this.#location = options.location
     this.#book = book
+    this.#memory = options.memory
     this.#cache = new ReadCache(options.readCacheBytes ?? 0)
     for (const spec of options.stores) {
       const view = new TaskStoreView(spec.name, book.stores.get(spec.name)!.prefix, this, this.#cache.store())
@@ -102,6 +117,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
         this.#logged.add(spec.name)
       }
     }
+    this.#rebuilds = new Rebuilds(book, (rows) => this.#write(rows))
     this.#sweeper = new Sweeper(database, book.garbage, (rows) => this.#write(rows))
     this.#sweeper.start()
     this.#expiry = new ExpirySweeper(database, (rows) => this.#write(rows))
@@ -133,6 +149,10 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     return bytes
   }
 
+  approximateBytes(): number {
+    return this.closed ? 0 : this.database.approximateBytes()
+  }
+
   get dirty(): boolean {
     for (let i = 0; i < this.#list.length; i++) {
       if (this.#list[i]!.open.size > 0) {
@@ -150,7 +170,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   rollback(mark: StateMark): void {
     this.#assertOpen()
     this.undo.rollback(mark)
-    this.#expireRanges()
+    this.#ranges.expire()
   }
 
   release(mark: StateMark): void {
@@ -172,7 +192,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       )
     }
     this.undo.clear()
-    this.#expireRanges()
+    this.#ranges.expire()
     this.#frozen = true
     this.#frozenExpiring.push(...this.#expiring)
     this.#expiring = []
@@ -244,7 +264,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
 
   /** The batch is written: overlay gone, cache and positions right, all at once, nothing else runs in between. */
   #endApply({ overlays, merged }: Apply): void {
-    this.#expireRanges()
+    this.#ranges.expire()
     for (const [changelog, position] of merged) {
       this.#book.positions.set(changelog, position)
     }
@@ -264,7 +284,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   drop(): void {
     this.#assertOpen()
     this.undo.clear()
-    this.#expireRanges()
+    this.#ranges.expire()
     for (const view of this.#list) {
       view.drop()
     }
@@ -300,66 +320,34 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       view.restored(ids)
       this.#expiry.sweep(view, expired)
     } else {
-      this.#rebuilt.get(rebuilding)?.set(changelog, now)
+      this.#rebuilds.advanced(rebuilding, changelog, now)
     }
   }
 
   /** While a store is rebuilt, the position of the rebuild once it has one. */
   position(changelog: string): ChangelogPosition | undefined {
-    for (const positions of this.#rebuilt.values()) {
-      const position = positions.get(changelog)
-      if (position !== undefined) {
-        return position
-      }
-    }
-    return this.#book.positions.get(changelog)
+    return this.#rebuilds.position(changelog) ?? this.#book.positions.get(changelog)
+  }
+
+  async checkpoint(folder: string): Promise<ReadonlyMap<string, ChangelogPosition>> {
+    this.#assertOpen()
+    // Before: the positions of a batch are in the book one turn after they are in the database.
+    const positions = new Map(this.#book.positions)
+    await this.database.checkpoint(folder)
+    return positions
   }
 
   async beginRebuild(store: string): Promise<void> {
     this.#assertOpen()
-    const view = this.store(store)
-    if (view.rebuilding !== undefined) {
-      throw new StateStoreError('STORE_REBUILDING', `store ${store} is being rebuilt already`)
-    }
-    if (view.open.size > 0 || view.frozen !== undefined) {
-      throw new StateStoreError('STORE_REBUILDING', `store ${store} has uncommitted writes; apply or drop them before a rebuild`)
-    }
-    const prefix = this.#book.nextPrefix++
-    view.rebuilding = prefix
-    try {
-      await this.#write([
-        bookRow('next-prefix', this.#book.nextPrefix),
-        bookRow(`store/${store}`, { prefix: view.prefixNumber, layout: this.#layout(store), rebuilding: prefix }),
-      ])
-    } catch (error) {
-      view.rebuilding = undefined
-      throw error
-    }
-    this.#rebuilt.set(prefix, new Map())
+    await this.#rebuilds.begin(this.store(store))
   }
 
   async finishRebuild(store: string): Promise<void> {
     this.#assertOpen()
-    const view = this.store(store)
-    const prefix = view.rebuilding
-    const positions = prefix === undefined ? undefined : this.#rebuilt.get(prefix)
-    if (prefix === undefined || positions === undefined) {
-      throw new StateStoreError('STORE_REBUILDING', `store ${store} is not being rebuilt; call beginRebuild first`)
-    }
-    const old = view.prefixNumber
-    const rows = [bookRow(`store/${store}`, { prefix, layout: this.#layout(store) }), bookRow(`garbage/${old}`, true)]
-    for (const [changelog, position] of positions) {
-      rows.push(bookRow(`position/${changelog}`, position), bookRow(`rebuilt/${prefix}/${changelog}`, undefined))
-    }
-    await this.#write(rows)
-    this.#expireRanges()
-    for (const [changelog, position] of positions) {
-      this.#book.positions.set(changelog, position)
-    }
-    this.#rebuilt.delete(prefix)
-    this.#book.garbage.add(old)
-    view.swap(prefix)
-    this.#sweeper.start()
+    await this.#rebuilds.finish(this.store(store), () => {
+      this.#ranges.expire()
+      this.#sweeper.start()
+    })
   }
 
   /** Resolves when replaced prefixes and expired rows are gone; rejects never: what is left goes the next time. */
@@ -368,43 +356,25 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     await this.#expiry.done()
   }
 
-  #layout(store: string): string | undefined {
-    return this.#book.stores.get(store)?.layout
-  }
-
   close(): Promise<void> {
     return (this.#closing ??= this.#shut())
   }
 
   async #shut(): Promise<void> {
-    this.#expireRanges()
+    this.#ranges.expire()
     await this.#tail
     await this.#sweeper.stop()
     await this.#expiry.stop()
     await this.database.close()
+    this.#memory?.release()
   }
 
   rangeOpened(range: MergedRange): void {
     this.#ranges.add(range)
-    if (!this.#turnEnds) {
-      // The turn of an iterator ends at the first await: a turn counted by the event loop's phases would let a range
-      // survive some awaits and not others.
-      this.#turnEnds = true
-      queueMicrotask(() => {
-        this.#turnEnds = false
-        this.#expireRanges()
-      })
-    }
   }
 
   rangeClosed(range: MergedRange): void {
     this.#ranges.delete(range)
-  }
-
-  #expireRanges(): void {
-    for (const range of this.#ranges) {
-      range.expire()
-    }
   }
 
   #assertOpen(): void {

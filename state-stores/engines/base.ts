@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises'
 import type { Bytes, Database, EngineName, RangeOptions, Row } from '../contract.ts'
 import { compareBytes } from '../bytes.ts'
 import { StateStoreError } from '../errors.ts'
@@ -20,7 +21,10 @@ export abstract class BaseDatabase implements Database {
   readonly location: string
   #closed: Promise<void> | undefined
   #writes = 0
-  #idle: (() => void) | undefined
+  /** Called when no write is under way any more. */
+  #idle: (() => void)[] = []
+  /** The copies that were asked for, one after the other; never rejects. */
+  #copies: Promise<void> = Promise.resolve()
   readonly #open = new Set<DatabaseIterator>()
 
   constructor(location: string) {
@@ -104,9 +108,35 @@ export abstract class BaseDatabase implements Database {
     } finally {
       this.#writes--
       if (this.#writes === 0) {
-        this.#idle?.()
+        for (const idle of this.#idle.splice(0)) {
+          idle()
+        }
       }
     }
+  }
+
+  async checkpoint(folder: string): Promise<void> {
+    this.#assertOpen()
+    const copy = this.#copies.then(() => this.#copy(folder))
+    this.#copies = copy.catch(() => {})
+    await copy
+  }
+
+  async #copy(folder: string): Promise<void> {
+    this.#assertOpen()
+    try {
+      await mkdir(folder, { recursive: true })
+      await this._checkpoint(folder, (take) => this.#betweenWrites(take))
+    } catch (error) {
+      throw new StateStoreError('SNAPSHOT_FAILED', `${this.location} could not be copied to ${folder}: ${reason(error)}. Check free space and permissions`, { cause: error })
+    }
+  }
+
+  async #betweenWrites<T>(take: () => T): Promise<T> {
+    while (this.#writes > 0) {
+      await new Promise<void>((resolve) => this.#idle.push(resolve))
+    }
+    return take()
   }
 
   approximateBytes(): number {
@@ -114,12 +144,17 @@ export abstract class BaseDatabase implements Database {
     return this._approximateBytes()
   }
 
+  memoryBytes(): number {
+    this.#assertOpen()
+    return this._memoryBytes()
+  }
+
   approximateEntries(): number {
     this.#assertOpen()
     return this._approximateEntries()
   }
 
-  /** Waits for writes that are under way, then frees everything; a second call waits for the first. */
+  /** Waits for writes and copies that are under way, then frees everything; a second call waits for the first. */
   close(): Promise<void> {
     return (this.#closed ??= this.#shut())
   }
@@ -128,11 +163,8 @@ export abstract class BaseDatabase implements Database {
     for (const iterator of this.#open) {
       iterator.abandon()
     }
-    if (this.#writes > 0) {
-      await new Promise<void>((resolve) => {
-        this.#idle = resolve
-      })
-    }
+    await this.#betweenWrites(() => {})
+    await this.#copies
     await this._close()
   }
 
@@ -164,7 +196,10 @@ export abstract class BaseDatabase implements Database {
   protected abstract _range(from: Bytes | undefined, to: Bytes | undefined, reverse: boolean): DriverCursor
   /** All rows, in order (the last of a key wins), or none. */
   protected abstract _write(rows: readonly Row[]): Promise<void>
+  /** Into a folder that is there and empty; `betweenWrites` runs its argument when no write is under way. */
+  protected abstract _checkpoint(folder: string, betweenWrites: <T>(take: () => T) => Promise<T>): Promise<void>
   protected abstract _approximateBytes(): number
+  protected abstract _memoryBytes(): number
   protected abstract _approximateEntries(): number
   protected abstract _close(): Promise<void>
 }

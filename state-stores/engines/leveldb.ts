@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Bytes, Database, EngineOptions, Row, StorageEngine } from '../contract.ts'
 import { copyOf } from '../bytes.ts'
 import { BaseDatabase, type DriverCursor, openFailed, unavailable } from './base.ts'
+import { adoptCopy, copyOpenDatabase, type DatabaseFiles } from './checkpoint.ts'
 import { RangeReader } from './leveldb-range-reader.ts'
 
 const PACKAGE = 'classic-level'
@@ -10,6 +11,9 @@ const MEGABYTE = 1024 * 1024
 /** Rows of the first and of later chunks: waking the reader costs about as much as reading a hundred rows. */
 const FIRST_ROWS = 64
 const MORE_ROWS = 1024
+
+/** kTableMagicNumber, little-endian. */
+const FILES: DatabaseFiles = { table: /^\d+\.(ldb|sst)$/, magic: Buffer.from('57fb808b247547db', 'hex'), log: /^\d+\.log$/ }
 
 type Level = ClassicLevel<Bytes, Bytes>
 
@@ -22,6 +26,13 @@ export const leveldbEngine: StorageEngine = {
       make = (await import(PACKAGE)).ClassicLevel
     } catch (error) {
       throw unavailable('leveldb', PACKAGE, error)
+    }
+    if (options.checkpoint !== undefined) {
+      try {
+        await adoptCopy(options.checkpoint, location)
+      } catch (error) {
+        throw openFailed('leveldb', location, error)
+      }
     }
     const memory = options.memoryBytes ?? 24 * MEGABYTE
     const level: Level = new make(location, {
@@ -101,14 +112,23 @@ class LevelDatabase extends BaseDatabase {
     await batch.write()
   }
 
+  protected override _checkpoint(folder: string, betweenWrites: <T>(take: () => T) => Promise<T>): Promise<void> {
+    return copyOpenDatabase(this.location, folder, FILES, betweenWrites)
+  }
+
   protected override _approximateBytes(): number {
-    let bytes = Number(this.#level.getProperty('leveldb.approximate-memory-usage')) || 0
+    let bytes = this._memoryBytes()
     // "level files size(MB) time read write" per level: the only synchronous account of the disk.
     for (const line of this.#level.getProperty('leveldb.stats').split('\n')) {
       const columns = /^\s*\d+\s+\d+\s+(\d+)/.exec(line)
       bytes += columns === null ? 0 : Number(columns[1]) * MEGABYTE
     }
     return bytes
+  }
+
+  /** Write buffers and block cache; LevelDB keeps the indexes of its open files besides, a thousand files at most. */
+  protected override _memoryBytes(): number {
+    return Number(this.#level.getProperty('leveldb.approximate-memory-usage')) || 0
   }
 
   /** Bytes over the mean size of the first rows: LevelDB keeps no count. */

@@ -1,7 +1,14 @@
-import type { Bytes, Database, Row, StorageEngine } from '../contract.ts'
+import { join } from 'node:path'
+import type { Bytes, Database, EngineOptions, Row, StorageEngine } from '../contract.ts'
 import { copyOf, idOf } from '../bytes.ts'
 import { SortedCursor, SortedEntries } from '../sorted-entries.ts'
-import { BaseDatabase, type DriverCursor } from './base.ts'
+import { BaseDatabase, type DriverCursor, openFailed } from './base.ts'
+import { readRows, writeRows } from './rows-file.ts'
+
+/** The one file of a checkpoint. */
+const ROWS_FILE = 'rows'
+/** Of a checkpoint, written to the database at once. */
+const ROWS = 1_000
 
 interface MemoryRow {
   readonly id: string
@@ -12,14 +19,33 @@ interface MemoryRow {
 /** Keeps everything in the process: for tests, and for stores small enough to be restored at every start. */
 export const memoryEngine: StorageEngine = {
   name: 'memory',
-  async open(location: string): Promise<Database> {
-    return createMemoryDatabase(location)
+  async open(location: string, { checkpoint }: EngineOptions = {}): Promise<Database> {
+    const database = createMemoryDatabase(location)
+    if (checkpoint !== undefined) {
+      try {
+        await load(database, join(checkpoint, ROWS_FILE))
+      } catch (error) {
+        throw openFailed('memory', checkpoint, error)
+      }
+    }
+    return database
   },
 }
 
 /** Its `write` has been applied when it returns, before its promise resolves. */
 export function createMemoryDatabase(location: string): Database {
   return new MemoryDatabase(location === '' ? '(memory)' : location)
+}
+
+async function load(database: Database, file: string): Promise<void> {
+  let rows: Row[] = []
+  for await (const row of readRows(file)) {
+    if (rows.push(row) === ROWS) {
+      await database.write(rows)
+      rows = []
+    }
+  }
+  await database.write(rows)
 }
 
 class MemoryDatabase extends BaseDatabase {
@@ -69,7 +95,16 @@ class MemoryDatabase extends BaseDatabase {
     }
   }
 
+  /** Rows are never changed, only replaced: the list is the copy. */
+  protected override async _checkpoint(folder: string, betweenWrites: <T>(take: () => T) => Promise<T>): Promise<void> {
+    await writeRows(join(folder, ROWS_FILE), await betweenWrites(() => [...this.#rows.values()]))
+  }
+
   protected override _approximateBytes(): number {
+    return this.#bytes
+  }
+
+  protected override _memoryBytes(): number {
     return this.#bytes
   }
 

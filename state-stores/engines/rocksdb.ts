@@ -1,5 +1,6 @@
 import type { Bytes, Database, EngineOptions, Row, StorageEngine } from '../contract.ts'
 import { BaseDatabase, type DriverCursor, openFailed, unavailable } from './base.ts'
+import { adoptCopy, copyOpenDatabase, type DatabaseFiles } from './checkpoint.ts'
 
 const PACKAGE = '@nxtedition/rocksdb'
 
@@ -25,6 +26,8 @@ interface RocksLevel {
   _chainedBatch(): RocksBatch
 }
 
+/** kBlockBasedTableMagicNumber, little-endian. */
+const FILES: DatabaseFiles = { table: /^\d+\.sst$/, magic: Buffer.from('f7cff485b741e288', 'hex'), log: /^\d+\.log$/ }
 const NONE = Object.freeze({})
 const MEGABYTE = 1024 * 1024
 
@@ -41,6 +44,9 @@ export const rocksdbEngine: StorageEngine = {
     }
     const memory = options.memoryBytes ?? 48 * MEGABYTE
     try {
+      if (options.checkpoint !== undefined) {
+        await adoptCopy(options.checkpoint, location)
+      }
       const db = new make(location, { keyEncoding: 'buffer', valueEncoding: 'buffer' })
       await db.open({
         createIfMissing: true,
@@ -49,9 +55,11 @@ export const rocksdbEngine: StorageEngine = {
         compaction: 'level',
         compression: false,
         walCompression: false,
-        // Write buffers are a quarter of the budget, up to six of them; the block cache is per database.
-        memtableMemoryBudget: clamp(Math.floor(memory / 2), MEGABYTE, 64 * MEGABYTE),
-        cacheSize: clamp(Math.floor(memory / 4), MEGABYTE, 64 * MEGABYTE),
+        // Write buffers are a quarter of their budget each, up to six of them: 9/16 of the memory. The rest is block cache.
+        memtableMemoryBudget: clamp(Math.floor((memory * 3) / 8), MEGABYTE, 64 * MEGABYTE),
+        cacheSize: clamp(Math.floor((memory * 7) / 16), MEGABYTE, 256 * MEGABYTE),
+        // Outside of the cache they would be held for all files, and grow with the state.
+        cacheIndexAndFilterBlocks: true,
       })
       return new RocksDatabase(location, db)
     } catch (error) {
@@ -115,8 +123,16 @@ class RocksDatabase extends BaseDatabase {
     }
   }
 
+  protected override _checkpoint(folder: string, betweenWrites: <T>(take: () => T) => Promise<T>): Promise<void> {
+    return copyOpenDatabase(this.location, folder, FILES, betweenWrites)
+  }
+
   protected override _approximateBytes(): number {
     return this.#number('rocksdb.total-sst-files-size') + this.#number('rocksdb.cur-size-all-mem-tables')
+  }
+
+  protected override _memoryBytes(): number {
+    return this.#number('rocksdb.size-all-mem-tables') + this.#number('rocksdb.block-cache-usage') + this.#number('rocksdb.estimate-table-readers-mem')
   }
 
   protected override _approximateEntries(): number {

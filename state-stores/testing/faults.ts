@@ -44,7 +44,9 @@ export function faultyEngine(inner: StorageEngine): FaultyEngine {
           }
           await database.write(rows)
         },
+        checkpoint: (folder) => database.checkpoint(folder),
         approximateBytes: () => database.approximateBytes(),
+        memoryBytes: () => database.memoryBytes(),
         approximateEntries: () => database.approximateEntries(),
         close: () => database.close(),
       }

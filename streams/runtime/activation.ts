@@ -7,6 +7,7 @@ import { StreamsError } from '../errors.ts'
 import type { ErrorPolicy } from '../error-policy.ts'
 import type { CommittedOffset, FetchedRecords, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { OffsetReader } from './committed-offsets.ts'
+import { changelogFacts, type Marks, readMarks } from './changelog-facts.ts'
 import { judgeCopy } from './local-copy.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { RestoreProgress } from './restore-progress.ts'
@@ -14,8 +15,6 @@ import type { Restorer } from './restorer.ts'
 import { restoreChunk } from './store-restore.ts'
 import type { StoreChangelog, TaskEntry } from './task-entry.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
-
-const DAY_MS = 86_400_000
 
 export interface ActivationOptions {
   readonly cluster: KafkaCluster
@@ -26,11 +25,6 @@ export interface ActivationOptions {
   readonly now: () => number
   onRestored?(entry: TaskEntry, records: number): void
   onRestore?(event: RestoreEvent): void
-}
-
-interface Marks {
-  readonly logStarts: ReadonlyMap<string, number>
-  readonly highWatermarks: ReadonlyMap<string, number>
 }
 
 /** Where a source topic that is read as a table was committed; the others do not matter to a copy. */
@@ -69,14 +63,6 @@ export async function restoreStores(entry: TaskEntry, committed: Committed, opti
   signal.throwIfAborted()
 }
 
-async function readMarks(partitions: readonly TopicPartition[], { cluster }: ActivationOptions): Promise<Marks> {
-  const [logStarts, highWatermarks] = await Promise.all([
-    cluster.listOffsets(partitions, 'earliest', 'read_uncommitted'),
-    cluster.listOffsets(partitions, 'latest', 'read_uncommitted'),
-  ])
-  return { logStarts, highWatermarks }
-}
-
 async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[], options: ActivationOptions): Promise<boolean> {
   const own = entry.changelogs.filter((changelog) => changelog.source === undefined)
   if (own.some((changelog) => (entry.state?.position(changelog.key)?.offset ?? 0) > 0)) {
@@ -100,17 +86,10 @@ async function restoreStore(
 ): Promise<void> {
   const state = entry.state!
   const tp = { topic: changelog.topic, partition: entry.partition }
-  const logStart = marks.logStarts.get(changelog.key) ?? 0
-  const highWatermark = marks.highWatermarks.get(changelog.key) ?? 0
   const position = state.position(changelog.key)
-  const verdict = judgeCopy(position, {
-    topicId,
-    logStart,
-    highWatermark,
-    epochEnd: await epochEnd(tp, position?.leaderEpoch ?? -1, options),
-    tombstonesMs: Number((await options.topics.config(changelog.topic))['delete.retention.ms'] ?? DAY_MS),
-    now: options.now(),
-  })
+  const facts = await changelogFacts(tp, topicId, position, marks, options)
+  const { logStart, highWatermark } = facts
+  const verdict = judgeCopy(position, facts)
   if (verdict === 'recreated' || verdict === 'emptied') {
     throw new StreamsError(
       'CHANGELOG_MISMATCH',
@@ -175,14 +154,4 @@ export async function applyChunk(entry: TaskEntry, changelog: StoreChangelog, re
   entry.restoredRecords += count
   options.onRestored?.(entry, count)
   return count
-}
-
-async function epochEnd(tp: TopicPartition, leaderEpoch: number, { cluster }: ActivationOptions): Promise<number | undefined> {
-  if (leaderEpoch < 0) {
-    return undefined
-  }
-  const answer = await cluster.endOffsetForEpoch([{ ...tp, leaderEpoch }])
-  const end = answer.get(`${tp.topic}-${tp.partition}`)
-  // An answer for an older epoch: the leader never saw ours, its log diverged there.
-  return end === undefined || end.endOffset < 0 ? undefined : end.endOffset
 }

@@ -5,6 +5,8 @@ import type { KafkaClientOptions } from '../kafka/contract.ts'
 import type { PeersConfig } from '../membership/peers.ts'
 import type { PeersSettings } from './peers-config.ts'
 import { resolvePeers } from './peers-config.ts'
+import type { SnapshotsConfig, SnapshotsSettings } from './snapshots-config.ts'
+import { resolveSnapshots } from './snapshots-config.ts'
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 
@@ -25,10 +27,12 @@ export interface StreamsConfig {
   readonly commitIntervalMs?: number
   /** Uncommitted state and outputs of a thread above which it commits, and stops while a commit runs. Default 32 MiB. */
   readonly uncommittedMaxBytes?: number
-  /** Read cache per task. Default 16 MiB. */
+  /** Read cache of a task, part of `storeMemoryMiB`: smaller when many share that. Default 16 MiB. */
   readonly readCacheBytes?: number
-  /** Memory a task's database may take. Default 64 MiB. */
-  readonly storeMemoryBytes?: number
+  /** Memory that all databases of this process and their read caches may take together, MiB. Default 1024. */
+  readonly storeMemoryMiB?: number
+  /** Copies of local state that outlive the state directory, so that a task is not restored from nothing. Default none. */
+  readonly snapshots?: SnapshotsSettings
   /** The broker evicts a silent member after this, ms. Default 10 000; brokers take 6 000 and more. */
   readonly sessionTimeoutMs?: number
   /** Copies of each stateful task on other processes, fed beside processing, that take over at once. Default 0. Kafka Streams' num.standby.replicas. */
@@ -87,7 +91,9 @@ export interface RuntimeConfig {
   readonly commitIntervalMs: number
   readonly uncommittedMaxBytes: number
   readonly readCacheBytes: number
-  readonly storeMemoryBytes: number
+  readonly storeMemoryMiB: number
+  /** Undefined: none. */
+  readonly snapshots: SnapshotsConfig | undefined
   readonly sessionTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly metadataMaxAgeMs: number
@@ -114,7 +120,7 @@ export interface RuntimeConfig {
 
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
-  'storeMemoryBytes', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
+  'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
   'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
@@ -239,7 +245,8 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     commitIntervalMs: number(config, 'commitIntervalMs', 0, 0, 60_000),
     uncommittedMaxBytes: number(config, 'uncommittedMaxBytes', 32 * MIB, 64 * 1024),
     readCacheBytes: number(config, 'readCacheBytes', 16 * MIB, 0),
-    storeMemoryBytes: number(config, 'storeMemoryBytes', 64 * MIB, MIB),
+    storeMemoryMiB: number(config, 'storeMemoryMiB', 1_024, 16, 1_048_576),
+    snapshots: resolveSnapshots(config.snapshots),
     sessionTimeoutMs,
     heartbeatIntervalMs,
     metadataMaxAgeMs: number(config, 'metadataMaxAgeMs', 300_000, 100),

@@ -6,7 +6,12 @@ import { StreamsError } from '../errors.ts'
 
 export const FAILPOINTS = ['generation.closed', 'produce.sent', 'offsets.sent', 'endTxn.sent', 'endTxn.answered', 'applied.before', 'applied.after'] as const
 
-export type Failpoint = (typeof FAILPOINTS)[number]
+/** Of snapshots of local state: taking one, and opening a state from one. */
+export const SNAPSHOT_FAILPOINTS = ['snapshot.copied', 'snapshot.described', 'snapshot.published', 'snapshot.pruned', 'snapshot.fetching', 'snapshot.fetched', 'snapshot.opened'] as const
+
+export type Failpoint = (typeof FAILPOINTS)[number] | (typeof SNAPSHOT_FAILPOINTS)[number]
+
+const KNOWN: readonly string[] = [...FAILPOINTS, ...SNAPSHOT_FAILPOINTS]
 
 export type HitFailpoint = (name: Failpoint) => void
 
@@ -23,8 +28,8 @@ export function failpointsFrom(environment: { readonly [key: string]: string | u
   }
   const [name, count = '1'] = setting.split(':')
   const at = Number(count)
-  if (!FAILPOINTS.includes(name as Failpoint) || !Number.isSafeInteger(at) || at < 1) {
-    throw new StreamsError('CONFIG_INVALID', `MILLRACE_FAILPOINT is none of ${FAILPOINTS.join(', ')}, each with an optional ":n", n ≥ 1.`)
+  if (!KNOWN.includes(name!) || !Number.isSafeInteger(at) || at < 1) {
+    throw new StreamsError('CONFIG_INVALID', `MILLRACE_FAILPOINT is none of ${KNOWN.join(', ')}, each with an optional ":n", n ≥ 1.`)
   }
   let left = at
   return (hit) => {

@@ -11,6 +11,7 @@ import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { RuntimeConfig } from './config.ts'
 import { judgeCopy } from './local-copy.ts'
+import type { StateMemory } from './state-memory.ts'
 import { restoreChunk } from './store-restore.ts'
 import type { StoreChangelog } from './task-entry.ts'
 import { changelogFormat } from './typed-stores.ts'
@@ -32,6 +33,7 @@ export interface GlobalTablesOptions {
   readonly config: RuntimeConfig
   /** Folder of their database. */
   readonly locate: () => Promise<string>
+  readonly memory: StateMemory
   readonly now: () => number
   onFailed(error: Error): void
 }
@@ -55,17 +57,17 @@ export class GlobalTables {
 
   /** Resolves when every table has reached the high watermark it had at the call. */
   async load(): Promise<void> {
-    const { topology, cluster, topics, config, locate } = this.#options
+    const { topology, cluster, topics, config, locate, memory } = this.#options
     const tables = topology.globalTables
     if (tables.length === 0) {
       return
     }
+    const engine = storageEngine(tables[0]!.store.engine ?? config.engine)
     this.#state = await openTaskState({
-      engine: storageEngine(tables[0]!.store.engine ?? config.engine),
+      engine,
       location: await locate(),
       stores: tables.map((table) => ({ name: table.storeName, kind: 'key-value', logged: false })),
-      readCacheBytes: config.readCacheBytes,
-      memoryBytes: config.storeMemoryBytes,
+      ...memory.share(engine.name, { opening: 1, open: 0 }),
     })
     for (const table of tables) {
       this.stores.set(table.storeName, reader(this.#state, table))

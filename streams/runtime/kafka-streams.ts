@@ -2,7 +2,7 @@
  * The application: supervises its stream threads, and is never on the record path. It holds the lock of the state
  * directory, ends what earlier incarnations left open before anybody joins, and does the same for a worker that dies.
  */
-import { StateDirectory } from 'millrace-state-stores'
+import { MemoryBudget, StateDirectory } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import { createCluster } from '../kafka/cluster.ts'
@@ -61,6 +61,7 @@ export class KafkaStreams {
   #directory: StateDirectory | undefined
   #cluster: KafkaCluster | undefined
   #peers: Peers | undefined
+  readonly #memory: MemoryBudget
   #paused = false
   #closing: Promise<void> | undefined
   #starting: Promise<void> | undefined
@@ -71,6 +72,7 @@ export class KafkaStreams {
   constructor(options: KafkaStreamsOptions) {
     this.#options = options
     this.#config = resolveConfig(options)
+    this.#memory = MemoryBudget.of(this.#config.storeMemoryMiB * 1024 * 1024)
     this.#warn = options.onWarning ?? ((message) => console.warn(message))
     this.#threads = new StreamThreads(this.#config.threads)
     this.#watch = new ThreadWatch({
@@ -178,7 +180,9 @@ export class KafkaStreams {
 
   #startThread(thread: number): void {
     const { topology, settings } = this.#options
-    const init = { config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#watch.suspects, paused: this.#paused }
+    // What its predecessor had and could not give back.
+    this.#memory.reclaim(thread)
+    const init = { memory: this.#memory.shared, config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#watch.suspects, paused: this.#paused }
     const events = {
       onState: (state: ThreadState) => this.#onThreadState(thread, state),
       onFailed: (error: Error, died: boolean) => this.#onThreadFailed(thread, error, died),

@@ -32,6 +32,8 @@ export interface ThreadInit {
   readonly paused: boolean
   /** The operator and offset the thread is in, see `progress.ts`. */
   readonly progress: SharedArrayBuffer
+  /** A `MemoryBudget` of the process. */
+  readonly memory: SharedArrayBuffer
 }
 
 export type ToThread =

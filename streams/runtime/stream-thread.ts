@@ -6,7 +6,7 @@
  * What changes the set of tasks (revocation, loss, closing) runs one at a time in `#exclusive`, each after the commit
  * under way has ended.
  */
-import type { StateFolder } from 'millrace-state-stores'
+import type { MemoryBudget, StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
@@ -26,6 +26,7 @@ import { ProducerIncarnation } from './producer-incarnation.ts'
 import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
 import type { RestoreEvent } from './restore-progress.ts'
+import { StateMemory } from './state-memory.ts'
 import type { Suspect } from './suspects.ts'
 import { Suspects } from './suspects.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
@@ -51,6 +52,8 @@ export interface StreamThreadOptions {
   readonly thread: number
   /** Folder of the process' state; its lock is held by the supervisor. */
   readonly folder: StateFolder
+  /** Of the process. */
+  readonly memory: MemoryBudget
   readonly failpoint: HitFailpoint
   readonly progress?: Progress
   /** Where the process listens for the others of its group. */
@@ -77,6 +80,7 @@ export class StreamThread {
   readonly #inputs: InputTopics
   readonly #collector: OutputCollector
   readonly #producer: ProducerIncarnation
+  readonly #memory: StateMemory
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
   readonly #queries: ThreadQueries
@@ -106,12 +110,14 @@ export class StreamThread {
     this.#paused = options.paused === true
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
+    this.#memory = new StateMemory(options.memory, config, (message) => options.onWarning(message))
     this.#globals = new GlobalTables({
       topology,
       cluster,
       topics: this.#topics,
       config,
       locate: () => folder.taskLocation(`global-${thread}`),
+      memory: this.#memory,
       now: Date.now,
       onFailed: (error) => this.fail(error),
     })
@@ -159,6 +165,7 @@ export class StreamThread {
       collector: this.#collector,
       producer: this.#producer,
       globals: this.#globals,
+      memory: this.#memory,
       counters: this.#counters,
       suspects: this.#suspects,
       describe: (tasks) => this.#describe(tasks),
@@ -388,6 +395,7 @@ export class StreamThread {
     await this.#parts?.orphans.close()
     await this.#parts?.fetcher.close()
     await this.#parts?.restorer.close()
+    await this.#parts?.snapshots.close()
     await this.#globals.close()
   }
 

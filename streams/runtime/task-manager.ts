@@ -1,7 +1,6 @@
 /** The tasks of one thread, and its copies of others: opened, fed, activated, taken away, dropped and closed; each through `TaskEntry`'s states. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskState } from 'millrace-state-stores'
-import { openTaskState, storageEngine } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, TopicPartition } from '../kafka/contract.ts'
@@ -14,7 +13,6 @@ import type { RecordCollector, StreamTask, TaskOptions } from './contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
-import { storeSpecs } from './stores.ts'
 import type { Suspects } from './suspects.ts'
 import { inputsOf, TaskEntry } from './task-entry.ts'
 
@@ -25,8 +23,8 @@ export interface TaskManagerOptions {
   readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
   readonly createTask: (options: TaskOptions) => StreamTask
   readonly activation: ActivationOptions
-  /** Folder of a task's database. */
-  readonly locate: (taskId: string) => Promise<string>
+  /** Opens a task's state; `counts` says of how many. */
+  readonly open: (entry: TaskEntry, counts: { readonly opening: number; readonly open: number }) => Promise<TaskState>
   readonly partitionsOf: (topic: string) => number
   /** The partition was not there when the thread began. */
   readonly cameLater: (topic: string, partition: number) => boolean
@@ -235,7 +233,7 @@ export class TaskManager {
     }
     for (let tries = 1; entry.state === undefined; tries++) {
       try {
-        entry.state = await this.#open(entry)
+        entry.state = await this.#options.open(entry, this.#counts)
       } catch (error) {
         if (tries >= OPEN_TRIES || (error as { code?: unknown }).code !== 'STATE_OPEN_FAILED') {
           throw error
@@ -245,16 +243,9 @@ export class TaskManager {
     }
   }
 
-  async #open(entry: TaskEntry): Promise<TaskState> {
-    const { config } = this.#options
-    const own = entry.subtopology.stores.map((store) => store.engine).find((engine) => engine !== undefined)
-    return openTaskState({
-      engine: storageEngine(own ?? config.engine),
-      location: await this.#options.locate(entry.id),
-      stores: storeSpecs(entry.subtopology),
-      readCacheBytes: config.readCacheBytes,
-      memoryBytes: config.storeMemoryBytes,
-    })
+  get #counts(): { readonly opening: number; readonly open: number } {
+    const open = [...this.#entries.values()].filter(({ state }) => state !== undefined).length
+    return { opening: this.#entries.size - open, open }
   }
 
   #create(entry: TaskEntry, state: TaskState): StreamTask {

@@ -1,7 +1,7 @@
 /** A stream thread as the supervisor holds it: in a worker, or on the caller's own thread. */
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { StateFolder } from 'millrace-state-stores'
+import { MemoryBudget, StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import { createCluster } from '../kafka/cluster.ts'
@@ -60,6 +60,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     processId,
     thread,
     folder: new StateFolder(stateDir),
+    memory: new MemoryBudget(init.memory, thread),
     failpoint: failpointsFrom(process.env),
     progress,
     endpoint,

@@ -18,10 +18,14 @@ import { Purger } from './purger.ts'
 import { RecordLoop } from './record-loop.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { Restorer } from './restorer.ts'
+import { whyUnfit } from './snapshot-fitness.ts'
+import type { StateMemory } from './state-memory.ts'
+import { StateSnapshots } from './state-snapshots.ts'
 import type { Suspects } from './suspects.ts'
 import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
+import { engineOf, TaskStates } from './task-states.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 import { outputTopics } from './topics.ts'
@@ -30,6 +34,7 @@ export interface ThreadParts {
   readonly fetcher: Fetcher
   readonly restorer: Restorer
   readonly orphans: OrphanCheck
+  readonly snapshots: StateSnapshots
   readonly tasks: TaskManager
   readonly membership: Membership
   readonly loop: RecordLoop
@@ -50,6 +55,7 @@ export interface PartsOptions {
   readonly collector: OutputCollector
   readonly producer: ProducerIncarnation
   readonly globals: GlobalTables
+  readonly memory: StateMemory
   readonly counters: ThreadCounters
   readonly suspects: Suspects
   /** What this member tells the group, beside what it owns. */
@@ -86,7 +92,25 @@ export function assembleParts(options: PartsOptions): ThreadParts {
   const restorer = new Restorer(cluster, () => loop.busy)
   // Between memberships a call carries the last one's.
   let fence = 0
-  const tasks = makeTasks(options, fetcher, restorer, {
+  const offsets = new OffsetReader({
+    cluster,
+    group: cluster.group(),
+    groupId: config.applicationId,
+    isOurs: (transactionalId) => transactionalId === producer.transactionalId,
+    onFence: () => {
+      counters.committersFenced++
+    },
+  })
+  const snapshots = new StateSnapshots({
+    applicationId: config.applicationId,
+    config: config.snapshots,
+    folder: options.folder,
+    failpoint,
+    engineOf: ({ subtopology }) => engineOf(subtopology, config),
+    judge: (entry, positions) => whyUnfit(entry, positions, { cluster, topics, offsets, now: Date.now }),
+    onWarning,
+  })
+  const tasks = makeTasks(options, { fetcher, restorer, offsets, snapshots }, {
     fence: () => (fence = membership.identity?.generationId ?? fence),
     onWake: () => {
       onTasks()
@@ -137,7 +161,10 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     wake: () => loop.wake(),
     wakeAt: (at) => loop.wakeAt(at),
     onTasks,
-    onCommitted: () => options.onCommitted(),
+    onCommitted: () => {
+      options.onCommitted()
+      snapshots.committed(tasks.all)
+    },
     onWarning,
     onFailed,
   })
@@ -151,7 +178,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     commitIfDue: () => commits.ifDue(),
     onFailed,
   })
-  return { fetcher, restorer, orphans, tasks, membership, loop, commits }
+  return { fetcher, restorer, orphans, snapshots, tasks, membership, loop, commits }
 }
 
 function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: () => GroupIdentity | undefined): OrphanCheck {
@@ -159,17 +186,16 @@ function makeOrphanCheck(options: PartsOptions, restorer: Restorer, identity: ()
   return new OrphanCheck({ cluster, topics, config, restorer, folder, processId, thread, identity, onWarning, onFailed, onDone: onTasks })
 }
 
-function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {
+interface TaskParts {
+  readonly fetcher: Fetcher
+  readonly restorer: Restorer
+  readonly offsets: OffsetReader
+  readonly snapshots: StateSnapshots
+}
+
+function makeTasks(options: PartsOptions, { fetcher, restorer, offsets, snapshots }: TaskParts, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {
   const { topology, config, cluster, folder, topics, collector, producer, globals, inputs, counters, suspects, progress, onFailed, onWarning } = options
-  const offsets = new OffsetReader({
-    cluster,
-    group: cluster.group(),
-    groupId: config.applicationId,
-    isOurs: (transactionalId) => transactionalId === producer.transactionalId,
-    onFence: () => {
-      counters.committersFenced++
-    },
-  })
+  const states = new TaskStates({ config, folder, memory: options.memory, snapshots })
   return new TaskManager({
     topology,
     config,
@@ -188,7 +214,7 @@ function makeTasks(options: PartsOptions, fetcher: Fetcher, restorer: Restorer, 
         counters[entry.status === 'standby' ? 'recordsFed' : 'recordsRestored'] += records
       },
     },
-    locate: (taskId) => folder.taskLocation(taskId),
+    open: (entry, counts) => states.open(entry, counts),
     partitionsOf: (topic) => inputs.now.partitions.get(topic) ?? 0,
     cameLater: (topic, partition) => inputs.cameLater(topic, partition),
     committer: () => (config.processingGuarantee === 'exactly_once_v2' ? producer.transactionalId : undefined),

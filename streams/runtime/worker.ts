@@ -1,6 +1,6 @@
 /** The thread's side of a worker: loads the topology, runs one `StreamThread`, speaks `messages.ts`. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { StateFolder } from 'millrace-state-stores'
+import { MemoryBudget, StateFolder } from 'millrace-state-stores'
 import { createCluster } from '../kafka/cluster.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { FromThread, ThreadInit, ToThread } from './messages.ts'
@@ -22,6 +22,7 @@ async function run(): Promise<void> {
     processId,
     thread,
     folder: new StateFolder(stateDir),
+    memory: new MemoryBudget(init.memory, thread),
     failpoint: failpointsFrom(process.env),
     progress: new Progress(init.progress),
     endpoint,

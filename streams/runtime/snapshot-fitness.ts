@@ -1,0 +1,63 @@
+/** Whether a snapshot of a task's state can be gone on from, by what the brokers say of its changelogs now. */
+import type { ChangelogPosition } from 'millrace-state-stores'
+import type { KafkaCluster } from '../kafka/contract.ts'
+import { changelogFacts, type FactsSource, readMarks } from './changelog-facts.ts'
+import type { OffsetReader } from './committed-offsets.ts'
+import { type CopyVerdict, judgeCopy } from './local-copy.ts'
+import type { TaskEntry } from './task-entry.ts'
+
+export interface FitnessOptions extends FactsSource {
+  readonly cluster: FactsSource['cluster'] & Pick<KafkaCluster, 'metadata'>
+  readonly offsets: Pick<OffsetReader, 'committed'>
+}
+
+const WHY: { readonly [V in Exclude<CopyVerdict, 'use'>]: string } = {
+  fresh: 'it has none of the store',
+  recreated: 'the topic was deleted and made anew since',
+  emptied: 'the topic was emptied since',
+  rebuild: 'the topic has lost records that are in the snapshot, or deletions that are not in it any more',
+}
+
+/**
+ * Undefined: it can. Otherwise why not. The changelog of one store may have gone past the snapshot if those of others have
+ * not (that of an in-flight table is deleted whenever it is empty): that store is rebuilt, the others are gone on with.
+ */
+export async function whyUnfit(entry: Pick<TaskEntry, 'changelogs' | 'partition'>, positions: ReadonlyMap<string, ChangelogPosition>, options: FitnessOptions): Promise<string | undefined> {
+  const { cluster, offsets } = options
+  const { changelogs, partition } = entry
+  const [topics, marks] = await Promise.all([
+    cluster.metadata([...new Set(changelogs.map(({ topic }) => topic))], { fresh: true }),
+    readMarks(changelogs.map(({ topic }) => ({ topic, partition })), options),
+  ])
+  let overtaken: string | undefined
+  let usable = 0
+  for (const { topic, key, source } of changelogs) {
+    const position = positions.get(key)
+    const topicId = topics.get(topic)?.topicId
+    if (position === undefined || topicId === undefined) {
+      return `${key}: ${topicId === undefined ? 'the topic does not exist' : WHY.fresh}`
+    }
+    const facts = await changelogFacts({ topic, partition }, topicId, position, marks, options)
+    if (position.topicId !== topicId) {
+      return `${key}: ${WHY.recreated}`
+    }
+    if (position.offset < facts.logStart) {
+      overtaken = `${key} begins at offset ${facts.logStart} now, and the snapshot is from offset ${position.offset}`
+      continue
+    }
+    const verdict = judgeCopy(position, facts)
+    if (verdict !== 'use') {
+      return `${key}: ${WHY[verdict]}`
+    }
+    if (source !== undefined && position.offset > (await committedOffset(offsets, topic, partition))) {
+      return `${key}: the group's committed offset lies before the snapshot's`
+    }
+    usable++
+  }
+  return usable > 0 ? undefined : overtaken
+}
+
+async function committedOffset(offsets: FitnessOptions['offsets'], topic: string, partition: number): Promise<number> {
+  const [committed] = await offsets.committed([{ topic, partition }])
+  return committed?.offset ?? 0
+}
