@@ -30,6 +30,7 @@ export class InputTopics {
   /** Counts of the source topics when the thread began. */
   #first: ReadonlyMap<string, number> = new Map()
   #timer: NodeJS.Timeout | undefined
+  #stopped = false
   #looking: Promise<void> | undefined
   #lookedAt = 0
   #said = ''
@@ -60,7 +61,7 @@ export class InputTopics {
     const { catalog, cluster, config, topology, onWarning } = this.#options
     const age = new InputAge({ cluster, groupId: config.applicationId, topology, counts: this.now.sources, now: Date.now() })
     const warnings = await retentionWarnings(age, topology, catalog).catch((error: Error) => [`The age of unread records could not be looked up: ${error.message}`])
-    for (const warning of warnings) {
+    for (const warning of this.#stopped ? [] : warnings) {
       onWarning(warning)
     }
   }
@@ -73,7 +74,7 @@ export class InputTopics {
 
   stop(): void {
     clearInterval(this.#timer)
-    this.#timer = undefined
+    this.#stopped = true
   }
 
   /** A partition that came while the application ran: nobody has decided to leave out what is in it. */
@@ -93,7 +94,7 @@ export class InputTopics {
     this.#lookedAt = performance.now()
     this.#looking ??= this.#look()
       .catch((error: Error) => {
-        if (this.#timer !== undefined && !isRetriable(error)) {
+        if (!this.#stopped && !isRetriable(error)) {
           this.#options.onWarning(`New partitions could not be looked for: ${error.message}`)
         }
       })
@@ -107,7 +108,7 @@ export class InputTopics {
     const { catalog, cluster, config, topology, onChanged } = this.#options
     const before = this.now
     const now = await prepareTopics(cluster, topology, config, before)
-    if (this.#timer === undefined) {
+    if (this.#stopped) {
       return
     }
     this.#say(now)
