@@ -6,6 +6,8 @@ import { isTenantId } from '../topology/topics.ts'
 
 export interface Identity {
   readonly tenantId: string
+  /** Who of the tenant: stands in the audit trail of what this person corrects. */
+  readonly user: string
 }
 
 /** Who is this? One implementation reads a file of digests; OpenID Connect will be another. */
@@ -17,9 +19,18 @@ export interface Authenticator {
 const BEARER = /^Bearer +([\x21-\x7e]{1,4096})$/i
 const DIGEST = /^[0-9a-f]{64}$/
 
-/** Development tokens: a JSON list of `{tenantId, sha256}`, sha256 of the token in hex. The tokens themselves are nowhere. */
+interface KnownToken extends Identity {
+  readonly digest: Buffer
+}
+
+const USER = /^[\p{L}\p{N}@._+-]{1,100}$/u
+
+/**
+ * Development tokens: a JSON list of `{tenantId, sha256}`, sha256 of the token in hex, with the `user` it was given to, if it was given to one.
+ * The tokens themselves are nowhere.
+ */
 export class FileAuthenticator implements Authenticator {
-  readonly #tokens: readonly { readonly tenantId: string; readonly digest: Buffer }[]
+  readonly #tokens: readonly KnownToken[]
 
   /** @throws ApplicationError CONFIG_UNREADABLE, CONFIG_INVALID */
   constructor(file: string) {
@@ -34,9 +45,9 @@ export class FileAuthenticator implements Authenticator {
     const digest = createHash('sha256').update(token).digest()
     let found: Identity | undefined
     // all of them, each in constant time: how long it takes says nothing about which was nearly right
-    for (const { tenantId, digest: known } of this.#tokens) {
+    for (const { tenantId, user, digest: known } of this.#tokens) {
       if (timingSafeEqual(digest, known)) {
-        found = { tenantId }
+        found = { tenantId, user }
       }
     }
     return found
@@ -55,14 +66,14 @@ export function requireLoopback(host: string): void {
   }
 }
 
-function readTokens(file: string): { tenantId: string; digest: Buffer }[] {
+function readTokens(file: string): KnownToken[] {
   let text: string
   try {
     text = readFileSync(file, 'utf8')
   } catch (cause) {
     throw new ApplicationError('CONFIG_UNREADABLE', `The file "api.tokensFile" names, ${file}, cannot be read.`, { cause })
   }
-  const invalid = (what: string): ApplicationError => new ApplicationError('CONFIG_INVALID', `${file}: ${what}. A JSON list of {"tenantId", "sha256"} is expected.`)
+  const invalid = (what: string): ApplicationError => new ApplicationError('CONFIG_INVALID', `${file}: ${what}. A JSON list of {"tenantId", "sha256"}, with "user" or without, is expected.`)
   let list: unknown
   try {
     list = JSON.parse(text)
@@ -73,13 +84,17 @@ function readTokens(file: string): { tenantId: string; digest: Buffer }[] {
     throw invalid('it is no list')
   }
   return list.map((entry: unknown, index) => {
-    const { tenantId, sha256 } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown }
+    const { tenantId, sha256, user } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown; user?: unknown }
     if (typeof tenantId !== 'string' || !isTenantId(tenantId)) {
       throw invalid(`entry ${index} has no valid tenantId`)
     }
     if (typeof sha256 !== 'string' || !DIGEST.test(sha256)) {
       throw invalid(`entry ${index} has no sha256 of 64 lower-case hex digits`)
     }
-    return { tenantId, digest: Buffer.from(sha256, 'hex') }
+    if (user !== undefined && (typeof user !== 'string' || !USER.test(user))) {
+      throw invalid(`entry ${index} has a user that is not 1 to 100 letters, digits and @ . _ + -`)
+    }
+    // which token it was can be told without saying the token
+    return { tenantId, user: user ?? `token-${sha256.slice(0, 12)}`, digest: Buffer.from(sha256, 'hex') }
   })
 }

@@ -1,6 +1,7 @@
-import type { AvroSerde, DocumentReceived } from '../avro/index.ts'
-import type { CassandraReader, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import type { AvroSerde, DocumentCorrection, DocumentReceived } from '../avro/index.ts'
+import type { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
 import type { ContentStore } from '../content/index.ts'
+import type { PageImages } from '../topology/page-images.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { Serialised } from './idempotency.ts'
@@ -21,11 +22,16 @@ export interface ApiContext {
   readonly serialised: Serialised
   readonly content: ContentStore
   readonly intake: Pick<PostgresqlIntake, 'take' | 'markProduced' | 'get' | 'overview'>
-  readonly documents: Pick<PostgresqlReader, 'get'>
+  readonly documents: Pick<PostgresqlReader, 'get' | 'review'>
+  readonly corrections: Pick<PostgresqlCorrections, 'find' | 'take' | 'markProduced'>
   readonly archive: Pick<CassandraReader, 'lifecycle'>
   readonly producer: Pick<RawProducer, 'send'>
+  readonly correctionProducer: Pick<RawProducer, 'send'>
   readonly received: Pick<AvroSerde<DocumentReceived>, 'serialize'>
   readonly rawTopic: string
+  readonly correction: Pick<AvroSerde<DocumentCorrection>, 'serialize'>
+  readonly correctionsTopic: string
+  readonly pages: Pick<PageImages, 'draw'>
   /** Per file; a tenant's own limit may be lower. */
   readonly maximumBytes: number
   readonly observer?: ApiObserver

@@ -2,10 +2,11 @@
 import type { AddressInfo } from 'node:net'
 import type { KafkaCluster } from 'millrace/kafka'
 import type { Registry } from '../avro/index.ts'
-import { CassandraReader, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
 import { openFolderContentStore } from '../content/index.ts'
 import { type ApplicationConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
+import { createPageImages } from '../topology/page-images.ts'
 import { valueSerde } from '../topology/serdes.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import { topics } from '../topology/topics.ts'
@@ -48,27 +49,32 @@ export async function startApi({ config, cluster, registry, tenants, observer, o
   }
   requireLoopback(api.host)
   const authenticator = new FileAuthenticator(api.tokensFile)
-  const { raw } = topics(config.topicPrefix)
+  const { raw, corrections: correctionsTopic } = topics(config.topicPrefix)
   const received = valueSerde(registry, raw, 'DocumentReceived')
-  await received.open()
+  const correction = valueSerde(registry, correctionsTopic, 'DocumentCorrection')
+  await Promise.all([received.open(), correction.open()])
   const { host, port, database, passwordFile } = postgresql
   const access = { host, port, database, password: readSecret(passwordFile) }
   const content = await openFolderContentStore({ path: config.contentDir })
   const intake = new PostgresqlIntake(access)
   const documents = new PostgresqlReader(access)
+  const corrections = new PostgresqlCorrections({ ...access, connections: 2 })
   const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
   const producer = new RawProducer(cluster, raw.name)
+  const correctionProducer = new RawProducer(cluster, correctionsTopic.name)
+  const pages = createPageImages()
   const app = await createServer({
-    authenticator, tenants, content, intake, documents, archive, producer, received, onError,
+    authenticator, tenants, content, intake, documents, corrections, archive, producer, correctionProducer, received, correction, pages, onError,
     rate: new RateLimit(),
     serialised: new Serialised(),
     rawTopic: raw.name,
+    correctionsTopic: correctionsTopic.name,
     maximumBytes: api.maximumBytes,
     ...(observer === undefined ? {} : { observer }),
   })
   const closeStores = async (): Promise<void> => {
-    await producer.close()
-    await Promise.all([intake.close(), documents.close(), archive.close(), content.close()])
+    await Promise.all([producer.close(), correctionProducer.close()])
+    await Promise.all([intake.close(), documents.close(), corrections.close(), archive.close(), content.close(), pages.close()])
   }
   try {
     await app.listen({ host: api.host, port: api.port })

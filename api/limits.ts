@@ -6,6 +6,10 @@ export const MAXIMUM_FILES = 32
 export const MULTIPART_OVERHEAD = 64 * 1024
 /** Uploads at once: each holds a file descriptor, a hash and some buffers. */
 export const MAXIMUM_UPLOADS = 64
+/** A correction of every field of a long invoice; a body without end would fill memory. */
+export const MAXIMUM_CORRECTION_BYTES = 256 * 1024
+/** Pages that are drawn or wait for it: each holds its document in memory. */
+export const MAXIMUM_PAGES_AT_ONCE = 16
 /** Connections at once: sockets are file descriptors, and the content store needs some too. */
 export const MAXIMUM_CONNECTIONS = 1_000
 /** A header block that never ends would fill memory. */

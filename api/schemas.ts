@@ -1,4 +1,5 @@
 /** JSON schemas of the API, for OpenAPI. They describe; checks with answers of our own are in the routes. */
+import { maxChanges } from '../topology/corrections.ts'
 import { documentStates } from '../topology/states.ts'
 import { errorCatalogue } from './errors.ts'
 import { MAXIMUM_FILES, MAXIMUM_KEY_LENGTH, PAGE } from './limits.ts'
@@ -12,6 +13,8 @@ const state = { type: 'string', enum: documentStates } as const
 const links = { type: 'object', properties: { self: text, lifecycle: text, content: text } } as const
 const reason = { type: ['object', 'null'], properties: { code: text, text: textOrNull } } as const
 const money = { type: ['string', 'null'], description: 'Decimal number as text.' } as const
+
+const reasonsForReview = { type: 'array', items: { type: 'object', properties: { code: text, step: text, subject: text } }, description: 'Why a person has to look at it.' } as const
 
 export const errorSchema = {
   type: 'object',
@@ -109,6 +112,9 @@ export const getDocument = {
         vendor: { type: ['object', 'null'], properties: { id: textOrNull, name: textOrNull } },
         dueDate: textOrNull, subtotal: money, tax: money, reason, pipelineVersion: textOrNull,
         fields: {}, lineItems: {}, validation: {}, enrichment: {}, versions: {},
+        reasons: reasonsForReview,
+        corrections: { description: 'What people changed, the oldest first; null: nothing.' },
+        pageSizes: { description: 'Of each page: width and height in the unit of the boxes on it.' },
       },
     },
     ...errors(401, 404, 500, 503),
@@ -136,4 +142,81 @@ export const getContent = {
   tags, security, params,
   headers: { type: 'object', properties: { range: { type: 'string', description: 'One range of bytes.' } } },
   response: errors(401, 404, 416, 500, 503),
+}
+
+export const getReview = {
+  summary: 'Documents that wait for a person, the one that has waited longest first',
+  tags: ['review'], security,
+  querystring: {
+    type: 'object',
+    properties: {
+      reason: { type: 'string', maxLength: 100, description: 'Documents with this code among their reasons.' },
+      type: { type: 'string', maxLength: 100 },
+      vendor: { type: 'string', maxLength: 100, description: 'A part of the name, in any case.' },
+      cursor: { type: 'string', description: 'From the page before.' },
+      limit: { type: 'integer', minimum: 1, maximum: PAGE.most, default: PAGE.default },
+    },
+  },
+  response: {
+    200: {
+      description: 'A page; the last one has no cursor.',
+      type: 'object',
+      properties: {
+        documents: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              documentId, revision: { type: 'integer' }, receivedAt: time, fileName: textOrNull, type: textOrNull, vendor: textOrNull, number: textOrNull, date: textOrNull,
+              total: money, currency: textOrNull, reasons: reasonsForReview, links,
+            },
+          },
+        },
+        cursor: textOrNull,
+      },
+    },
+    ...errors(400, 401, 500, 503),
+  },
+}
+
+export const postCorrection = {
+  summary: 'Correct, accept or reject a document',
+  description: 'Only the revision that is there now can be corrected; of two requests for one revision the first is taken. The document is validated again and gets a higher revision. '
+    + 'With an Idempotency-Key a repeated request gets the same answer and changes nothing more.',
+  tags: ['review'], security, params,
+  headers: { type: 'object', properties: { 'idempotency-key': { type: 'string', minLength: 1, maxLength: MAXIMUM_KEY_LENGTH } } },
+  body: {
+    type: 'object',
+    required: ['revision'],
+    properties: {
+      revision: { type: 'integer', description: 'Of the document as it was seen.' },
+      decision: { type: 'string', enum: ['correct', 'accept', 'reject'], default: 'correct' },
+      changes: {
+        type: 'array', maxItems: maxChanges, description: 'With correct only.',
+        items: {
+          type: 'object',
+          required: ['field', 'to'],
+          properties: {
+            field: { type: 'string', description: '`type`, a field (`grandTotal`), a party\'s (`seller.name`), a line\'s (`lines.0.quantity`, the index after the last adds one) or a tax\'s (`taxes.0.rate`).' },
+            to: { type: ['string', 'null'], description: 'Amounts 1234.50, days YYYY-MM-DD; null: the document does not have it.' },
+          },
+        },
+      },
+    },
+  },
+  response: {
+    202: {
+      description: 'Kafka has it.',
+      type: 'object',
+      properties: { correctionId: text, documentId, baseRevision: { type: 'integer' }, decision: text, links: { type: 'object', properties: { document: text } } },
+    },
+    ...errors(400, 401, 404, 408, 409, 413, 415, 500, 503),
+  },
+}
+
+export const getPage = {
+  summary: 'A page as a picture, drawn on demand',
+  tags: ['review'], security,
+  params: { type: 'object', properties: { documentId, page: { type: 'integer', minimum: 1 } }, required: ['documentId', 'page'] },
+  response: errors(401, 404, 422, 500, 503),
 }

@@ -6,13 +6,18 @@ import type { ApiContext } from './context.ts'
 import { ApiError, type ApiErrorCode, errorBody } from './errors.ts'
 import * as limits from './limits.ts'
 import { contentRoute } from './routes/content.ts'
+import { correctionRoute } from './routes/corrections.ts'
 import { documentRoutes } from './routes/documents.ts'
+import { pageRoute } from './routes/pages.ts'
+import { reviewPage, reviewRoutes } from './routes/review.ts'
 import { uploadRoute } from './routes/upload.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Of the token; set before any route under /v1/documents runs. */
     tenantId: string
+    /** Of the token. */
+    user: string
   }
 }
 
@@ -55,6 +60,7 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
   })
 
   app.decorateRequest('tenantId', '')
+  app.decorateRequest('user', '')
   app.addHook('onResponse', async (request, reply) => {
     context.observer?.requestEnded({
       route: request.routeOptions.url ?? 'none', method: request.method, status: reply.statusCode, seconds: reply.elapsedTime / 1_000,
@@ -74,11 +80,16 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
         throw new ApiError('UNAUTHENTICATED', { field: 'Authorization' })
       }
       request.tenantId = identity.tenantId
+      request.user = identity.user
     })
     uploadRoute(scope, context)
     documentRoutes(scope, context)
     contentRoute(scope, context)
+    reviewRoutes(scope, context)
+    pageRoute(scope, context)
+    await scope.register(async (bodies) => correctionRoute(bodies, context))
   })
+  reviewPage(app)
   app.get('/v1/openapi.json', { schema: { hide: true } }, async () => app.swagger())
   await app.ready()
   return app

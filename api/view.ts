@@ -1,5 +1,5 @@
 /** What the API gives out: names of its own, so that columns can change. Times are ISO 8601, money decimal strings. */
-import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument } from '../connectors/index.ts'
+import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument, WaitingDocument } from '../connectors/index.ts'
 import { UNDER_WAY } from '../connectors/index.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -27,9 +27,35 @@ export function documentView(document: StoredDocument) {
     receivedAt: iso(receivedAt),
     processedAt: iso(processedAt),
     vendor: vendor === null && vendorId === null ? null : { id: vendorId, name: vendor },
+    reasons: status === 'IN_REVIEW' ? reasonsIn(reasonCode, reason) : [],
     reason: reasonCode === null ? null : { code: reasonCode, text: reason },
     links: links(document.documentId),
   }
+}
+
+interface ReasonForReview {
+  readonly code: string
+  readonly step: string
+  /** Field, rule or page. */
+  readonly subject: string
+}
+
+/** A document that waits for a person, and why. */
+export function waitingView({ receivedAt, reasonCode, reason, ...document }: WaitingDocument) {
+  return { ...document, receivedAt: iso(receivedAt), reasons: reasonsIn(reasonCode, reason), links: links(document.documentId) }
+}
+
+/** The row has them as JSON; what is not (another version wrote it) is told by its codes alone. */
+function reasonsIn(codes: string | null, json: string | null): readonly ReasonForReview[] {
+  try {
+    const parsed: unknown = JSON.parse(json ?? '')
+    if (Array.isArray(parsed)) {
+      return parsed as readonly ReasonForReview[]
+    }
+  } catch {
+    // told below
+  }
+  return (codes ?? '').split(',').filter((code) => code !== '').map((code) => ({ code, step: '', subject: '' }))
 }
 
 /** A document that is under way: what the API knows of it itself. */

@@ -52,6 +52,10 @@ export interface DocumentCorrection {
   baseRevision: number
   /** What. */
   changes: FieldChange[]
+  /** Of the request: the same one again changes nothing. */
+  correctionId: string
+  /** What the person decided; changes only with correct. */
+  decision: 'correct' | 'accept' | 'reject'
 }
 
 /** A document that is a duplicate of another (documents.duplicates). */
@@ -262,6 +266,10 @@ export interface DocumentRow {
   pipeline_version: string | null
   /** JSON object: step to version. */
   versions: string | null
+  /** JSON array: what people changed, the oldest first: who, when, field, from, to. */
+  corrections: string | null
+  /** JSON array: width and height of each page in the unit of its boxes, and by how many degrees it was turned. */
+  page_sizes: string | null
 }
 
 /** What reference data adds. */

@@ -9,7 +9,8 @@ import { drawInvoice } from './pdf-invoice.ts'
 import type { Random } from './random.ts'
 import { createRandom } from './random.ts'
 import { scanReceipt, scanToPdf } from './receipt.ts'
-import type { Sample, SampleKind, SampleRoute, SampleTruth } from './types.ts'
+import { invoiceTruth, receiptTruth } from './truth.ts'
+import type { Sample, SampleKind, SampleRoute } from './types.ts'
 
 export interface SampleOptions {
   /** Default: another one each time. */
@@ -139,23 +140,4 @@ async function hybrid(random: Random, invoice: SampleInvoice, profile: CiiProfil
     afRelationship: AFRelationship.Alternative,
   })
   return document.save()
-}
-
-function invoiceTruth(invoice: SampleInvoice): SampleTruth {
-  return { ...receiptTruth(invoice), type: 'invoice', dueDate: invoice.dueDate, iban: invoice.seller.iban }
-}
-
-function receiptTruth(invoice: SampleInvoice): SampleTruth {
-  return {
-    type: 'receipt',
-    invoiceNumber: invoice.number,
-    issueDate: invoice.issueDate,
-    currency: invoice.currency,
-    sellerName: invoice.seller.name,
-    sellerVatId: invoice.seller.vatId,
-    taxBasisTotal: decimal(invoice.net),
-    taxTotal: decimal(invoice.tax),
-    grandTotal: decimal(invoice.gross),
-    lines: invoice.lines.length,
-  }
 }

@@ -30,8 +30,22 @@ export interface Drawing {
   readonly page: PDFPage
 }
 
-/** An A4 page with one of several layouts, as an invoicing program would write it. `gross` may be printed wrong on purpose. */
-export async function drawInvoice(random: Random, invoice: SampleInvoice, options: { readonly printedGross?: number } = {}): Promise<PDFDocument> {
+/** Words of a vendor's own beside its values. */
+export interface OwnWords {
+  readonly number?: string
+  readonly date?: string
+  readonly due?: string
+  readonly gross?: string
+}
+
+export interface DrawOptions {
+  /** Printed wrong on purpose. */
+  readonly printedGross?: number
+  readonly words?: OwnWords
+}
+
+/** An A4 page with one of several layouts, as an invoicing program would write it. */
+export async function drawInvoice(random: Random, invoice: SampleInvoice, options: DrawOptions = {}): Promise<PDFDocument> {
   const document = await PDFDocument.create()
   const stamp = new Date(`${invoice.issueDate}T08:00:00Z`)
   document.setCreationDate(stamp)
@@ -42,6 +56,7 @@ export async function drawInvoice(random: Random, invoice: SampleInvoice, option
   const bold = await document.embedFont(boldFace)
   const page = document.addPage([595.28, 841.89])
   const words = labels[invoice.language]
+  const own = options.words ?? {}
   const ink = random.pick([rgb(0, 0, 0), rgb(0.1, 0.1, 0.35), rgb(0.2, 0.2, 0.2)])
   const put = (text: string, x: number, y: number, size = 10, font: PDFFont = regular): void => page.drawText(text, { x, y, size, font, color: ink })
   const putRight = (text: string, right: number, y: number, size = 10, font: PDFFont = regular): void => put(text, right - font.widthOfTextAtSize(text, size), y, size, font)
@@ -62,9 +77,9 @@ export async function drawInvoice(random: Random, invoice: SampleInvoice, option
   put(`${buyer.postcode} ${buyer.city}`, left, 636)
   const style = random.integer(0, 2)
   const facts: [string, string][] = [
-    [random.pick(words.number), invoice.number],
-    [random.pick(words.date), localDate(invoice.issueDate, invoice.language, style)],
-    [random.pick(words.due), localDate(invoice.dueDate, invoice.language, style)],
+    [own.number ?? random.pick(words.number), invoice.number],
+    [own.date ?? random.pick(words.date), localDate(invoice.issueDate, invoice.language, style)],
+    [own.due ?? random.pick(words.due), localDate(invoice.dueDate, invoice.language, style)],
   ]
   const inline = random.next() < 0.5
   for (const [n, [label, value]] of facts.entries()) {
@@ -100,7 +115,7 @@ export async function drawInvoice(random: Random, invoice: SampleInvoice, option
   const totals: [string, number, PDFFont][] = [
     [random.pick(words.net), invoice.net, regular],
     [`${random.pick(words.tax)} ${invoice.taxRate}%`, invoice.tax, regular],
-    [random.pick(words.gross), options.printedGross ?? invoice.gross, bold],
+    [own.gross ?? random.pick(words.gross), options.printedGross ?? invoice.gross, bold],
   ]
   for (const [label, cents, font] of totals) {
     put(label, right - 220, y, 10, font)

@@ -3,13 +3,16 @@
  *
  *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich → second look
  *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──────────┴──→ lifecycle → archive, processed,
- *                                                                                                        lifecycle, review, duplicates
+ *                                                             ↑          ↑                               lifecycle, review, duplicates
+ *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected
+ *                                └→ learn → remember ─────────┘ vendor-memory (a table that extract reads)
  *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
-import type { RuleSet } from '../avro/types.ts'
+import type { DocumentReview, RuleSet } from '../avro/types.ts'
 import type { FirstSeen, KnownInvoice } from '../processors/dedupe/index.ts'
 import { contentKey } from '../processors/dedupe/index.ts'
+import type { VendorMemory } from '../processors/learn/index.ts'
 import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
 import type { ApplicationConfig } from './config.ts'
 import { divide } from './flow.ts'
@@ -17,11 +20,13 @@ import { openServices, type Services } from './services.ts'
 import { acceptRules, isVerdict } from './steps/accept-rules.ts'
 import { admit } from './steps/admit.ts'
 import { classifyAndExtract, type ExtractedDocument } from './steps/classify-extract.ts'
+import { correct, isCorrectionOutput } from './steps/correct.ts'
 import { dedupe } from './steps/dedupe.ts'
 import { enrichStep } from './steps/enrich.ts'
+import { learn, type Lesson, rememberVendor } from './steps/learn.ts'
 import { isOutput, keepLifecycle, type Output, outputs } from './steps/lifecycle.ts'
 import { receive, type StoredDocument } from './steps/receive.ts'
-import { type IdentifiedDocument, secondLook } from './steps/second-look.ts'
+import { identityOf, type LookedAt, secondLook } from './steps/second-look.ts'
 import { readText, recognise } from './steps/text.ts'
 import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
@@ -30,6 +35,8 @@ const TENANTS = 'tenants'
 const RULES = 'rules-accepted'
 const VENDORS = 'vendors'
 const RATES = 'exchange-rates'
+const LEARNED = 'learned'
+const VENDOR_MEMORY = 'vendor-memory'
 const FIRST_SEEN = 'first-seen'
 const KNOWN_INVOICES = 'known-invoices'
 const DOCUMENT_STATES = 'document-states'
@@ -53,6 +60,8 @@ export function wire(b: StreamsBuilder, services: Services): void {
   b.globalTable(topics.rulesAccepted.name, { name: RULES, key, value: serdes.rulesAccepted })
   b.globalTable(topics.vendors.name, { name: VENDORS, key, value: serdes.vendor })
   b.globalTable(topics.exchangeRates.name, { name: RATES, key, value: serdes.exchangeRate })
+
+  b.globalTable(topics.vendorMemory.name, { name: LEARNED, key, value: Serdes.json<VendorMemory>() })
 
   const stored = Serdes.json<StoredDocument>()
   const extracted = Serdes.json<ExtractedDocument>()
@@ -94,16 +103,17 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
 
-  const understood = divide(texts.merge(recognised.documents).processValues(() => classifyAndExtract(TENANTS), { name: 'extract', stores: [TENANTS], onError: toDeadLetters }))
+  const understood = divide(texts.merge(recognised.documents).processValues(() => classifyAndExtract(TENANTS, LEARNED), { name: 'extract', stores: [TENANTS, LEARNED], onError: toDeadLetters }))
+  const corrected = b.stream<string, ExtractedDocument>(topics.corrected.name, { key, value: extracted, onError: toDeadLetters })
   const validated = divide(
-    understood.documents.processAsync(validateStep(TENANTS, RULES), {
+    understood.documents.merge(corrected).processAsync(validateStep(TENANTS, RULES), {
       name: 'validate', stores: [TENANTS, RULES], input: { key, value: extracted }, key, lane: (_value, key) => tenant(key), retry: 3, onFailure: 'dead-letter',
     }),
   )
   const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDORS, RATES), { name: 'enrich', stores: [TENANTS, VENDORS, RATES], onError: toDeadLetters }))
   const lookedAgain = enriched.documents
-    .selectKey((_key, { identity }) => identity.key)
-    .repartition({ name: 'by-invoice', key, value: Serdes.json<IdentifiedDocument>() })
+    .selectKey((_key, document) => identityOf(document))
+    .repartition({ name: 'by-invoice', key, value: Serdes.json<LookedAt>() })
     .process(() => secondLook(KNOWN_INVOICES, TENANTS), {
       name: 'second-look', key,
       stores: [Stores.keyValueStore(KNOWN_INVOICES, { key, value: Serdes.json<readonly KnownInvoice[]>() }), TENANTS],
@@ -123,9 +133,31 @@ export function wire(b: StreamsBuilder, services: Services): void {
       stores: [Stores.keyValueStore(DOCUMENT_STATES, { key, value: Serdes.json<DocumentState>() })],
       onError: toDeadLetters,
     })
-  write(results, services)
+  const corrections = b
+    .stream(topics.corrections.name, { key, value: serdes.correction, onError: toDeadLetters })
+    .process(() => correct(DOCUMENT_STATES), { name: 'correct', key, stores: [DOCUMENT_STATES], onError: toDeadLetters })
+    .split()
+    .branch('corrected', isCorrectionOutput('corrected'))
+    .branch('lessons', isCorrectionOutput('lesson'))
+    .defaultBranch('outputs')
+  corrections.corrected.mapValues(({ document }) => document).to(topics.corrected.name, { key, value: extracted })
+  write(results.merge(corrections.outputs.mapValues((output) => output as Output)), services)
   // the last, so that the numbers of the others stay
   acceptRuleSets(b, services)
+  learnFromCorrections(corrections.lessons.mapValues(({ lesson }) => lesson), services)
+}
+
+/** Where a vendor prints what a person had to correct; the table that extract reads is made of it. */
+function learnFromCorrections(lessons: KStream<string, Lesson>, services: Services): void {
+  const key = Serdes.string()
+  const value = Serdes.json<VendorMemory>()
+  lessons
+    .processAsync(learn(services, TENANTS), {
+      name: 'learn', stores: [TENANTS], input: { key, value: Serdes.json<Lesson>() }, key, concurrency: 1, timeout: '30m', retry: patiently, onFailure: 'dead-letter',
+    })
+    .repartition({ name: 'by-vendor', key, value })
+    .process(() => rememberVendor(VENDOR_MEMORY), { name: 'remember', key, stores: [Stores.keyValueStore(VENDOR_MEMORY, { key, value })], onError: toDeadLetters })
+    .to(services.topics.vendorMemory.name, { key, value })
 }
 
 /** What somebody writes to the rules is tried before it is in force. */
@@ -149,17 +181,19 @@ function write(results: KStream<string, Output>, { topics, serdes }: Services): 
     const [tenant_id, document_id] = key.split('|') as [string, string]
     return { tenant_id, document_id }
   }
-  const { changes, rows, processed, reviews, duplicates } = results
+  const { changes, rows, processed, reviews, reviewed, duplicates } = results
     .split()
     .branch('changes', isOutput('change'))
     .branch('rows', isOutput('row'))
     .branch('processed', isOutput('processed'))
     .branch('reviews', isOutput('review'))
+    .branch('reviewed', isOutput('reviewed'))
     .branch('duplicates', isOutput('duplicate'))
     .noDefaultBranch()
   changes.map((key, output) => [rowKey(key), outputs.change(output)]).to(topics.lifecycle.name, { key: serdes.lifecycleKey, value: serdes.lifecycle })
   rows.map((key, output) => [rowKey(key), outputs.row(output)]).to(topics.archive.name, { key: serdes.archiveKey, value: serdes.archive })
   processed.mapValues(outputs.processed).to(topics.processed.name, { key, value: serdes.processed })
   reviews.mapValues(outputs.review).to(topics.review.name, { key, value: serdes.review })
+  reviewed.mapValues((): DocumentReview | null => null).to(topics.review.name, { key, value: serdes.review })
   duplicates.mapValues(outputs.duplicate).to(topics.duplicates.name, { key, value: serdes.duplicate })
 }

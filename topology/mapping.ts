@@ -128,6 +128,8 @@ export function toWireRow(row: DocumentRow, pipelineVersion: string): wire.Docum
     reason: storable(row.reviewReasons ?? row.failure),
     pipeline_version: pipelineVersion,
     versions: row.versions,
+    corrections: storableJsonText(row.corrections),
+    page_sizes: row.pageSizes,
   }
 }
 

@@ -26,6 +26,7 @@ export function documentSerdes(registry: Registry, topics: Topics) {
     lifecycleKey: rowKeySerde(registry, topics.lifecycle),
     duplicate: valueSerde(registry, topics.duplicates, 'DocumentDuplicate'),
     review: valueSerde(registry, topics.review, 'DocumentReview'),
+    correction: valueSerde(registry, topics.corrections, 'DocumentCorrection'),
     tenant: valueSerde(registry, topics.tenants, 'Tenant'),
     rules: valueSerde(registry, topics.rules, 'RuleSet'),
     rulesAccepted: valueSerde(registry, topics.rulesAccepted, 'RuleSet'),

@@ -44,6 +44,10 @@ const definitions = {
   duplicates: { name: 'documents.duplicates', partitions: 'configured', key: 'string', value: 'DocumentDuplicate', config: keep(365) },
   review: { name: 'documents.review', partitions: 'configured', key: 'string', value: 'DocumentReview', config: compact },
   corrections: { name: 'documents.corrections', partitions: 'configured', key: 'string', value: 'DocumentCorrection', config: keep(365) },
+  /** Documents after a correction, on their way to be validated again: the topology's own loop, JSON. */
+  corrected: { name: 'documents.corrected', partitions: 'configured', key: 'string', config: keep(7) },
+  /** What corrections taught about each vendor of each tenant: JSON, read as a table where fields are extracted. */
+  vendorMemory: { name: 'vendor-memory', partitions: 1, key: 'string', config: compact },
   /** Raw records as they came; headers say why. */
   deadLetter: {
     name: 'documents.dead-letter', partitions: 'configured', key: 'string', config: { ...keep(30), 'max.message.bytes': String(RAW_MESSAGE_BYTES + 64 * 1024) },

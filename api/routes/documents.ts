@@ -59,9 +59,14 @@ function overviewOptions({ state, cursor, limit }: { readonly [name: string]: un
   if (cursor !== undefined && (typeof cursor !== 'string' || cursor.length > 512)) {
     throw new ApiError('CURSOR_INVALID', { field: 'cursor' })
   }
+  return { state, cursor, limit: pageSize(limit) }
+}
+
+/** Documents on one page of a list. */
+export function pageSize(limit: unknown): number {
   const wanted = limit === undefined ? PAGE.default : typeof limit === 'string' && /^\d{1,4}$/.test(limit) ? Number(limit) : 0
   if (wanted < 1 || wanted > PAGE.most) {
     throw new ApiError('LIMIT_INVALID', { field: 'limit', limit: PAGE.most })
   }
-  return { state, cursor, limit: wanted }
+  return wanted
 }

@@ -39,6 +39,10 @@ export interface StoredDocument {
   reason: string | null
   pipelineVersion: string | null
   versions: unknown
+  /** What people changed, the oldest first. */
+  corrections: unknown
+  /** Of each page, in the unit of the boxes on it. */
+  pageSizes: unknown
 }
 
 export interface ListOptions {
@@ -49,13 +53,42 @@ export interface ListOptions {
   limit: number
 }
 
+/** A document that waits for a person. Times are ms since the epoch. */
+export interface WaitingDocument {
+  readonly documentId: string
+  readonly revision: number
+  readonly receivedAt: number
+  readonly fileName: string | null
+  readonly type: string | null
+  readonly vendor: string | null
+  readonly number: string | null
+  readonly date: string | null
+  readonly total: string | null
+  readonly currency: string | null
+  readonly reasonCode: string | null
+  /** JSON: the reasons with their step and subject. */
+  readonly reason: string | null
+}
+
+export interface ReviewOptions {
+  /** Documents with this reason among theirs. */
+  readonly reason?: string | undefined
+  readonly type?: string | undefined
+  /** Vendor's name as it was read, or a part of it, in any case. */
+  readonly vendor?: string | undefined
+  /** From the page before. */
+  readonly cursor?: string | undefined
+  /** 1 to 500. */
+  readonly limit: number
+}
+
 export type PostgresqlReaderOptions = TenantPoolOptions
 
 const COLUMNS = `tenant_id AS "tenantId", document_id AS "documentId", revision, received_at AS "receivedAt", processed_at AS "processedAt",
   status, source, file_name AS "fileName", content_type AS "contentType", size, sha256, content, language, route, page_count AS "pageCount",
   type, probability, vendor, vendor_id AS "vendorId", number, date, due_date AS "dueDate", currency, subtotal, tax, total, fields,
   line_items AS "lineItems", validation, enrichment, duplicate_of AS "duplicateOf", reason_code AS "reasonCode", reason,
-  pipeline_version AS "pipelineVersion", versions`
+  pipeline_version AS "pipelineVersion", versions, corrections, page_sizes AS "pageSizes"`
 
 /** Reads one tenant's documents as `millrace_api`. */
 export class PostgresqlReader {
@@ -84,6 +117,25 @@ export class PostgresqlReader {
     )
     const documents = rows.slice(0, limit).map(document)
     return { documents, cursor: rows.length > limit ? encodeCursor(documents.at(-1)!) : undefined }
+  }
+
+  /** Documents in review, the one that has waited longest first. @throws ConnectorError CURSOR_INVALID */
+  async review(tenantId: string, options: ReviewOptions): Promise<{ documents: WaitingDocument[]; cursor: string | undefined }> {
+    const after = options.cursor === undefined ? undefined : decodeCursor(options.cursor)
+    const rows = await this.#query<Omit<WaitingDocument, 'revision' | 'receivedAt'> & { revision: string; receivedAt: Date }>(
+      tenantId,
+      `SELECT document_id AS "documentId", revision, received_at AS "receivedAt", file_name AS "fileName", type, vendor, number, date, total, currency,
+          reason_code AS "reasonCode", reason
+        FROM millrace.documents WHERE tenant_id = $1 AND status = 'IN_REVIEW'
+          AND ($2::text IS NULL OR $2 = ANY(string_to_array(reason_code, ',')))
+          AND ($3::text IS NULL OR type = $3)
+          AND ($4::text IS NULL OR position(lower($4) IN lower(vendor)) > 0)
+          AND ($5::double precision IS NULL OR (received_at, document_id) > (to_timestamp($5 / 1000), $6))
+        ORDER BY received_at, document_id LIMIT $7`,
+      [tenantId, options.reason ?? null, options.type ?? null, options.vendor ?? null, after?.receivedAt ?? null, after?.documentId ?? null, options.limit + 1]
+    )
+    const documents = rows.slice(0, options.limit).map((row) => ({ ...row, revision: Number(row.revision), receivedAt: row.receivedAt.getTime() }))
+    return { documents, cursor: rows.length > options.limit ? encodeCursor(documents.at(-1)!) : undefined }
   }
 
   async count(tenantId: string, options: { state?: string } = {}): Promise<number> {

@@ -113,6 +113,9 @@ export function lookAgain(input: SecondLookInput, known: readonly KnownInvoice[]
   return { outcome: 'version', of: last.documentId, differs: differences(last, identity), ...remember }
 }
 
+/** Without a document whose fields turned out to be others: nothing is a copy of it under this key any more. */
+export const forgetInvoice = (documentId: string, known: readonly KnownInvoice[]): readonly KnownInvoice[] => known.filter((one) => one.documentId !== documentId)
+
 const agrees = (one: CopiedValues, other: CopiedValues, name: (typeof supporting)[number]): boolean =>
   one.supporting[name] !== undefined && one.supporting[name] === other.supporting[name]
 

@@ -1,5 +1,6 @@
 import { Decimal } from 'decimal.js'
 import { succeed } from '../failure.ts'
+import { type MemoryLookup, withLearned } from '../learn/propose.ts'
 import type { DocumentFields, DocumentText, Extraction, Field, LineItem, Outcome, TaxLine } from '../types.ts'
 import { amountCandidates, labelOf } from './candidates.ts'
 import type { DateOrder } from './dates.ts'
@@ -25,6 +26,8 @@ export interface ExtractOptions {
   readonly receivedDay?: string
   /** Assumed where the document names none; believed little. */
   readonly defaultCurrency?: string
+  /** What corrections taught about the tenant's vendors. */
+  readonly learned?: MemoryLookup
 }
 
 /** Lines and taxes as JSON, in characters: every record that holds them has to stay below the brokers' usual 1 MiB. */
@@ -43,7 +46,10 @@ export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}.${receip
 export function extract(text: DocumentText, options: ExtractOptions = {}): Outcome<Extraction> {
   const layout = layOut(text)
   if (text.eInvoice === undefined) {
-    return succeed(bounded(extractFromPages(layout, options)))
+    const extraction = extractFromPages(layout, options)
+    const { learned, dateOrder = 'day-month' } = options
+    const fields = learned === undefined ? extraction.fields : withLearned(extraction.fields, learned, layout, text.pages, dateOrder)
+    return succeed(bounded({ ...extraction, fields }))
   }
   const mapped = mapEInvoice(text.eInvoice)
   if (!mapped.ok) {

@@ -22,17 +22,33 @@ export interface TextSummary {
   readonly route: string
   readonly language: string
   readonly pages: number
+  /** Of each page, in the unit of the boxes on it; states from before they were kept have none. */
+  readonly sizes?: readonly PageSize[]
   readonly quality: number
   readonly version: string
 }
 
+export interface PageSize {
+  readonly width: number
+  readonly height: number
+  /** Degrees clockwise that the page was turned by before it was read. */
+  readonly turned?: number
+}
+
+/** One thing a person changed. */
 export interface Correction {
+  /** Of the request, which may have changed several. */
+  readonly id: string
+  /** `grandTotal`, `seller.name`, `lines.0.quantity`, `type`; `state` for a decision of review. */
   readonly field: string
-  readonly from: string
-  readonly to: string
+  readonly from: string | null
+  readonly to: string | null
   /** Who, as the door authenticated them. */
   readonly by: string
+  /** ms since the epoch */
   readonly at: number
+  /** The document's when the person saw it. */
+  readonly revision: number
 }
 
 /** Why a document is taken for a duplicate: the names of what is equal, never the values. */
@@ -44,7 +60,7 @@ export interface DuplicateEvidence {
 /** What a step reports. `step` names it, `at` is the record's time in ms. */
 export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'RECEIVED'; readonly header: DocumentHeader }
-  | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure }
+  | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure; readonly corrections?: readonly Correction[] }
   | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string }
   | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string; readonly evidence: DuplicateEvidence }
   | { readonly to: 'TEXT_READ'; readonly text: TextSummary }
@@ -52,10 +68,10 @@ export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'EXTRACTED'; readonly extraction: Extraction }
   | { readonly to: 'VALIDATED'; readonly validation: Validation }
   | { readonly to: 'ENRICHED'; readonly enrichment: Enrichment }
-  /** `duplicateOf`: taken anyway, because the tenant or the sender wants it. */
-  | { readonly to: 'ARCHIVED'; readonly duplicateOf?: string }
+  /** `duplicateOf`: taken anyway, because the tenant or the sender wants it. `corrections`: a person accepted it as it is. */
+  | { readonly to: 'ARCHIVED'; readonly duplicateOf?: string; readonly corrections?: readonly Correction[] }
   | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[]; readonly duplicateOf?: string }
-  | { readonly to: 'CORRECTED'; readonly extraction: Extraction; readonly corrections: readonly Correction[] }
+  | { readonly to: 'CORRECTED'; readonly classification: Classification; readonly extraction: Extraction; readonly corrections: readonly Correction[] }
   | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly header?: DocumentHeader }
   | { readonly to: 'ERASED'; readonly by: string }
 )
@@ -99,6 +115,8 @@ export type FoldResult =
   | { readonly ok: false; readonly code: 'ILLEGAL_TRANSITION' | 'UNKNOWN_DOCUMENT'; readonly from: LifecycleState | undefined; readonly to: LifecycleState }
 
 const maxCorrections = 1000
+/** As JSON: every record that holds them has to stay below the brokers' usual 1 MiB. */
+const maxCorrectionCharacters = 100 * 1024
 
 /**
  * The one place that decides what a document is. Refuses what the table does not allow (the topology counts it); gives out the revision:
@@ -127,9 +145,10 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'RECEIVED':
       return state
     case 'REJECTED':
-      return { ...state, failure: event.failure }
-    case 'DEDUPLICATED':
+      return { ...state, failure: event.failure, reviewReasons: [], corrections: withCorrections(state, event) }
     case 'ARCHIVED':
+      return { ...state, ...(event.duplicateOf === undefined ? {} : { duplicateOf: event.duplicateOf }), reviewReasons: [], corrections: withCorrections(state, event) }
+    case 'DEDUPLICATED':
       return event.duplicateOf === undefined ? state : { ...state, duplicateOf: event.duplicateOf }
     case 'DUPLICATE':
       return { ...state, duplicateOf: event.duplicateOf, duplicateEvidence: event.evidence }
@@ -146,13 +165,27 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'IN_REVIEW':
       return { ...state, reviewReasons: event.reasons, ...(event.duplicateOf === undefined ? {} : { duplicateOf: event.duplicateOf }) }
     case 'CORRECTED':
-      return { ...state, extraction: event.extraction, reviewReasons: [], corrections: [...state.corrections, ...event.corrections].slice(-maxCorrections) }
+      return { ...state, classification: event.classification, extraction: event.extraction, reviewReasons: [], corrections: withCorrections(state, event) }
     case 'DEAD_LETTERED':
       return { ...state, failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}` } }
     case 'ERASED':
       // Keys, times and digest-free facts only: what proves the erasure, nothing that was erased.
       return { ...empty, header: { ...header, fileName: '', sha256: '', size: 0, contentType: '', contentReference: undefined } }
   }
+}
+
+/** The newest that fit: history travels with every revision of the document. */
+function withCorrections(state: DocumentState, event: { readonly corrections?: readonly Correction[] }): readonly Correction[] {
+  if (event.corrections === undefined) {
+    return state.corrections
+  }
+  const all = [...state.corrections, ...event.corrections].slice(-maxCorrections)
+  let left = maxCorrectionCharacters
+  const last = all.findLastIndex((one) => {
+    left -= JSON.stringify(one).length
+    return left < 0
+  })
+  return all.slice(last + 1)
 }
 
 function reasonOf(event: LifecycleEvent): string {
@@ -167,6 +200,8 @@ function reasonOf(event: LifecycleEvent): string {
       return event.code
     case 'CORRECTED':
       return `${event.corrections.length} fields`
+    case 'ARCHIVED':
+      return event.corrections === undefined ? '' : 'ACCEPTED'
     default:
       return ''
   }

@@ -29,6 +29,8 @@ export interface DocumentRow {
   readonly textRoute: string | null
   readonly language: string | null
   readonly pages: number | null
+  /** JSON: of each page width, height and by how much it was turned. */
+  readonly pageSizes: string | null
   readonly textQuality: number | null
   readonly sellerName: string | null
   readonly sellerVatId: string | null
@@ -85,6 +87,7 @@ export function toRow(state: DocumentState, change: LifecycleChange): DocumentRo
     textRoute: text?.route ?? null,
     language: text?.language ?? null,
     pages: text?.pages ?? null,
+    pageSizes: json(text?.sizes),
     textQuality: text?.quality ?? null,
     sellerName: plain(fields?.seller.name),
     sellerVatId: plain(fields?.seller.vatId),

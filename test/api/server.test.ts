@@ -7,6 +7,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { ApiError, type ErrorBody, errorCatalogue } from '../../api/errors.ts'
 import { createServer } from '../../api/server.ts'
+import type { StoredDocument } from '../../connectors/index.ts'
 import { documentStates } from '../../topology/states.ts'
 import { surroundings, tenant, TOKEN } from './support.ts'
 
@@ -269,9 +270,120 @@ t.test('the answers are described: every path, every error', async (t) => {
     paths: { [path: string]: { [method: string]: { responses: { [status: string]: unknown } } } }
   }
   t.match(description.openapi, /^3\.1/)
-  t.same(Object.keys(description.paths).sort(), ['/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/lifecycle'])
+  t.same(Object.keys(description.paths).sort(), [
+    '/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/corrections', '/v1/documents/{documentId}/lifecycle',
+    '/v1/documents/{documentId}/pages/{page}', '/v1/review',
+  ])
   t.same(Object.keys(description.paths['/v1/documents']!['post']!.responses), ['202', '400', '401', '403', '408', '409', '413', '415', '429', '500', '503'])
   for (const { message, fix, status } of Object.values(errorCatalogue)) {
     t.ok(status >= 400 && message.endsWith('.') && fix.endsWith('.'))
+  }
+})
+
+const inReview = (over: Partial<StoredDocument> = {}): StoredDocument => ({
+  tenantId: 'acme', documentId: REVIEWED, revision: 77, receivedAt: 1, processedAt: 2, status: 'IN_REVIEW', source: 'api', fileName: 'a.pdf', contentType: 'application/pdf', size: 3, sha256: null, content: null,
+  language: 'en', route: 'ocr', pageCount: 3, type: 'invoice', probability: 0.9, vendor: 'Alder', vendorId: null, number: null, date: null, dueDate: null, currency: null, subtotal: null, tax: null, total: '10.00',
+  fields: { seller: {}, buyer: {}, grandTotal: { value: '10.00', normalised: '10.00', confidence: 0.5, provenance: { page: 1, method: 'ocr' } } }, lineItems: [], validation: null, enrichment: null,
+  duplicateOf: null, reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]', pipelineVersion: '1', versions: null, corrections: null,
+  pageSizes: [{ width: 10, height: 20 }, { width: 10, height: 20 }, { width: 10, height: 20, turned: 90 }],
+  ...over,
+})
+const REVIEWED = '0b8f5a3e-3c63-4a0e-9d53-0c8a6f3b7a11'
+
+t.test('a correction is checked, recorded, produced and answered; of two for one revision the first', async (t) => {
+  const { url, ended, decided, failing, get } = await open(t)
+  ended.set(`acme|${REVIEWED}`, inReview())
+  const decide = (body: unknown, headers: { [name: string]: string } = {}, token = TOKEN): Promise<Response> =>
+    fetch(`${url}/${REVIEWED}/corrections`, { method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', ...headers }, body: typeof body === 'string' ? body : JSON.stringify(body) })
+  const wanted = { revision: 77, changes: [{ field: 'grandTotal', to: '11' }, { field: 'issueDate', to: '2026-01-02' }] }
+  const refusals: [unknown, keyof typeof errorCatalogue, { field: string; limit?: string | number }][] = [
+    ['{', 'JSON_INVALID', { field: 'body' }], ['[]', 'JSON_INVALID', { field: 'body' }], [{ ...wanted, by: 'somebody' }, 'JSON_INVALID', { field: 'body' }],
+    [{ ...wanted, revision: '77' }, 'JSON_INVALID', { field: 'revision' }], [{ ...wanted, decision: 'erase' }, 'JSON_INVALID', { field: 'decision', limit: 'correct, accept, reject' }],
+    [{ ...wanted, decision: 'accept' }, 'JSON_INVALID', { field: 'changes', limit: 'none' }], [{ revision: 77, changes: [{ field: 'note', to: 1 }] }, 'JSON_INVALID', { field: 'changes[0].to' }],
+    [{ revision: 77, changes: [null] }, 'JSON_INVALID', { field: 'changes[0].field' }], [{ revision: 77 }, 'CORRECTION_INVALID', { field: 'changes' }],
+    [{ revision: 77, changes: [{ field: 'total', to: '1' }] }, 'CORRECTION_INVALID', { field: 'changes[0].field' }],
+    [{ revision: 77, changes: [{ field: 'issueDate', to: '2.1.2026' }] }, 'CORRECTION_INVALID', { field: 'changes[0].to', limit: 'a day as YYYY-MM-DD' }],
+    [{ ...wanted, revision: 76 }, 'REVISION_STALE', { field: 'revision', limit: 77 }],
+  ]
+  for (const [body, code, detail] of refusals) {
+    await refused(t, await decide(body), code, detail)
+  }
+  await refused(t, await decide(wanted, { 'content-type': 'text/plain' }), 'JSON_EXPECTED', { field: 'Content-Type' })
+  await refused(t, await decide(JSON.stringify(wanted).padEnd(300_000)), 'BODY_TOO_LARGE')
+  await refused(t, await decide(wanted, {}, 'token-of-globex'), 'DOCUMENT_NOT_FOUND')
+  await refused(t, await decide(wanted, { authorization: 'Bearer wrong' }), 'UNAUTHENTICATED')
+  t.equal(decided.length, 0)
+
+  const headers = { 'idempotency-key': 'k' }
+  failing.kafka = new ApiError('KAFKA_UNAVAILABLE', { retryAfterSeconds: 5 })
+  await refused(t, await decide(wanted, headers), 'KAFKA_UNAVAILABLE')
+  delete failing.kafka
+  const first = await decide(wanted, headers)
+  t.equal(first.status, 202)
+  const answer = await first.text()
+  t.match(JSON.parse(answer), { documentId: REVIEWED, baseRevision: 77, decision: 'correct', correctionId: /^[0-9a-f-]{36}$/ })
+  t.equal(String(decided[0]!.key), `acme|${REVIEWED}`)
+  const { changes, by, correctionId } = JSON.parse(String(decided[0]!.value)) as { changes: unknown; by: string; correctionId: string }
+  t.match(changes, [{ field: 'grandTotal', to: '11' }, { field: 'issueDate', to: '2026-01-02' }])
+  t.match(by, /^token-[0-9a-f]{12}$/)
+  t.equal((JSON.parse(answer) as { correctionId: string }).correctionId, correctionId)
+  ended.set(`acme|${REVIEWED}`, inReview({ revision: 90, status: 'ARCHIVED' }))
+  t.equal(await (await decide(wanted, headers)).text(), answer, 'also when it has been applied')
+  await refused(t, await decide({ ...wanted, changes: [] }, headers), 'IDEMPOTENCY_CONFLICT')
+  t.equal(decided.length, 1)
+  await refused(t, await decide({ revision: 90, decision: 'accept' }), 'NOT_CORRECTABLE', { field: 'decision', limit: 'ARCHIVED' })
+
+  t.equal((await decide({ revision: 90, changes: [{ field: 'grandTotal', to: '12' }] })).status, 202)
+  t.match(JSON.parse(String(decided[1]!.value)), { changes: [{ field: 'grandTotal', from: '10.00', to: '12.00' }] }, 'written as fields are')
+  await refused(t, await decide({ revision: 90, changes: [{ field: 'grandTotal', to: '13' }] }), 'REVISION_STALE')
+  t.match(await (await get(`/${REVIEWED}`)).json(), { reasons: [], corrections: null, pageSizes: [{ width: 10 }, {}, { turned: 90 }] })
+})
+
+t.test('the queue says who waits and why, and takes filters', async (t) => {
+  const { url, waiting, reviews, ended, get } = await open(t)
+  const document = { documentId: REVIEWED, revision: 77, receivedAt: 0, fileName: '<b>.pdf', type: 'invoice', vendor: 'Alder', number: null, date: null, total: '1.00', currency: 'EUR', reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]' }
+  waiting.set('acme', [document, { ...document, reasonCode: 'A,B', reason: 'not JSON' }])
+  const queue = (query = '', token = TOKEN): Promise<Response> => fetch(new URL(`/v1/review${query}`, url), { headers: { authorization: `Bearer ${token}` } })
+  t.match(await (await queue('?reason=RULE_FAILED&vendor=ald&type=invoice&limit=2')).json(), {
+    documents: [{ documentId: REVIEWED, revision: 77, receivedAt: '1970-01-01T00:00:00.000Z', reasons: [{ code: 'RULE_FAILED', subject: 'sum' }] }, { reasons: [{ code: 'A' }, { code: 'B' }] }], cursor: null,
+  })
+  t.same(reviews[0], { reason: 'RULE_FAILED', vendor: 'ald', type: 'invoice', cursor: undefined, limit: 2 })
+  t.same(await (await queue('', 'token-of-globex')).json(), { documents: [], cursor: null })
+  await refused(t, await queue('?vendor='), 'FILTER_INVALID', { field: 'vendor', limit: 100 })
+  await refused(t, await queue('?sort=1'), 'FILTER_INVALID', { field: 'query' })
+  await refused(t, await queue('?limit=0'), 'LIMIT_INVALID')
+  await refused(t, await queue(`?cursor=${'x'.repeat(513)}`), 'CURSOR_INVALID')
+  ended.set(`acme|${REVIEWED}`, inReview())
+  t.match(await (await get(`/${REVIEWED}`)).json(), { reasons: [{ code: 'RULE_FAILED', step: 'validate', subject: 'sum' }] })
+})
+
+t.test('a page is a picture of the tenant it belongs to, turned as it was read', async (t) => {
+  const { context, ended, get } = await open(t)
+  const bytes = Buffer.from('%PDF-')
+  const { sha256 } = await context.content.put('acme', bytes)
+  ended.set(`acme|${REVIEWED}`, inReview({ content: `content:${sha256}` }))
+  const page = await get(`/${REVIEWED}/pages/3`)
+  t.equal(await page.text(), 'page 3 turned by 90')
+  for (const [name, value] of Object.entries({ 'content-type': 'image/png', 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; sandbox", 'cache-control': 'private, no-store' })) {
+    t.equal(page.headers.get(name), value)
+  }
+  await refused(t, await get(`/${REVIEWED}/pages/2`), 'PAGE_UNREADABLE', { field: 'page', limit: 'CORRUPT' })
+  for (const number of ['0', '4', '-1', 'x', '1.5', '99999']) {
+    await refused(t, await get(`/${REVIEWED}/pages/${number}`), 'PAGE_NOT_FOUND', { limit: 3 })
+  }
+  await refused(t, await get(`/${REVIEWED}/pages/1`, {}, 'token-of-globex'), 'DOCUMENT_NOT_FOUND')
+  ended.set(`acme|${REVIEWED}`, inReview({ content: `content:${'0'.repeat(64)}` }))
+  await refused(t, await get(`/${REVIEWED}/pages/1`), 'CONTENT_NOT_FOUND')
+})
+
+t.test('the page for people runs nothing but its own files', async (t) => {
+  const { url } = await open(t)
+  for (const [path, type] of [['/review/', 'text/html'], ['/review/review.js', 'text/javascript'], ['/review/document.js', 'text/javascript'], ['/review/api.js', 'text/javascript'], ['/review/review.css', 'text/css']]) {
+    const response = await fetch(new URL(path!, url))
+    t.match(response.headers.get('content-type'), new RegExp(`^${type}`))
+    t.match(response.headers.get('content-security-policy'), /default-src 'none'; script-src 'self'; style-src 'self'/)
+    t.equal(response.headers.get('x-content-type-options'), 'nosniff')
+    const text = await response.text()
+    t.notMatch(text, /innerHTML|insertAdjacentHTML|document\.write|<script>|\son[a-z]+=|style=/)
   }
 })

@@ -7,7 +7,7 @@ import { Serialised } from '../../api/idempotency.ts'
 import { RateLimit } from '../../api/rate-limit.ts'
 import type { RawRecord } from '../../api/raw-producer.ts'
 import type { Tenant } from '../../avro/index.ts'
-import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument } from '../../connectors/index.ts'
+import type { DocumentSummary, ReviewOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
 import { openFolderContentStore } from '../../content/index.ts'
 
 export const TOKEN = 'token-of-acme'
@@ -29,6 +29,10 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   writeFileSync(tokensFile, JSON.stringify(tokens))
   const rows = new Map<string, TakenDocument & { key: string | undefined }>()
   const records: RawRecord[] = []
+  const decided: RawRecord[] = []
+  const corrections = new Map<string, TakenCorrection & { tenantId: string; key: string | undefined }>()
+  const reviews: ReviewOptions[] = []
+  const waiting = new Map<string, WaitingDocument[]>()
   const ended = new Map<string, StoredDocument>()
   const events = new Map<string, StoredLifecycleEvent[]>()
   const failing: { [part in 'kafka' | 'database']?: Error } = {}
@@ -74,7 +78,34 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
         return { documents: [], cursor: undefined }
       },
     },
-    documents: { get: async (tenantId, id) => ended.get(`${tenantId}|${id}`) },
+    documents: {
+      async get(tenantId, id) {
+        guard('database')
+        return ended.get(`${tenantId}|${id}`)
+      },
+      async review(tenantId, options) {
+        reviews.push(options)
+        return { documents: waiting.get(tenantId) ?? [], cursor: undefined }
+      },
+    },
+    corrections: {
+      async find(tenantId, key) {
+        guard('database')
+        return [...corrections.values()].find((one) => one.tenantId === tenantId && one.key === key)
+      },
+      async take(tenantId, key, correction) {
+        const id = `${tenantId}|${correction.documentId}|${correction.baseRevision}`
+        if (corrections.has(id)) {
+          return false
+        }
+        corrections.set(id, { ...correction, produced: false, tenantId, key })
+        return true
+      },
+      async markProduced(tenantId, { documentId, baseRevision }) {
+        const id = `${tenantId}|${documentId}|${baseRevision}`
+        corrections.set(id, { ...corrections.get(id)!, produced: true })
+      },
+    },
     archive: { lifecycle: async (tenantId, id) => events.get(`${tenantId}|${id}`) ?? [] },
     producer: {
       async send(sent) {
@@ -82,10 +113,23 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
         records.push(...sent)
       },
     },
+    correctionProducer: {
+      async send(sent) {
+        guard('kafka')
+        decided.push(...sent)
+      },
+    },
+    correction: { serialize: (_topic, value) => Buffer.from(JSON.stringify(value)) },
+    correctionsTopic: 'documents.corrections',
+    pages: {
+      async draw({ page, turned }) {
+        return page === 2 ? { ok: false, failure: { code: 'CORRUPT', field: 'content', reason: 'a page that cannot be drawn' } } : { ok: true, value: { bytes: Buffer.from(`page ${page} turned by ${turned}`), width: 1, height: 1 } }
+      },
+    },
     received: { serialize: (_topic, value) => Buffer.from(JSON.stringify(value)) },
     rawTopic: 'documents.raw',
     maximumBytes: 100_000,
     onError: (message) => errors.push(message),
   }
-  return { context, rows, records, ended, events, failing, errors }
+  return { context, rows, records, decided, corrections, reviews, waiting, ended, events, failing, errors }
 }

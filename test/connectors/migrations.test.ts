@@ -49,7 +49,9 @@ t.test('the columns the sink writes are those of the tables and of the rows', as
   const text = readMigrations(new URL('../../connectors/cassandra/migrations/', import.meta.url), '.cql').map((migration) => migration.text).join('\n')
   for (const [table, columns] of Object.entries(TABLES)) {
     const statement = statements(text).find((one) => one.includes(`EXISTS ${table} (`))!
-    const defined = [...statement.slice(statement.indexOf('(') + 1, statement.indexOf('PRIMARY KEY')).matchAll(/([a-z0-9_]+) (?:text|bigint|int|double|timestamp|boolean)\b/g)]
+    const added = statements(text).filter((one) => one.startsWith(`ALTER TABLE ${table} ADD IF NOT EXISTS `)).map((one) => one.slice(one.indexOf('EXISTS') + 'EXISTS'.length))
+    const definitions = [statement.slice(statement.indexOf('(') + 1, statement.indexOf('PRIMARY KEY')), ...added].join(', ')
+    const defined = [...definitions.matchAll(/([a-z0-9_]+) (?:text|bigint|int|double|timestamp|boolean)\b/g)]
     t.same([...columns].sort(), defined.map((match) => match[1]!).sort(), table)
     const fields = new Set(schemaFiles().get(table === 'lifecycle_by_document' ? 'LifecycleEvent' : 'DocumentRow')!.fields.map(({ name }) => name))
     t.same(columns.filter((column) => !fields.has(column)), [], `${table} has a field for every column`)

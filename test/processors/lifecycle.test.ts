@@ -17,7 +17,7 @@ const events: Record<LifecycleState, LifecycleEvent> = {
   REJECTED: { to: 'REJECTED', step: 'receive', at: 1008, failure: { code: 'CORRUPT', field: 'content', reason: 'r' } },
   DUPLICATE: { to: 'DUPLICATE', step: 'dedupe', at: 1009, duplicateOf: 'c', reason: 'link', evidence: { by: 'sha256', fields: ['sha256'] } },
   IN_REVIEW: { to: 'IN_REVIEW', step: 'validate', at: 1010, reasons: [{ code: 'RULE_FAILED', step: 'validate', subject: 'total-adds-up' }] },
-  CORRECTED: { to: 'CORRECTED', step: 'review', at: 1011, extraction, corrections: [{ field: 'grandTotal', from: '1.00', to: '2.00', by: 'ann', at: 1011 }] },
+  CORRECTED: { to: 'CORRECTED', step: 'review', at: 1011, classification: { type: 'invoice', probability: 0.9, method: 'words', modelVersion: 'm' }, extraction, corrections: [{ id: 'c', field: 'grandTotal', from: '1.00', to: '2.00', by: 'ann', at: 1011, revision: 9 }] },
   DEAD_LETTERED: { to: 'DEAD_LETTERED', step: 'text', at: 1012, code: 'TIMEOUT', header },
   ERASED: { to: 'ERASED', step: 'erase', at: 1013, by: 'ann' },
 }

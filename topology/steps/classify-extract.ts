@@ -2,10 +2,12 @@ import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKe
 import type { Tenant } from '../../avro/types.ts'
 import { classify } from '../../processors/classify/index.ts'
 import { extract } from '../../processors/extract/index.ts'
+import type { VendorMemory } from '../../processors/learn/index.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
 import type { Classification, DocumentText, Extraction } from '../../processors/types.ts'
 import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
+import { vendorKey } from './learn.ts'
 import type { ReadDocument } from './text.ts'
 
 /** The text stays behind: the values name their places on the pages. */
@@ -13,19 +15,27 @@ export interface ExtractedDocument {
   readonly header: DocumentHeader
   /** The sender says: process it although it is a duplicate. */
   readonly allowDuplicate: boolean
-  readonly text: Pick<DocumentText, 'issues' | 'quality'>
+  /** Undefined: a person has corrected it, and so seen the pages. */
+  readonly text: Pick<DocumentText, 'issues' | 'quality'> | undefined
   readonly classification: Classification
   readonly extraction: Extraction
+  /** What told it from others before a correction. */
+  readonly formerIdentity?: string
 }
 
-/** What kind of document it is, and what it says. */
-export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<string, ReadDocument, Flow<ExtractedDocument>> {
+/**
+ * What kind of document it is, and what it says.
+ * @param memoryStore of what corrections taught about vendors
+ */
+export function classifyAndExtract(tenantStore: string, memoryStore: string): FixedKeyProcessor<string, ReadDocument, Flow<ExtractedDocument>> {
   let context: FixedKeyProcessorContext<string, Flow<ExtractedDocument>>
   let tenants: ReadOnlyTimestampedKeyValueStore<string, Tenant>
+  let memories: ReadOnlyTimestampedKeyValueStore<string, VendorMemory>
   return {
     init(given) {
       context = given
       tenants = given.getStateStore(tenantStore)
+      memories = given.getStateStore(memoryStore)
     },
     process(record: Record<string, ReadDocument>) {
       const { header, allowDuplicate } = record.value.stored
@@ -42,6 +52,7 @@ export function classifyAndExtract(tenantStore: string): FixedKeyProcessor<strin
         dateOrder: tenant.dateOrder === 'mdy' ? 'month-day' : 'day-month',
         defaultCurrency: tenant.currency,
         receivedDay: new Date(header.receivedAt).toISOString().slice(0, 10),
+        learned: ({ digest }) => memories.get(vendorKey(header.tenantId, digest))?.value,
       })
       if (!extraction.ok) {
         forward({ did: { step: 'extract', at, to: 'IN_REVIEW', reasons: [{ code: extraction.failure.code, step: 'extract', subject: extraction.failure.field }] } })

@@ -5,7 +5,7 @@ import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupFr
 import { reasonsForReview } from '../../processors/review.ts'
 import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
-import { type IdentifiedDocument, rest } from './second-look.ts'
+import { type LookedAt, rest } from './second-look.ts'
 import type { ValidatedDocument } from './validate.ts'
 
 type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
@@ -14,8 +14,8 @@ type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
  * Adds what reference data knows, and decides whether a person must look. A document that can be told from others by its fields is looked at
  * again; for the rest this is the last step.
  */
-export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<IdentifiedDocument>> {
-  let context: FixedKeyProcessorContext<string, Flow<IdentifiedDocument>>
+export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<LookedAt>> {
+  let context: FixedKeyProcessorContext<string, Flow<LookedAt>>
   let tenants: Table<Tenant>
   let vendors: Table<WireVendor>
   let rates: RateLookup
@@ -27,14 +27,17 @@ export function enrichStep(tenantStore: string, vendorStore: string, rateStore: 
       rates = rateLookup(given.getStateStore(rateStore))
     },
     process(record: Record<string, ValidatedDocument>) {
-      const { header, allowDuplicate, text, classification, extraction, validation } = record.value
+      const { header, allowDuplicate, text, classification, extraction, validation, formerIdentity } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
-      const forward = (value: Flow<IdentifiedDocument>): void => context.forward({ ...record, value })
+      const forward = (value: Flow<LookedAt>): void => context.forward({ ...record, value })
       const at = context.currentSystemTimeMs()
       const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupFrom(vendorsOf(vendors, header.tenantId)), rates })
       forward({ did: { step: 'enrich', at, to: 'ENRICHED', enrichment } })
       const reasons = reasonsForReview({ text, classification, validation }, { minProbability: tenant.reviewThreshold })
       const identity = invoiceIdentity(header.tenantId, classification, extraction)
+      if (formerIdentity !== undefined && formerIdentity !== identity?.key) {
+        forward({ next: { header, formerIdentity } })
+      }
       forward(identity === undefined ? { did: rest('enrich', at, reasons) } : { next: { header, allowDuplicate, identity, reasons } })
     },
   }

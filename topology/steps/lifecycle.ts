@@ -8,6 +8,8 @@ import { PIPELINE_VERSION } from '../services.ts'
 export type Output =
   | { readonly kind: 'change'; readonly state: DocumentState; readonly change: LifecycleChange }
   | { readonly kind: 'row'; readonly row: DocumentRow }
+  /** No person has to look any more. */
+  | { readonly kind: 'reviewed' }
   | { readonly kind: 'processed' | 'review' | 'duplicate'; readonly state: DocumentState; readonly change: LifecycleChange }
 
 type OutputOf<K extends Output['kind']> = Extract<Output, { kind: K }>
@@ -32,24 +34,35 @@ export function keepLifecycle(store: string): Processor<string, LifecycleEvent, 
       states = given.getStateStore(store)
     },
     process(record: Record<string, LifecycleEvent>) {
-      const result = fold(states.get(record.key), record.value, context.currentSystemTimeMs() * 1000)
-      if (!result.ok) {
-        return
-      }
-      const { state, change, row } = result
-      states.put(record.key, state)
-      const forward = (value: Output): void => context.forward({ ...record, value })
-      forward({ kind: 'change', state, change })
-      if (row !== undefined) {
-        forward({ kind: 'row', row })
-      }
-      const kind = KIND_OF_STATE[state.state as keyof typeof KIND_OF_STATE]
-      if (kind !== undefined) {
-        forward({ kind, state, change })
-      }
+      keep(states, record, record.value, context)
     },
   }
 }
+
+/** Folds one event into the kept state and forwards what that leads to. @returns undefined when the event may not follow */
+export function keep(states: KeyValueStore<string, DocumentState>, record: Record<string, unknown>, event: LifecycleEvent, context: Forwarding): DocumentState | undefined {
+  const result = fold(states.get(record.key), event, context.currentSystemTimeMs() * 1000)
+  if (!result.ok) {
+    return undefined
+  }
+  const { state, change, row } = result
+  states.put(record.key, state)
+  const forward = (value: Output): void => context.forward({ ...record, value })
+  forward({ kind: 'change', state, change })
+  if (row !== undefined) {
+    forward({ kind: 'row', row })
+  }
+  const kind = KIND_OF_STATE[state.state as keyof typeof KIND_OF_STATE]
+  if (kind !== undefined) {
+    forward({ kind, state, change })
+  }
+  if (change.from === 'IN_REVIEW') {
+    forward({ kind: 'reviewed' })
+  }
+  return state
+}
+
+type Forwarding = Pick<ProcessorContext<string, Output>, 'forward' | 'currentSystemTimeMs'>
 
 /** The records of the topics. */
 export const outputs = {
@@ -70,7 +83,7 @@ export const outputs = {
 
   row: ({ row }: OutputOf<'row'>): wire.DocumentRow => toWireRow(row, PIPELINE_VERSION),
 
-  processed({ state, change }: Exclude<Output, { kind: 'row' }>): wire.DocumentProcessed {
+  processed({ state, change }: OutputOf<'review' | 'processed' | 'duplicate'>): wire.DocumentProcessed {
     const { header, text, classification, extraction, validation, enrichment, failure } = state
     const values = extraction === undefined ? undefined : toWireExtraction(extraction)
     const plain = (name: string): string | null => values?.fields[name]?.normalised || null

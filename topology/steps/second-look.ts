@@ -1,6 +1,6 @@
 import type { KeyValueStore, Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { Tenant } from '../../avro/types.ts'
-import { type InvoiceIdentity, type KnownInvoice, lookAgain } from '../../processors/dedupe/index.ts'
+import { forgetInvoice, type InvoiceIdentity, type KnownInvoice, lookAgain } from '../../processors/dedupe/index.ts'
 import type { DocumentHeader, LifecycleEvent } from '../../processors/lifecycle/index.ts'
 import type { ReviewReason } from '../../processors/types.ts'
 import type { Did } from '../flow.ts'
@@ -18,6 +18,17 @@ export interface IdentifiedDocument {
   readonly reasons: readonly ReviewReason[]
 }
 
+/** A document that was taken for another one before it was corrected. */
+export interface MistakenDocument {
+  readonly header: DocumentHeader
+  readonly formerIdentity: string
+}
+
+export type LookedAt = IdentifiedDocument | MistakenDocument
+
+/** The key of the store that knows it. */
+export const identityOf = (document: LookedAt): string => ('formerIdentity' in document ? document.formerIdentity : document.identity.key)
+
 /** Where a document that is no duplicate comes to rest. */
 export function rest(step: string, at: number, reasons: readonly ReviewReason[], duplicateOf?: string): LifecycleEvent {
   const of = duplicateOf === undefined ? {} : { duplicateOf }
@@ -28,7 +39,7 @@ export function rest(step: string, at: number, reasons: readonly ReviewReason[],
  * The same invoice in other bytes, and versions of it; behind a repartition by the identity's key, its store's key. Gives the document its own
  * key back. The last step of the documents that come here.
  */
-export function secondLook(knownStore: string, tenantStore: string): Processor<string, IdentifiedDocument, string, Did> {
+export function secondLook(knownStore: string, tenantStore: string): Processor<string, LookedAt, string, Did> {
   let context: ProcessorContext<string, Did>
   let knownInvoices: KeyValueStore<string, readonly KnownInvoice[]>
   let tenants: ReadOnlyTimestampedKeyValueStore<string, Tenant>
@@ -38,7 +49,14 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
       knownInvoices = given.getStateStore(knownStore)
       tenants = given.getStateStore(tenantStore)
     },
-    process(record: Record<string, IdentifiedDocument>) {
+    process(record: Record<string, LookedAt>) {
+      if ('formerIdentity' in record.value) {
+        const known = knownInvoices.get(record.key)
+        if (known !== undefined) {
+          knownInvoices.put(record.key, forgetInvoice(record.value.header.documentId, known))
+        }
+        return
+      }
       const { header, allowDuplicate, identity, reasons } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
       const decision = lookAgain(

@@ -1,5 +1,6 @@
 import type { AsyncProcessor, ProcessorContext, Record } from 'millrace'
-import type { DocumentText, Outcome } from '../../processors/types.ts'
+import type { PageSize } from '../../processors/lifecycle/index.ts'
+import type { DocumentText, Outcome, TextPage } from '../../processors/types.ts'
 import type { Flow } from '../flow.ts'
 import type { Services } from '../services.ts'
 import type { StoredDocument } from './receive.ts'
@@ -39,6 +40,8 @@ async function bytesOf(services: Services, { header }: StoredDocument): Promise<
   return content.get(header.tenantId, header.contentReference!)
 }
 
+const sizeOf = ({ width, height, turned }: TextPage): PageSize => ({ width, height, ...(turned === undefined || turned === 0 ? {} : { turned }) })
+
 function forwardText(step: string, outcome: Outcome<DocumentText>, record: Record<string, StoredDocument>, context: ProcessorContext<string, Flow<ReadDocument>>): void {
   const event = { step, at: context.currentSystemTimeMs() }
   if (!outcome.ok) {
@@ -47,7 +50,7 @@ function forwardText(step: string, outcome: Outcome<DocumentText>, record: Recor
     return
   }
   const { value: text } = outcome
-  const summary = { route: text.route, language: text.language, pages: text.pages.length, quality: text.quality, version: `${text.engine} ${text.engineVersion} ${text.dataVersion}` }
+  const summary = { route: text.route, language: text.language, pages: text.pages.length, sizes: text.pages.map(sizeOf), quality: text.quality, version: `${text.engine} ${text.engineVersion} ${text.dataVersion}` }
   context.forward({ ...record, value: { did: { ...event, to: 'TEXT_READ', text: summary } } })
   context.forward({ ...record, value: { next: { stored: record.value, text } } })
 }

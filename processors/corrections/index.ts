@@ -1,0 +1,4 @@
+export { applyChanges, maxChanges } from './apply.ts'
+export type { Applied, AppliedChange, ChangeProblem, Understood, WantedChange } from './apply.ts'
+export { decideCorrection } from './decide.ts'
+export type { CorrectionDecision, CorrectionRefusal, CorrectionRequest, ReviewDecision } from './decide.ts'

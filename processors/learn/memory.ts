@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { plainVendorName } from '../enrich/index.ts'
+import type { DocumentFields, Field } from '../types.ts'
+
+/** Fields whose place a vendor keeps from document to document, by what their values look like. */
+export const learnable = {
+  invoiceNumber: 'token', purchaseOrderNumber: 'token', salesOrderNumber: 'token', despatchAdviceNumber: 'token', buyerReference: 'token', contractNumber: 'token',
+  projectReference: 'token', precedingInvoiceNumber: 'token',
+  issueDate: 'day', dueDate: 'day', deliveryDate: 'day',
+  taxBasisTotal: 'amount', taxTotal: 'amount', grandTotal: 'amount', payableAmount: 'amount',
+} as const satisfies { readonly [name in keyof DocumentFields]?: 'token' | 'day' | 'amount' }
+
+export type LearnableField = keyof typeof learnable
+
+export const isLearnable = (field: string): field is LearnableField => Object.hasOwn(learnable, field)
+
+/** Where a vendor prints a field: what stands beside the value, and where on the page it is. */
+export interface PlaceHint {
+  readonly field: LearnableField
+  /** Plain text without numbers; empty where no words stand beside it. */
+  readonly label: string
+  readonly where: 'same-run' | 'left' | 'row' | 'above'
+  /** `A-9` for INV-00123: kinds of characters in a row. */
+  readonly shape: string
+  /** From 1. */
+  readonly page: number
+  /** Of the value's middle in the page, 0 to 1. */
+  readonly x: number
+  readonly y: number
+  /** Corrections that showed it. */
+  readonly seen: number
+}
+
+/** What is the same on all of a vendor's documents: believed where the vendor is known by a number with a checksum. */
+export interface ConstantHint {
+  readonly field: 'seller.name' | 'seller.address'
+  readonly value: string
+}
+
+/** What corrections taught about one vendor of one tenant. */
+export interface VendorMemory {
+  /** The newest first. */
+  readonly places: readonly PlaceHint[]
+  readonly constants: readonly ConstantHint[]
+}
+
+/** A vendor with more ways to print a field has no way to print it. */
+const maxPerField = 4
+
+/** What is remembered after a correction. A place that was seen before counts once more; of several, the newest speaks first. */
+export function remember(memory: VendorMemory | undefined, lesson: VendorMemory): VendorMemory {
+  const before = memory ?? { places: [], constants: [] }
+  const sameHint = (one: PlaceHint, other: PlaceHint): boolean => one.field === other.field && one.label === other.label && one.where === other.where && (one.label !== '' || one.shape === other.shape)
+  const places = lesson.places.map((hint) => ({ ...hint, seen: hint.seen + (before.places.find((one) => sameHint(one, hint))?.seen ?? 0) }))
+  const all = [...places, ...before.places.filter((one) => !places.some((hint) => sameHint(one, hint)))]
+  const counts = new Map<string, number>()
+  const few = all.filter(({ field }) => {
+    const count = (counts.get(field) ?? 0) + 1
+    counts.set(field, count)
+    return count <= maxPerField
+  })
+  const constants = [...lesson.constants, ...before.constants.filter((one) => !lesson.constants.some((other) => other.field === one.field))]
+  return { places: few, constants }
+}
+
+/** How a vendor is known. `sure`: by a number with a checksum. */
+export interface VendorKey {
+  /** A digest: keys end up in places where no content may be. */
+  readonly digest: string
+  readonly sure: boolean
+}
+
+/** Every way to know the vendor of a document, the surest first. A field that is doubtful says nothing. */
+export function vendorKeysOf({ seller, iban }: Pick<DocumentFields, 'seller' | 'iban'>): readonly VendorKey[] {
+  const key = (kind: string, value: string | undefined, sure: boolean): VendorKey[] =>
+    value === undefined || value === '' ? [] : [{ digest: createHash('sha256').update(`${kind}:${value}`).digest('hex'), sure }]
+  const trusted = (field: Field | undefined): string | undefined => (field !== undefined && field.confidence >= 0.5 ? field.normalised : undefined)
+  const name = trusted(seller.name)
+  return [
+    ...key('vat', trusted(seller.vatId), true),
+    ...key('iban', trusted(iban), true),
+    ...key('name', name === undefined ? undefined : plainVendorName(name), false),
+  ]
+}

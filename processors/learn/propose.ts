@@ -1,0 +1,87 @@
+import { Decimal } from 'decimal.js'
+import type { DateOrder } from '../extract/dates.ts'
+import { toField } from '../extract/field.ts'
+import type { Layout } from '../extract/layout.ts'
+import type { DocumentFields, Field, TextPage } from '../types.ts'
+import { learnable, type LearnableField, type PlaceHint, type VendorKey, type VendorMemory, vendorKeysOf } from './memory.ts'
+import { positionOf } from './observe.ts'
+import { type Place, placesFor } from './places.ts'
+
+/** One tenant's memory of its vendors. Answers synchronously: it reads a table. */
+export type MemoryLookup = (vendor: VendorKey) => VendorMemory | undefined
+
+/** A value without words beside it must stand where it stood, give or take this share of the page. */
+const nearby = 0.03
+/** Seen once, and seen again. */
+const believed = { once: 0.9, again: 0.94, byPlace: 0.75, constant: 0.9 } as const
+
+/**
+ * Fields with what corrections of this vendor's documents taught: a field that is missing is filled in, one that says otherwise gives way, because
+ * a person has said before that it is wrong to look there. What sums prove stays as it is, and so does every number with a checksum: those are
+ * not learned at all.
+ */
+export function withLearned(fields: DocumentFields, lookup: MemoryLookup, layout: Layout, pages: readonly TextPage[], order: DateOrder): DocumentFields {
+  const key = vendorKeysOf(fields).map((one) => ({ ...one, memory: lookup(one) })).find(({ memory }) => memory !== undefined)
+  if (key?.memory === undefined) {
+    return fields
+  }
+  const { memory, sure } = key
+  let result = fields
+  for (const field of new Set(memory.places.map((hint) => hint.field))) {
+    const proposal = propose(field, memory.places.filter((hint) => hint.field === field), layout, pages, order)
+    if (proposal !== undefined && !(learnable[field] === 'amount' && sumsProve(result))) {
+      result = { ...result, [field]: settled(result[field], proposal) }
+    }
+  }
+  const name = memory.constants.find(({ field }) => field === 'seller.name')?.value
+  const address = memory.constants.find(({ field }) => field === 'seller.address')?.value
+  if (sure && (name !== undefined || address !== undefined)) {
+    const constant = (value: string): Field => ({ value, normalised: value, confidence: believed.constant, provenance: { page: 0, method: 'learned' } })
+    const { seller } = result
+    result = {
+      ...result,
+      seller: {
+        ...seller,
+        ...(name === undefined ? {} : { name: settled(seller.name, constant(name)) }),
+        ...(address === undefined ? {} : { address: settled(seller.address, constant(address)) }),
+      },
+    }
+  }
+  return result
+}
+
+/** Two ways that lead to one value make it surer; of two values the learned one. */
+function settled(found: Field | undefined, proposal: Field): Field {
+  return found?.normalised === proposal.normalised ? { ...found, confidence: Math.max(found.confidence, proposal.confidence) } : proposal
+}
+
+function sumsProve({ taxBasisTotal: net, taxTotal: tax, grandTotal: gross }: DocumentFields): boolean {
+  const isNumber = (field: Field | undefined): field is Field => field !== undefined && /^-?\d{1,24}(?:\.\d{1,9})?$/.test(field.normalised)
+  return isNumber(net) && isNumber(tax) && isNumber(gross) && new Decimal(net.normalised).plus(tax.normalised).minus(gross.normalised).abs().lte('0.02') && !new Decimal(tax.normalised).isZero()
+}
+
+function propose(field: LearnableField, hints: readonly PlaceHint[], layout: Layout, pages: readonly TextPage[], order: DateOrder): Field | undefined {
+  const places = placesFor(layout, field, order)
+  for (const hint of hints) {
+    const distance = (place: Place): number => {
+      const { x, y } = positionOf(place, pages)
+      return Math.abs(x - hint.x) + Math.abs(y - hint.y) + (place.shape === hint.shape ? 0 : 0.5)
+    }
+    const [best] = places.filter((place) => fits(place, hint, pages)).sort((a, b) => distance(a) - distance(b))
+    if (best !== undefined) {
+      const confidence = hint.label === '' ? believed.byPlace : hint.seen > 1 ? believed.again : believed.once
+      const found = toField(layout, best.candidate, best.normalised, confidence)
+      return { ...found, provenance: { ...found.provenance, method: 'learned' } }
+    }
+  }
+  return undefined
+}
+
+function fits(place: Place, hint: PlaceHint, pages: readonly TextPage[]): boolean {
+  if (hint.label !== '') {
+    return place.labels.some(({ where, label }) => where === hint.where && label === hint.label)
+  }
+  const { x, y } = positionOf(place, pages)
+  // an amount at the same height is one of many
+  return learnable[hint.field] !== 'amount' && place.candidate.run.page === hint.page && place.shape === hint.shape && Math.abs(x - hint.x) <= nearby && Math.abs(y - hint.y) <= nearby
+}

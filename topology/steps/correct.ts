@@ -1,0 +1,106 @@
+import type { KeyValueStore, Processor, ProcessorContext, Record } from 'millrace'
+import type { DocumentCorrection } from '../../avro/types.ts'
+import { type CorrectionRefusal, decideCorrection } from '../../processors/corrections/index.ts'
+import { invoiceIdentity } from '../../processors/dedupe/index.ts'
+import { vendorKeysOf } from '../../processors/learn/index.ts'
+import type { DocumentState } from '../../processors/lifecycle/index.ts'
+import { documentKey } from '../topics.ts'
+import type { ExtractedDocument } from './classify-extract.ts'
+import type { Lesson } from './learn.ts'
+import { keep, type Output } from './lifecycle.ts'
+
+export type CorrectionErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | CorrectionRefusal['code']
+
+/** Why a correction changes nothing: it becomes a dead letter with this code. */
+export class CorrectionError extends Error {
+  readonly code: CorrectionErrorCode
+
+  constructor(code: CorrectionErrorCode, message: string) {
+    super(message)
+    this.name = 'CorrectionError'
+    this.code = code
+  }
+}
+
+/** What a correction leads to, besides what every change does: the document goes round again, and its vendor's next one is read better. */
+export type CorrectionOutput = Output | { readonly kind: 'corrected'; readonly document: ExtractedDocument } | { readonly kind: 'lesson'; readonly lesson: Lesson }
+
+export const isCorrectionOutput = <K extends CorrectionOutput['kind']>(kind: K) =>
+  (_key: string, output: CorrectionOutput): output is Extract<CorrectionOutput, { kind: K }> => output.kind === kind
+
+/** Applies what a person decided to the document as it is now: beside lifecycle, in its store, where revisions are given out. */
+export function correct(stateStore: string): Processor<string, DocumentCorrection, string, CorrectionOutput> {
+  let context: ProcessorContext<string, CorrectionOutput>
+  let states: KeyValueStore<string, DocumentState>
+  return {
+    init(given) {
+      context = given
+      states = given.getStateStore(stateStore)
+    },
+    process(record: Record<string, DocumentCorrection>) {
+      const { correctionId: id, decision, by, at, baseRevision, changes } = check(record)
+      const before = states.get(record.key)
+      const decided = decideCorrection(before, { id, decision, by, at, baseRevision, changes })
+      switch (decided.outcome) {
+        case 'repeated':
+          return
+        case 'refused':
+          throw new CorrectionError(decided.refusal.code, messageOf(decided.refusal))
+        case 'apply': {
+          const after = keep(states, record, decided.event, context)
+          if (after?.state === 'CORRECTED') {
+            context.forward({ ...record, value: { kind: 'corrected', document: again(before!, after) } })
+            const lesson = lessonOf(after, id)
+            if (lesson !== undefined) {
+              context.forward({ ...record, value: { kind: 'lesson', lesson } })
+            }
+          }
+        }
+      }
+    },
+  }
+}
+
+function check({ key, value }: Record<string | null, DocumentCorrection | null>): DocumentCorrection {
+  if (value === null) {
+    throw new CorrectionError('VALUE_MISSING', 'value: a correction is expected, not a tombstone')
+  }
+  if (key !== documentKey(value.tenantId, value.documentId)) {
+    throw new CorrectionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
+  }
+  return value
+}
+
+/** What was taken although it is a duplicate is not asked about again. */
+function again(before: DocumentState, { header, classification, extraction }: DocumentState): ExtractedDocument {
+  const formerly = before.classification === undefined || before.extraction === undefined ? undefined : invoiceIdentity(header.tenantId, before.classification, before.extraction)
+  return {
+    header,
+    allowDuplicate: before.duplicateOf !== undefined,
+    text: undefined,
+    classification: classification!,
+    extraction: extraction!,
+    ...(formerly === undefined ? {} : { formerIdentity: formerly.key }),
+  }
+}
+
+/** Values that were written, of a document that has pages and a vendor who is known. */
+function lessonOf({ header, text, extraction, corrections }: DocumentState, id: string): Lesson | undefined {
+  const taught = corrections.flatMap((one) => (one.id === id && one.to !== null ? [{ field: one.field, value: one.to }] : []))
+  const vendors = vendorKeysOf(extraction!.fields).map(({ digest }) => digest)
+  const unread = text === undefined || text.route === 'e-invoice-xml' || header.contentReference === undefined
+  return unread || taught.length === 0 || vendors.length === 0 ? undefined : { header, taught, vendors }
+}
+
+function messageOf(refusal: CorrectionRefusal): string {
+  switch (refusal.code) {
+    case 'DOCUMENT_UNKNOWN':
+      return 'documentId: this tenant has no such document'
+    case 'NOT_CORRECTABLE':
+      return 'decision: only a document that is archived or in review can be corrected, only one in review accepted or rejected'
+    case 'REVISION_STALE':
+      return 'baseRevision: the document has another revision now; look at it again'
+    default:
+      return `${refusal.index === undefined ? refusal.part : `changes[${refusal.index}].${refusal.part}`}: allowed is ${refusal.limit}`
+  }
+}

@@ -1,0 +1,69 @@
+import type { AsyncProcessor, KeyValueStore, Processor, ProcessorContext, Record, ValueAndTimestamp } from 'millrace'
+import type { Tenant } from '../../avro/types.ts'
+import type { DateOrder } from '../../processors/extract/index.ts'
+import { observe, remember as remembered, type TaughtField, type VendorMemory } from '../../processors/learn/index.ts'
+import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
+import type { Services } from '../services.ts'
+import { tenantOf } from '../tenants.ts'
+
+/** What a person corrected on a document, and by what its vendor is known. */
+export interface Lesson {
+  readonly header: DocumentHeader
+  readonly taught: readonly TaughtField[]
+  /** Digests. */
+  readonly vendors: readonly string[]
+}
+
+/** Key of what is remembered: one vendor of one tenant. */
+export const vendorKey = (tenantId: string, digest: string): string => `${tenantId}|${digest}`
+
+interface Input {
+  readonly lesson: Lesson
+  readonly dateOrder: DateOrder
+}
+
+/** Reads the corrected document's pages again (a scan is recognised again) and looks for what the person wrote. */
+export function learn(services: Services, tenantStore: string): AsyncProcessor<string, Lesson, Input, VendorMemory | 'nothing', VendorMemory> {
+  return {
+    prepare: ({ value: lesson }, context) => {
+      const { dateOrder } = tenantOf(context.getStateStore<string, ValueAndTimestamp<Tenant>>(tenantStore), lesson.header.tenantId)
+      return { lesson, dateOrder: dateOrder === 'mdy' ? 'month-day' : 'day-month' }
+    },
+    call: async ({ lesson: { header, taught }, dateOrder }, { signal }) => {
+      const content = await services.content()
+      const bytes = await content.get(header.tenantId, header.contentReference!)
+      const text = await services.reader.read(bytes, { signal })
+      if (!text.ok || text.value.eInvoice !== undefined) {
+        return 'nothing'
+      }
+      const memory = observe(text.value, taught, dateOrder)
+      return memory.places.length + memory.constants.length === 0 ? 'nothing' : memory
+    },
+    complete: (memory, record, context) => {
+      if (memory === 'nothing') {
+        return
+      }
+      const { header, vendors } = record.value
+      for (const digest of vendors) {
+        context.forward({ ...record, key: vendorKey(header.tenantId, digest), value: memory })
+      }
+    },
+  }
+}
+
+/** Adds a lesson to what is remembered of the vendor, and gives out the whole. */
+export function rememberVendor(store: string): Processor<string, VendorMemory, string, VendorMemory> {
+  let context: ProcessorContext<string, VendorMemory>
+  let memories: KeyValueStore<string, VendorMemory>
+  return {
+    init(given) {
+      context = given
+      memories = given.getStateStore(store)
+    },
+    process(record: Record<string, VendorMemory>) {
+      const memory = remembered(memories.get(record.key), record.value)
+      memories.put(record.key, memory)
+      context.forward({ ...record, value: memory })
+    },
+  }
+}

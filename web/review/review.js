@@ -1,0 +1,174 @@
+// The queue of documents that wait for a person, and what that person decides. Everything works from the keyboard.
+
+import { decide, queue, read, Refused, signIn } from './api.js'
+import { addField, changes, clear, element, point, show } from './document.js'
+
+const byId = (id) => document.getElementById(id)
+/** A corrected document goes through the pipeline again; looked for again this often, so long. */
+const AGAIN_MS = 700
+const PATIENCE = 40
+
+let filters = { reason: '', vendor: '' }
+let cursor
+let current
+
+function say(text, kind = '') {
+  byId('said').textContent = text
+  byId('said').className = kind
+}
+
+function complain(error) {
+  if (error instanceof Refused) {
+    const { code, message, field, limit, fix } = error.error
+    say([message, field === null ? '' : `(${field}${limit === null ? '' : `: ${limit}`})`, fix].filter((part) => part !== '').join(' '), 'bad')
+    if (code === 'UNAUTHENTICATED') {
+      byId('work').hidden = true
+      byId('sign-in').hidden = false
+      byId('token').focus()
+    }
+  } else {
+    say('The server does not answer.', 'bad')
+  }
+}
+
+const attempt = (work) => (...given) => work(...given).catch(complain)
+
+function entry({ documentId, fileName, vendor, total, currency, reasons }) {
+  const button = element('button', { type: 'button', 'aria-current': 'false' }, fileName ?? documentId)
+  button.dataset.id = documentId
+  button.append(
+    element('small', { text: [vendor, total === null ? null : `${total} ${currency ?? ''}`].filter((part) => part !== null).join(' · ') }),
+    element('small', { text: [...new Set(reasons.map(({ code }) => code))].join(', ').toLowerCase().replaceAll('_', ' ') }),
+  )
+  button.addEventListener('click', attempt(() => open(documentId)))
+  return element('li', {}, button)
+}
+
+async function list(more) {
+  const page = await queue(filters, more ? cursor : undefined)
+  cursor = page.cursor
+  const entries = page.documents.map(entry)
+  byId('queue').replaceChildren(...(more ? byId('queue').children : []), ...entries)
+  byId('more').hidden = cursor === null
+  byId('empty').hidden = byId('queue').childElementCount > 0
+  byId('sign-in').hidden = true
+  byId('work').hidden = false
+}
+
+const buttons = () => [...byId('queue').querySelectorAll('button')]
+
+async function open(documentId) {
+  for (const button of buttons()) {
+    button.setAttribute('aria-current', String(button.dataset.id === documentId))
+  }
+  const given = await read(documentId)
+  // one key for what is decided about this revision: a second click is the same request
+  current = { documentId, revision: given.revision, key: crypto.randomUUID() }
+  byId('accept').disabled = given.state !== 'IN_REVIEW'
+  byId('reject').disabled = given.state !== 'IN_REVIEW'
+  await show(given)
+}
+
+async function step(by) {
+  const all = buttons()
+  const at = all.findIndex((button) => button.getAttribute('aria-current') === 'true')
+  const next = all[Math.min(all.length - 1, Math.max(0, at + by))]
+  if (next !== undefined) {
+    next.focus()
+    await open(next.dataset.id)
+  }
+}
+
+async function send(decision) {
+  if (current === undefined) {
+    return
+  }
+  const { documentId, revision, key } = current
+  const wanted = decision === 'correct' ? changes() : []
+  if (decision === 'correct' && wanted.length === 0) {
+    say('Nothing is changed. Accept the document if it is right as it is.', 'bad')
+    return
+  }
+  say('Sending …')
+  try {
+    await decide(documentId, key, { revision, decision, ...(decision === 'correct' ? { changes: wanted } : {}) })
+  } catch (error) {
+    current.key = crypto.randomUUID()
+    complain(error)
+    point(error instanceof Refused ? error.error.field : undefined, wanted)
+    return
+  }
+  say('Taken; it is checked again …')
+  await settled(documentId, revision)
+}
+
+/** Waits for the revision that the decision leads to. */
+async function settled(documentId, revision) {
+  for (let tries = 0; tries < PATIENCE; tries += 1) {
+    await new Promise((resolve) => { setTimeout(resolve, AGAIN_MS) })
+    const given = await read(documentId)
+    if (given.revision > revision) {
+      if (given.state === 'IN_REVIEW') {
+        say('Checked: it still needs a person.', 'bad')
+        await open(documentId)
+        return
+      }
+      say(`Done: ${given.state.toLowerCase()}.`, 'good')
+      const index = buttons().findIndex((button) => button.dataset.id === documentId)
+      byId('queue').children[index]?.remove()
+      byId('empty').hidden = byId('queue').childElementCount > 0
+      current = undefined
+      clear()
+      const next = buttons()[Math.min(index, buttons().length - 1)]
+      if (next !== undefined) {
+        next.focus()
+        await open(next.dataset.id)
+      }
+      return
+    }
+  }
+  say('It is still being checked; look at it again later.')
+}
+
+byId('sign-in').addEventListener('submit', (event) => {
+  event.preventDefault()
+  signIn(byId('token').value)
+  byId('token').value = ''
+  say('')
+  list(false).then(() => step(0)).catch(complain)
+})
+byId('filters').addEventListener('submit', (event) => {
+  event.preventDefault()
+  const form = new FormData(byId('filters'))
+  filters = { reason: String(form.get('reason')).trim(), vendor: String(form.get('vendor')).trim() }
+  list(false).catch(complain)
+})
+byId('more').addEventListener('click', attempt(() => list(true)))
+byId('fields').addEventListener('submit', (event) => {
+  event.preventDefault()
+  send('correct').catch(complain)
+})
+byId('accept').addEventListener('click', attempt(() => send('accept')))
+byId('reject').addEventListener('click', attempt(() => send('reject')))
+byId('add').addEventListener('click', () => {
+  const path = byId('new-field').value.trim()
+  if (path !== '') {
+    addField(path)
+    byId('new-field').value = ''
+  }
+})
+document.addEventListener('keydown', (event) => {
+  const typing = event.target instanceof HTMLInputElement
+  if (event.ctrlKey && event.key === 'Enter') {
+    send('correct').catch(complain)
+  } else if (event.altKey && event.key === 'a' && !byId('accept').disabled) {
+    send('accept').catch(complain)
+  } else if (event.altKey && event.key === 'r' && !byId('reject').disabled) {
+    send('reject').catch(complain)
+  } else if (!typing && !event.ctrlKey && !event.altKey && (event.key === 'j' || event.key === 'k')) {
+    step(event.key === 'j' ? 1 : -1).catch(complain)
+  } else {
+    return
+  }
+  event.preventDefault()
+})
