@@ -1,4 +1,6 @@
 /** The public API of millrace. Test tools are in `millrace/testing`, the client layer in `millrace/kafka`. */
+export type { InFlightCounts } from './async/async-node.ts'
+export type { CircuitBreakerOptions, CircuitCounts, CircuitState } from './async/circuit-breaker.ts'
 export type { AsyncOperator, CallInfo, PrepareContext } from './async/operator.ts'
 export type { AsyncProcessor } from './dsl/async-operator.ts'
 export { BranchedKStream } from './dsl/branched-k-stream.ts'
@@ -58,6 +60,7 @@ export {
 } from './graph/timestamp-extractors.ts'
 export type { StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
 export { type BuildOptions, TopologyBuilder } from './graph/topology-builder.ts'
+export { LATENCY_BOUNDS_MS, type LatencySnapshot } from './metrics/latency-histogram.ts'
 export { type Measured, registerMetrics } from './metrics/register.ts'
 export type {
   Cancellable,
@@ -99,6 +102,7 @@ export { type QueryAccess, QueryServer, type QueryServerOptions } from './querie
 export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
+export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
 export type {
   ReadOnlySessionStore,

@@ -13,6 +13,8 @@ import { SerdeNotReady } from '../serdes.ts'
 import { Admission } from './admission.ts'
 import { backoff } from './backoff.ts'
 import { Calls } from './calls.ts'
+import type { CircuitCounts, CircuitOutcome } from './circuit-breaker.ts'
+import { CircuitBreaker, circuitBreakerPolicy } from './circuit-breaker.ts'
 import type { Entry, Outcome } from './entry.ts'
 import { Heap } from './heap.ts'
 import type { InFlightTable } from './in-flight-table.ts'
@@ -27,6 +29,8 @@ export interface InFlightCounts {
   readonly pending: number
   readonly running: number
   readonly parked: number
+  /** Absent without a circuit breaker. */
+  readonly circuit?: CircuitCounts
 }
 
 export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
@@ -41,6 +45,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   private readonly admission: Admission
   private readonly pending: PendingEntries
   private readonly calls: Calls
+  private readonly breaker: CircuitBreaker | undefined
   private readonly retries = new Heap<Entry>((a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.admission < b.admission))
 
   constructor(core: TaskCore, node: AsyncNode, table: InFlightTable, changelogTopic: string, parked: ParkedKeys) {
@@ -63,6 +68,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
         table.ignored++
       },
     })
+    this.breaker = operator.circuitBreaker === undefined ? undefined : new CircuitBreaker(circuitBreakerPolicy(node.name, operator.circuitBreaker))
     if (operator.onFailure === 'dead-letter') {
       core.requireDeadLetterTopic(node.name)
     }
@@ -70,7 +76,12 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   }
 
   counts(): InFlightCounts {
-    return { operator: this.name, pending: this.pending.records, running: this.calls.size, parked: this.parked.records }
+    const counts = { operator: this.name, pending: this.pending.records, running: this.calls.size, parked: this.parked.records }
+    return this.circuit === undefined ? counts : { ...counts, circuit: this.circuit }
+  }
+
+  override get circuit(): CircuitCounts | undefined {
+    return this.breaker?.counts()
   }
 
   get running(): number {
@@ -95,6 +106,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   /** A record of the task reaches the operator: it is always admitted (rule C8). */
   process(record: AnyRecord): void {
     const { core } = this
+    this.processed++
     let entry: Entry
     try {
       entry = this.admission.entryOf(record)
@@ -143,7 +155,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       this.retries.pop()
       this.pending.requeue(due)
     }
-    while (this.calls.size < this.operator.concurrency) {
+    while (this.calls.size < this.operator.concurrency && this.breaker?.permits(now) !== false) {
       const entry = this.pending.take()
       if (entry === undefined) {
         return
@@ -153,7 +165,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   }
 
   nextDeadline(): number {
-    return Math.min(this.calls.nextTimeout, this.nextRetry()?.dueAt ?? Number.POSITIVE_INFINITY)
+    return Math.min(this.calls.nextTimeout, this.nextRetry()?.dueAt ?? Number.POSITIVE_INFINITY, this.breaker?.deadline ?? Number.POSITIVE_INFINITY)
   }
 
   private nextRetry(): Entry | undefined {
@@ -185,6 +197,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       return
     }
     core.endTurn()
+    this.breaker?.begin(entry)
     this.calls.begin(entry, input, record, admission.idempotencyKey(entry), now)
   }
 
@@ -229,6 +242,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       this.failed(entry, undecodable ? 'DESERIALIZATION_FAILED' : 'CALL_FAILED', error, this.core.clock.now())
       return 1
     }
+    this.judge(entry, 'success', this.core.clock.now())
     if (this.operator.order === 'input' && this.pending.oldest() !== entry) {
       return 0
     }
@@ -241,6 +255,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
     const guarded = operator.onFailure !== 'fail'
     core.touched = true
     core.counters.processed++
+    core.now = core.clock.now()
     core.beginTurn(entry, entry.timestamp)
     core.place.operator = this.index
     if (guarded) {
@@ -265,21 +280,35 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       core.frames.commit()
     }
     core.endTurn()
+    this.latency?.record(core.now - entry.timestamp)
     this.finish(entry)
   }
 
   private failed(entry: Entry, code: StreamsErrorCode, error: unknown, now: number): void {
     const { operator } = this
-    const final = code === 'DESERIALIZATION_FAILED' || entry.attempts > operator.retry.attempts || operator.isPermanent?.(error) === true
-    if (final) {
+    const permanent = code === 'DESERIALIZATION_FAILED' || operator.isPermanent?.(error) === true
+    if (this.judge(entry, permanent ? 'ignored' : 'failure', now) && !permanent && this.breaker?.state !== 'closed') {
+      // The dependency is down, which is not the record's fault.
+      entry.attempts--
+    }
+    if (permanent || entry.attempts > operator.retry.attempts) {
       this.exhausted(entry, code, error)
       return
     }
     this.note(entry, code, error)
     this.core.counters.retried++
-    entry.dueAt = now + backoff(operator.retry, entry.attempts, this.table.random())
+    entry.dueAt = now + backoff(operator.retry, Math.max(1, entry.attempts), this.table.random())
     entry.to('backoff')
     this.retries.push(entry)
+  }
+
+  /** Tells the circuit breaker how a call ended, once; false when there was none, or no breaker. */
+  private judge(entry: Entry, outcome: CircuitOutcome, now: number): boolean {
+    if (this.breaker === undefined || entry.permit === 0) {
+      return false
+    }
+    this.breaker.ended(entry, outcome, now)
+    return true
   }
 
   /** The tries are used up: `fail`, `skip`, `dead-letter` or `park`. */
@@ -359,6 +388,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   /** Everything in memory goes; calls are signalled. */
   drop(reason: StreamsError): void {
     this.calls.abortAll(reason)
+    this.breaker?.forgetCalls()
     this.pending.clear()
     this.retries.clear()
     this.resetStreamTime()

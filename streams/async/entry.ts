@@ -61,6 +61,9 @@ export class Entry implements Origin {
   failure = ''
   parkedAt = 0
   dueAt = 0
+  /** What the operator's circuit breaker keeps with it (`CircuitCall`). */
+  permit = 0
+  slot = -1
   call: Call | undefined
   outcome: Outcome | undefined
   private readonly read: (entry: Entry) => Uint8Array

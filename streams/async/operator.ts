@@ -2,6 +2,7 @@ import type { RetryPolicy } from '../error-policy.ts'
 import type { ProcessorContext, ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Record } from '../record.ts'
 import type { Serde } from '../serdes.ts'
+import type { CircuitBreakerOptions } from './circuit-breaker.ts'
 
 export interface CallInfo {
   /** Aborted on time-out, revocation of the task and shutdown. Advice only: the call may still have its effect. */
@@ -17,7 +18,7 @@ export interface CallInfo {
    * test driver.
    */
   readonly fence: number
-  /** 1 for the first try. */
+  /** 1 for the first try. Tries that failed while the circuit breaker was not closed are not counted. */
   readonly attempt: number
 }
 
@@ -57,4 +58,6 @@ export interface AsyncOperator<K, V, Input, Result, Out> {
   readonly onFailure: 'fail' | 'skip' | 'dead-letter' | 'park'
   /** An error for which no retry makes sense. */
   readonly isPermanent?: (error: unknown) => boolean
+  /** Nothing is called while the dependency is down: records wait, no try is used up. */
+  readonly circuitBreaker?: CircuitBreakerOptions
 }

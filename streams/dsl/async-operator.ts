@@ -1,3 +1,4 @@
+import { circuitBreakerPolicy } from '../async/circuit-breaker.ts'
 import type { AsyncOperator, CallInfo, PrepareContext } from '../async/operator.ts'
 import { milliseconds, wholeNumber } from '../duration.ts'
 import type { RetryPolicy } from '../error-policy.ts'
@@ -66,6 +67,7 @@ export function asyncOperator<K, V, Input, Result, Out, VR>(
     retry: retryPolicy(what, options.retry ?? DEFAULT_RETRIES),
     onFailure,
     isPermanent: options.isPermanent,
+    circuitBreaker: options.circuitBreaker === undefined ? undefined : circuitBreakerPolicy(what, options.circuitBreaker),
   }
   return operator
 }

@@ -2,6 +2,7 @@
  * Options of the DSL's operators. One rule for serdes: `key` and `value` are those of the operator's *result*, `input`
  * holds those of the records it takes, needed only where these are written down (a repartition topic, a pending call).
  */
+import type { CircuitBreakerOptions } from '../async/circuit-breaker.ts'
 import type { Duration } from '../duration.ts'
 import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
 import type { StoreBuilder, TimeToLiveSettings } from '../graph/store-builder.ts'
@@ -193,8 +194,10 @@ export interface AsyncOptions<K, V, VR> extends ValueSerde<VR> {
   readonly laneWeight?: (lane: string) => number
   /** When all tries have failed. 'park': only that key waits. Default 'fail'. */
   readonly onFailure?: 'fail' | 'skip' | 'dead-letter' | 'park'
-  /** Errors for which no further try makes sense. */
+  /** Errors for which no further try makes sense. They say nothing of the service: no circuit breaker opens for them. */
   readonly isPermanent?: (error: unknown) => boolean
+  /** Calls nothing while the service is down: records wait, no try is used up. `{}`: the defaults. Default: none. */
+  readonly circuitBreaker?: CircuitBreakerOptions
 }
 
 export interface ProcessAsyncOptions<K, V, VR> extends AsyncOptions<K, V, VR>, KeySerde<K> {

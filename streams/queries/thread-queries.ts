@@ -5,6 +5,7 @@ import { StreamsError } from '../errors.ts'
 import type { GlobalTable, StoreDefinition } from '../graph/topology.ts'
 import type { Task } from '../runtime/task.ts'
 import type { TaskEntry } from '../runtime/task-entry.ts'
+import type { ThreadCounters } from '../runtime/thread-counters.ts'
 import type { PageAnswer, PageFailure, PageRequest, PlainPosition } from './page.ts'
 import { encodeRows } from './rows-codec.ts'
 import { readPage, SLICE_MS } from './store-reader.ts'
@@ -13,6 +14,7 @@ export interface ThreadQueriesOptions {
   /** Tasks and copies of the thread. */
   readonly entries: () => Iterable<TaskEntry>
   readonly globals: () => { readonly state: TaskState | undefined; readonly tables: readonly GlobalTable[] }
+  readonly counters: Pick<ThreadCounters, 'queries' | 'queryErrors' | 'queryMs' | 'queryRows'>
 }
 
 interface Asked {
@@ -40,8 +42,14 @@ export class ThreadQueries {
 
   /** Never rejects; waits for its turn, and for a position bound. */
   page(request: PageRequest): Promise<PageAnswer> {
+    const { counters } = this.#options
     return new Promise((resolve) => {
-      this.#asked.push({ request, answer: resolve })
+      const answer = (given: PageAnswer): void => {
+        counters.queries++
+        counters.queryErrors += given.kind === 'failure' ? 1 : 0
+        resolve(given)
+      }
+      this.#asked.push({ request, answer })
       if (this.#asked.length === 1) {
         setImmediate(() => this.#turn())
       }
@@ -101,6 +109,14 @@ export class ThreadQueries {
   }
 
   #answer(request: PageRequest): PageAnswer {
+    const { counters } = this.#options
+    const started = performance.now()
+    const answer = this.#read(request)
+    counters.queryMs += performance.now() - started
+    return answer
+  }
+
+  #read(request: PageRequest): PageAnswer {
     try {
       return this.#global(request) ?? this.#task(request)
     } catch (error) {
@@ -118,7 +134,7 @@ export class ThreadQueries {
     if (state === undefined) {
       return failure('QUERY_REBALANCING', `The global table '${request.store}' is not loaded yet.`)
     }
-    return page(request, table.store, state, storeClock(), { position: {}, active: true, lag: 0 })
+    return this.#page(request, table.store, state, storeClock(), { position: {}, active: true, lag: 0 })
   }
 
   #task(request: PageRequest): PageAnswer {
@@ -135,7 +151,7 @@ export class ThreadQueries {
       if (behind !== undefined) {
         return failure('QUERY_NOT_UP_TO_BOUND', `The store '${store}' of task ${entry.id} has committed ${behind[0]} up to ${position[behind[0]] ?? 'nothing'}; asked for was offset ${behind[1]}.`)
       }
-      return page(request, definition, state, (entry.task as Task).timeOf(store), { position, active: true, lag: 0 })
+      return this.#page(request, definition, state, (entry.task as Task).timeOf(store), { position, active: true, lag: 0 })
     }
     if (entry.status !== 'standby') {
       return failure('QUERY_REBALANCING', `Task ${entry.id} is ${entry.status} on this instance: ask again in a moment.`)
@@ -149,7 +165,14 @@ export class ThreadQueries {
       return failure('QUERY_NOT_ACTIVE', `The copy of task ${entry.id} on this instance is ${how} records behind its changelogs, ${maxLag} are allowed.`)
     }
     const clock = definition.kind === 'key-value' && definition.ttlByWallClock === true ? storeClock(Date.now()) : NO_TIME
-    return page(request, definition, state, clock, { position: {}, active: false, lag })
+    return this.#page(request, definition, state, clock, { position: {}, active: false, lag })
+  }
+
+  #page({ query, maxRows, cursor, store }: PageRequest, definition: StoreDefinition, state: TaskState, clock: StoreClock, about: { readonly position: PlainPosition; readonly active: boolean; readonly lag: number }): PageAnswer {
+    const { counters } = this.#options
+    const read = readPage(definition, state.committed(store), clock, query, maxRows, cursor)
+    counters.queryRows += read.rows.length
+    return { kind: 'page', rows: encodeRows(read.rows), ...(read.cursor === undefined ? {} : { cursor: Uint8Array.from(read.cursor) }), ...about }
   }
 
   #find(store: string, partition: number): { readonly entry: TaskEntry; readonly definition: StoreDefinition } | undefined {
@@ -161,11 +184,6 @@ export class ThreadQueries {
     }
     return undefined
   }
-}
-
-function page({ query, maxRows, cursor, store }: PageRequest, definition: StoreDefinition, state: TaskState, clock: StoreClock, about: { readonly position: PlainPosition; readonly active: boolean; readonly lag: number }): PageAnswer {
-  const read = readPage(definition, state.committed(store), clock, query, maxRows, cursor)
-  return { kind: 'page', rows: encodeRows(read.rows), ...(read.cursor === undefined ? {} : { cursor: Uint8Array.from(read.cursor) }), ...about }
 }
 
 function failure(code: StreamsErrorCode, message: string): PageFailure {

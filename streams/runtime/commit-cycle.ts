@@ -5,6 +5,7 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { GroupClient } from '../kafka/contract.ts'
+import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import { changelogPositions } from './changelog-positions.ts'
 import type { ClosedOutputs, OutputCollector } from './collector.ts'
 import type { CommitMembership, CommitOutcome } from './commit.ts'
@@ -32,6 +33,7 @@ export interface CommitCycleOptions {
   readonly purger: Purger
   readonly config: RuntimeConfig
   readonly counters: ThreadCounters
+  readonly commitLatency: LatencyHistogram
   readonly failpoint: HitFailpoint
   /** The open generation takes no more. */
   full(): boolean
@@ -132,7 +134,7 @@ export class CommitCycle {
   }
 
   async #run(commits: readonly { entry: TaskEntry; commit: TaskCommit }[], outputs: ClosedOutputs, started: number): Promise<void> {
-    const { failpoint, counters } = this.#options
+    const { failpoint, counters, commitLatency } = this.#options
     const offsets = commits.flatMap(({ commit }) => commit.offsets)
     const outcome = await this.#pipeline.run(outputs, offsets, this.#giveUp.signal)
     const touched = outputs.writers().length + offsets.length
@@ -151,6 +153,7 @@ export class CommitCycle {
     this.#pace.ended(started, ended, touched)
     counters.commits++
     counters.commitMs += ended - started
+    commitLatency.record(ended - started)
     counters.produceMs += outcome.phases.produceMs
     counters.offsetsMs += outcome.phases.offsetsMs
     counters.endMs += outcome.phases.endMs

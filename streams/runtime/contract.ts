@@ -14,6 +14,7 @@ import type { ProcessingGuarantee } from './config.ts'
 import type { TaskCounters } from './core.ts'
 import type { Progress } from './progress.ts'
 import type { Suspects } from './suspects.ts'
+import type { TaskMeasurements } from './task-metrics.ts'
 
 /** `<subtopology name>_<partition>` */
 export type TaskId = string
@@ -138,6 +139,8 @@ export interface StreamTask {
   readonly counters: Readonly<TaskCounters>
   /** Per asynchronous operator. */
   inFlight(): readonly InFlightCounts[]
+  /** What metrics tell of it beyond its counters: by operator and store. */
+  measure(): TaskMeasurements
   parkedKeys(): readonly ParkedKey[]
   /** Calls the head of a parked key again, with all its tries; the others of the key follow. False: no such key. */
   releaseParked(operator: string, id: string): boolean

@@ -7,7 +7,7 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import { FAIL_ALWAYS } from '../error-policy.ts'
 import type { StreamsErrorCode } from '../errors.ts'
 import { StreamsError } from '../errors.ts'
-import type { MeteredContext } from '../graph/dropped.ts'
+import type { DropReason, MeteredContext } from '../graph/dropped.ts'
 import type { Headers, RecordMetadata } from '../record.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
@@ -17,6 +17,7 @@ import type { PartitionGroup } from './partition-group.ts'
 import type { RecordQueue } from './record-queue.ts'
 import { TaskTimes } from './task-times.ts'
 import { Timers } from './timers.ts'
+import type { StoreCounters } from './task-metrics.ts'
 import { UndoFrames } from './undo.ts'
 
 export type ResolvedPolicy = Required<ErrorPolicy>
@@ -97,10 +98,23 @@ export class TaskCore {
   readonly counters: TaskCounters = { processed: 0, skipped: 0, dropped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
   /** What contexts give to operators (`graph/dropped.ts`). */
   readonly metrics: NonNullable<MeteredContext['metrics']> = {
-    dropped: () => {
+    dropped: (node, reason) => {
       this.counters.dropped++
+      let reasons = this.drops.get(node)
+      if (reasons === undefined) {
+        reasons = new Map()
+        this.drops.set(node, reasons)
+      }
+      reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
     },
   }
+  /** `counters.dropped` by operator (or store) and reason. */
+  readonly drops = new Map<string, Map<DropReason, number>>()
+  /** Records that failed for good, by the operator that gave them up. */
+  readonly failures = new Map<string, number>()
+  readonly storeCounters = new Map<string, StoreCounters>()
+  /** Wall clock (ms) as read a few records ago: good enough for latencies, too old for anything else. */
+  now = 0
   group!: PartitionGroup
   /** Rises with every drop: what an earlier incarnation left behind (contexts, promises) no longer counts (rule B5). */
   incarnation = 1
@@ -223,6 +237,7 @@ export class TaskCore {
 
   /** What is left to do for a record that failed for good and has had no effect. Throws for `fail`. */
   giveUp(action: 'fail' | 'skip' | 'dead-letter', code: StreamsErrorCode, node: string, error: unknown, attempts: number): void {
+    this.failures.set(node, (this.failures.get(node) ?? 0) + 1)
     if (action === 'fail') {
       throw this.fail(code, node, error)
     }

@@ -63,6 +63,7 @@ export class KafkaStreams {
   #peers: Peers | undefined
   readonly #memory: MemoryBudget
   #paused = false
+  #failedThreads = 0
   #closing: Promise<void> | undefined
   #starting: Promise<void> | undefined
   /** Threads that are being replaced, and the end of a failed application. */
@@ -320,6 +321,11 @@ export class KafkaStreams {
     await this.#directory?.close()
   }
 
+  /** Threads that have failed since the start, replaced or not. */
+  get failedThreads(): number {
+    return this.#failedThreads
+  }
+
   /** What every thread does and has, for metrics; a thread that does not answer in time is left out. */
   async metrics(): Promise<readonly ThreadSnapshot[]> {
     return this.#threads.ask((host) => host.snapshot())
@@ -414,6 +420,7 @@ export class KafkaStreams {
 
   #onThreadFailed(thread: number, error: Error, died: boolean): void {
     const host = this.#threads.remove(thread)
+    this.#failedThreads++
     if (died) {
       this.#watch.died(host?.progress.read())
     }

@@ -16,6 +16,8 @@ export class PartitionGroup {
   readonly queues: readonly RecordQueue[]
   /** Highest timestamp chosen, -1: none. */
   streamTime = -1
+  /** By how much records were older than stream time when they were chosen, ms, in all. */
+  latenessMs = 0
   private readonly maxTaskIdleMs: number
   private readonly byKey = new Map<string, RecordQueue>()
 
@@ -71,6 +73,8 @@ export class PartitionGroup {
     }
     if (timestamp > this.streamTime) {
       this.streamTime = timestamp
+    } else {
+      this.latenessMs += this.streamTime - timestamp
     }
   }
 

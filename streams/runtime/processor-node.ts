@@ -2,8 +2,10 @@
  * The compiled graph of a task: every node holds its children as an array and hands records on, depth first. A node with
  * an error policy runs inside a mark (rule B1).
  */
+import type { CircuitCounts } from '../async/circuit-breaker.ts'
 import { StreamsError } from '../errors.ts'
 import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode } from '../graph/topology.ts'
+import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
@@ -22,6 +24,10 @@ export abstract class RuntimeNode implements TimerOwner {
   readonly core: TaskCore
   /** Position among the nodes of the subtopology. */
   index = -1
+  /** Records it was given. */
+  processed = 0
+  /** From a record's timestamp to its end here; where a graph begins, ends or has awaited (KIP-613). */
+  latency: LatencyHistogram | undefined
   children: readonly RuntimeNode[] = []
   /** Asynchronous operators upstream, within this task. */
   holds: readonly StreamTimeHold[] = []
@@ -30,6 +36,10 @@ export abstract class RuntimeNode implements TimerOwner {
   constructor(core: TaskCore, name: string) {
     this.core = core
     this.name = name
+  }
+
+  get circuit(): CircuitCounts | undefined {
+    return undefined
   }
 
   abstract process(record: AnyRecord): void
@@ -85,6 +95,8 @@ export class SourceRuntime extends RuntimeNode {
   }
 
   process(record: AnyRecord): void {
+    this.processed++
+    this.latency?.record(this.core.now - record.timestamp)
     this.forwardAll(record)
   }
 
@@ -125,6 +137,7 @@ export class ProcessorRuntime extends RuntimeNode {
 
   process(record: AnyRecord): void {
     const core = this.core
+    this.processed++
     const timestamp = core.timestamp
     const above = core.place.operator
     core.timestamp = record.timestamp
@@ -145,6 +158,7 @@ export class ProcessorRuntime extends RuntimeNode {
         throw core.fatal
       }
     }
+    this.latency?.record(core.now - record.timestamp)
     core.timestamp = timestamp
     core.place.operator = above
   }
@@ -218,6 +232,7 @@ export class SinkRuntime extends RuntimeNode {
 
   process(record: AnyRecord): void {
     const { core, node } = this
+    this.processed++
     // Nothing has happened until `send` returns, so no mark is needed for the policy.
     try {
       const topic = typeof node.topic === 'string' ? node.topic : node.topic(record, core.metadata())
@@ -234,6 +249,7 @@ export class SinkRuntime extends RuntimeNode {
       core.giveUp(this.policy.production, error instanceof StreamsError ? error.code : 'PRODUCTION_FAILED', this.name, error, 1)
       return
     }
+    this.latency?.record(core.now - record.timestamp)
     core.touched = true
   }
 }

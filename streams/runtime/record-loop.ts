@@ -133,7 +133,8 @@ export class RecordLoop {
   #process(): boolean {
     const { tasks, counters } = this.#options
     const running = tasks.running
-    const end = performance.now() + TURN_MS
+    const started = performance.now()
+    const end = started + TURN_MS
     let total = 0
     let more = false
     // The commit that makes room wakes us.
@@ -153,7 +154,9 @@ export class RecordLoop {
     }
     counters.recordsProcessed += total
     if (total > 0) {
-      this.#busyUntil = performance.now() + TURN_MS
+      const ended = performance.now()
+      counters.processMs += ended - started
+      this.#busyUntil = ended + TURN_MS
     }
     return more
   }

@@ -10,6 +10,7 @@ import { NO_HEADERS } from '../record.ts'
 import type { TaskCore } from './core.ts'
 import type { StreamTimeHold } from './processor-node.ts'
 import { recordSizeBound, recordTooLarge } from './sizes.ts'
+import { type StoreCounters, storeCounters } from './task-metrics.ts'
 import { HeldTime } from './task-times.ts'
 import { type AnyStore, changelogFormat, storeLayout, typedStore } from './typed-stores.ts'
 
@@ -64,6 +65,7 @@ class GuardedStoreView implements StoreView {
   private readonly view: StoreView
   private readonly incarnation: number
   private readonly topic: string | undefined
+  private readonly counters: StoreCounters
   /** -1 until the collector knows the topic. */
   private maxBytes = -1
 
@@ -73,12 +75,14 @@ class GuardedStoreView implements StoreView {
     this.name = view.name
     this.topic = topic
     this.incarnation = core.incarnation
+    this.counters = storeCounters(core, view.name)
   }
 
   get(key: Uint8Array): Uint8Array | undefined {
     if (this.core.turn !== this.incarnation) {
       this.expired()
     }
+    this.counters.gets++
     return this.view.get(key)
   }
 
@@ -92,6 +96,11 @@ class GuardedStoreView implements StoreView {
     }
     core.beforeEffect()
     core.touched = true
+    if (value === null) {
+      this.counters.deletes++
+    } else {
+      this.counters.puts++
+    }
     this.view.put(key, value, timestamp)
   }
 
@@ -99,6 +108,7 @@ class GuardedStoreView implements StoreView {
     if (this.core.turn !== this.incarnation) {
       this.expired()
     }
+    this.counters.ranges++
     return this.view.range(options)
   }
 

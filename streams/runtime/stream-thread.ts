@@ -12,6 +12,7 @@ import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
+import { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
@@ -32,6 +33,7 @@ import { Suspects } from './suspects.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
 import { answerParked, type ParkedAnswer, type ParkedQuestion } from './parked-keys.ts'
 import { snapshotTask } from './task-snapshot.ts'
+import { sumMeasurements, type TaskMeasurements } from './task-metrics.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import { newCounters } from './thread-counters.ts'
 import type { ThreadParts } from './thread-parts.ts'
@@ -84,6 +86,9 @@ export class StreamThread {
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
   readonly #queries: ThreadQueries
+  readonly #commitLatency = new LatencyHistogram()
+  /** What tasks did here that have gone. */
+  #left: TaskMeasurements | undefined
   #parts: ThreadParts | undefined
   /** As the newest assignment has them. */
   #copies: WantedCopies = { standbys: [], warmups: [] }
@@ -126,6 +131,7 @@ export class StreamThread {
       globals: () => ({ state: this.#globals.state, tables: topology.globalTables }),
     })
   }
+      counters: this.#counters,
 
   get state(): ThreadState {
     return this.#state
@@ -169,6 +175,10 @@ export class StreamThread {
       counters: this.#counters,
       suspects: this.#suspects,
       describe: (tasks) => this.#describe(tasks),
+      commitLatency: this.#commitLatency,
+      onLeft: (measured) => {
+        this.#left = this.#left === undefined ? measured : sumMeasurements([this.#left, measured])
+      },
       onTasks: () => this.#updateState(),
       onCommitted: () => this.#queries.committed(),
       onMembership: () => {
@@ -455,3 +465,5 @@ export class StreamThread {
   }
 }
 
+      commitLatency: this.#commitLatency.snapshot(),
+      ...(this.#left === undefined ? {} : { left: this.#left }),

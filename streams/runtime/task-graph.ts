@@ -4,6 +4,7 @@ import type { InFlightTable } from '../async/in-flight-table.ts'
 import { ParkedKeys } from '../async/parked.ts'
 import { StreamsError } from '../errors.ts'
 import type { Subtopology } from '../graph/topology.ts'
+import { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { TaskConfig } from './contract.ts'
 import type { TaskCore } from './core.ts'
 import type { RuntimeNode } from './processor-node.ts'
@@ -63,6 +64,9 @@ export function compile(
   }
   for (const [index, node] of [...nodes.values()].entries()) {
     node.index = index
+    if (node.children.length === 0 || node instanceof SourceRuntime || node instanceof AsyncRuntime) {
+      node.latency = new LatencyHistogram()
+    }
   }
   for (const operator of operators) {
     const topics = [...sourceOf].filter(([, source]) => reachable(source).has(operator)).map(([topic]) => topic)

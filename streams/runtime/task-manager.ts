@@ -15,6 +15,8 @@ import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
 import type { Suspects } from './suspects.ts'
 import { inputsOf, TaskEntry } from './task-entry.ts'
+import type { TaskMeasurements } from './task-metrics.ts'
+import type { ThreadCounters } from './thread-counters.ts'
 
 export interface TaskManagerOptions {
   readonly topology: Topology
@@ -33,6 +35,9 @@ export interface TaskManagerOptions {
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
   readonly suspects: Suspects
+  readonly counters: Pick<ThreadCounters, 'tasksCreated' | 'tasksClosed'>
+  /** What a task that goes has done here. */
+  onLeft(measured: TaskMeasurements): void
   /** A task has become active, or wants to be looked at. */
   onWake(): void
   onFailed(error: Error, entry: TaskEntry): void
@@ -169,14 +174,22 @@ export class TaskManager {
     await Promise.all(
       [...entries].map((entry) => {
         entry.tail = entry.tail.then(() => {
-          entry.task?.drop()
-          entry.task = undefined
+          if (entry.task !== undefined) {
+            this.#left(entry.task)
+            entry.task.drop()
+            entry.task = undefined
+          }
           entry.setInitialized(false)
           entry.unannounced = true
         })
         return entry.tail
       }),
     )
+  }
+
+  #left(task: StreamTask): void {
+    this.#options.counters.tasksClosed++
+    this.#options.onLeft(task.measure())
   }
 
   /** Restores and starts the task; again after a drop. */
@@ -275,6 +288,7 @@ export class TaskManager {
       },
     })
     task.onWake = () => this.#options.onWake()
+    this.#options.counters.tasksCreated++
     return task
   }
 
@@ -330,6 +344,7 @@ export class TaskManager {
         entry.move('close')
         entry.tail = entry.tail.then(async () => {
           if (entry.task !== undefined) {
+            this.#left(entry.task)
             await entry.task.close()
           } else {
             await entry.state?.close()

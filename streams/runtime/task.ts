@@ -26,11 +26,14 @@ import type { Suspects } from './suspects.ts'
 import { recordSuspected } from './suspects.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
+import { measureTask, type TaskMeasurements } from './task-metrics.ts'
 import { type AnyStore, readOnly } from './typed-stores.ts'
 
 const NONE: readonly never[] = []
 const DEFAULT_BUFFERED_RECORDS = 1_000
 const DEFAULT_BUFFERED_BYTES = 8 * 1024 * 1024
+/** Records between two looks at the clock for latencies: the look itself would cost as much as all other metrics of a record. */
+const CLOCK_EVERY = 16
 /** Key of the committer's transactional id in the metadata of committed offsets. */
 export const COMMITTER = 'transactional.id'
 
@@ -250,6 +253,7 @@ export class Task implements StreamTask {
     let done = 0
     if (this.asynchronous) {
       // Settled calls and records have a slice each: neither starves the other (rule C10).
+      core.now = core.clock.now()
       done = table.drain(maxRecords)
       if (done > 0 && core.timers.hasStreamTimers) {
         core.timers.punctuateStreamTime()
@@ -257,6 +261,9 @@ export class Task implements StreamTask {
       table.pump(core.clock.now())
     }
     for (let i = 0; i < maxRecords; i++) {
+      if (i % CLOCK_EVERY === 0) {
+        core.now = core.clock.now()
+      }
       const queue = group.choose(core.clock)
       if (queue === undefined || (this.asynchronous && table.blocked(queue.topic))) {
         break
@@ -344,6 +351,7 @@ export class Task implements StreamTask {
     this.assertRunning()
     const { core } = this
     const now = core.clock.now()
+    core.now = now
     const byWall = core.timers.punctuateWallClock(now)
     const byStream = core.timers.punctuateStreamTime()
     if (this.asynchronous) {
@@ -450,6 +458,10 @@ export class Task implements StreamTask {
   /** For tests: the order in which settled calls are continued. */
   sortSettled(compare: (a: Entry, b: Entry) => number): void {
     this.table.sortSettled(compare)
+  }
+
+  measure(): TaskMeasurements {
+    return measureTask(this.core, this.graph.nodes)
   }
 
   parkedKeys(): ParkedKey[] {

@@ -3,6 +3,7 @@ import type { StateFolder } from 'millrace-state-stores'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
 import { Membership } from '../membership/membership.ts'
+import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import type { OutputCollector } from './collector.ts'
 import { CommitCycle } from './commit-cycle.ts'
@@ -26,6 +27,7 @@ import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
 import { engineOf, TaskStates } from './task-states.ts'
+import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 import { outputTopics } from './topics.ts'
@@ -57,9 +59,12 @@ export interface PartsOptions {
   readonly globals: GlobalTables
   readonly memory: StateMemory
   readonly counters: ThreadCounters
+  readonly commitLatency: LatencyHistogram
   readonly suspects: Suspects
   /** What this member tells the group, beside what it owns. */
   describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>
+  /** What a task that goes has done here. */
+  onLeft(measured: TaskMeasurements): void
   /** Tasks have come, gone or begun to run. */
   onTasks(): void
   /** A generation is committed, and in the databases. */
@@ -156,6 +161,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     purger: new Purger(cluster.admin(), onWarning),
     config,
     counters,
+    commitLatency: options.commitLatency,
     failpoint,
     full: () => loop.full,
     wake: () => loop.wake(),
@@ -223,6 +229,8 @@ function makeTasks(options: PartsOptions, { fetcher, restorer, offsets, snapshot
     progress,
     suspects,
     onWake,
+    counters,
+    onLeft: (measured) => options.onLeft(measured),
     onFailed,
     onCopy: () => options.onCopy(),
     onWarning,

@@ -166,9 +166,9 @@ export class TopologyTestDriver {
   }
 
   /**
-   * Waits until nothing is in flight: calls run for real, their results continue in order of admission, back-off passes in
-   * virtual time (`retries: false` leaves what waits for its next try). Never resolves while a call never settles: let it
-   * time out by `advanceWallClockTime`.
+   * Waits until nothing is in flight: calls run for real, their results continue in order of admission, back-off and the
+   * pauses of circuit breakers pass in virtual time (`retries: false` leaves what waits for them). Never resolves while a call
+   * never settles: let it time out by `advanceWallClockTime`; nor behind a circuit breaker while every call fails.
    */
   async settle(options: { readonly retries?: boolean } = {}): Promise<void> {
     for (;;) {
@@ -253,9 +253,8 @@ export class TopologyTestDriver {
   inFlight(): readonly InFlightCounts[] {
     const sums = new Map<string, InFlightCounts>()
     for (const each of this.#thread.tasks.flatMap((task) => task.inFlight())) {
-      const { operator, pending, running, parked } = each
-      const sum = sums.get(operator) ?? { pending: 0, running: 0, parked: 0 }
-      sums.set(operator, { operator, pending: sum.pending + pending, running: sum.running + running, parked: sum.parked + parked })
+      const sum = sums.get(each.operator)
+      sums.set(each.operator, sum === undefined ? each : addCounts(sum, each))
     }
     return [...sums.values()]
   }
@@ -317,6 +316,16 @@ export class TopologyTestDriver {
     }
     return { definition: ofKind(kind, global.store), store: this.#globals.stores.get(name)! }
   }
+}
+
+/** The breaker that lets least through speaks for all. */
+function addCounts(a: InFlightCounts, b: InFlightCounts): InFlightCounts {
+  const sum = { operator: a.operator, pending: a.pending + b.pending, running: a.running + b.running, parked: a.parked + b.parked }
+  if (a.circuit === undefined || b.circuit === undefined) {
+    return sum
+  }
+  const state = (['open', 'half-open', 'closed'] as const).find((each) => each === a.circuit!.state || each === b.circuit!.state)!
+  return { ...sum, circuit: { state, opened: a.circuit.opened + b.circuit.opened } }
 }
 
 function ofKind(kind: StoreDefinition['kind'], definition: StoreDefinition): StoreDefinition {

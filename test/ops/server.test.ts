@@ -12,10 +12,10 @@ async function open(t: Test, { state = 'RUNNING', missing = [] as string[] }: { 
     state,
     metrics: async () => {
       asked += 1
-      const counters = { recordsProcessed: 42, recordsRestored: 1, recordsFed: 0, commits: 2, commitsDropped: 0, commitMs: 30, produceMs: 10, offsetsMs: 5, endMs: 5, applyMs: 5, rebalances: 1, membershipsLost: 0, producersReplaced: 0, committersFenced: 0 }
+      const counters = { recordsProcessed: 42, processMs: 60, recordsRestored: 1, recordsFed: 0, commits: 2, commitsDropped: 0, commitMs: 30, produceMs: 10, offsetsMs: 5, endMs: 5, applyMs: 5, rebalances: 1, membershipsLost: 0, producersReplaced: 0, committersFenced: 0, tasksCreated: 2, tasksClosed: 0, queries: 0, queryErrors: 0, queryMs: 0, queryRows: 0 }
       const operators = [{ operator: 'recognise', pending: 3, running: 2, parked: 1 }]
       const tasks = ['a_0', 'a_1'].map((id) => ({ id, status: 'running', lag: 7, restored: 0, inFlight: 3, operators, processed: 21, skipped: 0, dropped: 0, deadLettered: 1 }))
-      return [{ thread: 0, state: 'running', membership: 'stable', counters, tasks }]
+      return [{ thread: 0, state: 'running', membership: 'stable', counters, refusedPartitions: 0, tasks }]
     },
   }
   const ends = [{ sequence: 1, tenant: 'acme', documentId: 'id', from: 'ENRICHED', to: 'ARCHIVED', step: 'enrich', reasonCode: null, at: 1 }]

@@ -8,6 +8,7 @@ import { ThreadQueries } from '../../queries/thread-queries.ts'
 import { storeSpecs } from '../../runtime/stores.ts'
 import { TaskEntry } from '../../runtime/task-entry.ts'
 import type { Task } from '../../runtime/task.ts'
+import { newCounters } from '../../runtime/thread-counters.ts'
 import { storeClock } from 'millrace-state-stores'
 
 class Nothing implements Processor<string, string> {
@@ -39,7 +40,7 @@ function running(): TaskEntry {
 
 t.test('by the status of its task', async (t) => {
   const entry = entryOf()
-  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }), counters: newCounters() })
   t.match(await queries.page({ ...request, partition: 1 }), { kind: 'absent' })
   t.match(await queries.page({ ...request, store: 'none' }), { kind: 'absent' })
   t.match(await queries.page(request), { kind: 'failure', code: 'QUERY_REBALANCING' })
@@ -51,7 +52,7 @@ t.test('by the status of its task', async (t) => {
 
 t.test('a position is waited for, and said to be missed in time', async (t) => {
   const entry = running()
-  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }), counters: newCounters() })
   t.match(await queries.page({ ...request, bound: { 'in-0': 4, 'in-1': 99 } }), { kind: 'page', position: { 'in-0': 5 }, active: true }, 'other partitions are not its business')
   t.match(await queries.page({ ...request, bound: { 'in-0': 5 } }), { kind: 'failure', code: 'QUERY_NOT_UP_TO_BOUND' })
   t.match(await queries.page({ ...request, bound: { 'in-0': 5 }, waitMs: 5 }), { kind: 'failure', code: 'QUERY_NOT_UP_TO_BOUND', message: /committed in-0 up to 5; asked for was offset 5/ })
@@ -92,7 +93,7 @@ t.test('many that ask at once have a slice, then records have a turn', async (t)
     return storeClock()
   }
   entry.task = { timeOf: slow } as unknown as Task
-  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }), counters: newCounters() })
   let turns = 0
   let all = false
   const count = () => {
@@ -111,7 +112,7 @@ t.test('many that ask at once have a slice, then records have a turn', async (t)
 t.test('a copy answers within the lag that is allowed, and knows no position', async (t) => {
   const entry = entryOf()
   entry.move('feed')
-  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }), counters: newCounters() })
   t.match(await queries.page(request), { code: 'QUERY_NOT_ACTIVE', message: /allow it with maxLag/ })
   t.match(await queries.page({ ...request, maxLag: Number.MAX_SAFE_INTEGER - 1 }), { code: 'QUERY_NOT_ACTIVE', message: /an unknown number of records behind/ })
   entry.highWatermarks.set(CHANGELOG, 10)
@@ -126,7 +127,7 @@ t.test('a copy answers within the lag that is allowed, and knows no position', a
 t.test('a store that cannot be read says so, without the key', async (t) => {
   const entry = running()
   await entry.state!.close()
-  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }) })
+  const queries = new ThreadQueries({ entries: () => [entry], globals: () => ({ state: undefined, tables: [] }), counters: newCounters() })
   const answer = await queries.page({ ...request, query: { kind: 'key', key: Buffer.from('secret') } })
   t.match(answer, { kind: 'failure', code: 'QUERY_FAILED' })
   t.notMatch(JSON.stringify(answer), /secret/)
