@@ -116,8 +116,10 @@ export class InputTopics {
     const internal = new Set(topology.subtopologies.flatMap(({ internalTopics }) => internalTopics.map(({ name }) => name)))
     const others = [...now.existing].filter(([topic, count]) => !internal.has(topic) && catalog.get(topic)?.partitions !== count)
     await catalog.load(others.map(([topic]) => topic), true)
-    this.#now = now
-    if (JSON.stringify(now.descriptions) !== JSON.stringify(before.descriptions) || [...now.sources].some(([topic, count]) => before.sources.get(topic) !== count)) {
+    // The same object while it says the same: whoever told the group compares no more than that.
+    const same = JSON.stringify(now.descriptions) === JSON.stringify(before.descriptions)
+    this.#now = same ? { ...now, descriptions: before.descriptions } : now
+    if (others.length > 0 || [...now.sources].some(([topic, count]) => before.sources.get(topic) !== count)) {
       onChanged()
     }
   }

@@ -15,7 +15,11 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
   }
 }
 
-const grow = (topic: string, count: number) => cluster.admin.createPartitions({ topicPartitions: [{ topic, count }] })
+/** Until the brokers know of the partitions: the test's producer drops records for one it has not heard of. */
+async function grow(topic: string, count: number): Promise<void> {
+  await cluster.admin.createPartitions({ topicPartitions: [{ topic, count }] })
+  await until(async () => (await cluster.admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.length === count)
+}
 
 t.test('stateless tasks take new partitions from their first record on, a global table follows its own, and what has a state goes on with the old ones, loudly', async (t) => {
   const names = ['plain', 'copied', 'counted', 'counts', 'names'] as const
