@@ -32,8 +32,8 @@ import type { Suspect } from './suspects.ts'
 import { Suspects } from './suspects.ts'
 import type { TaskManager, WantedCopies } from './task-manager.ts'
 import { answerParked, type ParkedAnswer, type ParkedQuestion } from './parked-keys.ts'
-import { snapshotTask } from './task-snapshot.ts'
 import { sumMeasurements, type TaskMeasurements } from './task-metrics.ts'
+import { snapshotTask } from './task-snapshot.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import { newCounters } from './thread-counters.ts'
 import type { ThreadParts } from './thread-parts.ts'
@@ -85,10 +85,10 @@ export class StreamThread {
   readonly #memory: StateMemory
   readonly #globals: GlobalTables
   readonly #counters = newCounters()
-  readonly #queries: ThreadQueries
   readonly #commitLatency = new LatencyHistogram()
   /** What tasks did here that have gone. */
   #left: TaskMeasurements | undefined
+  readonly #queries: ThreadQueries
   #parts: ThreadParts | undefined
   /** As the newest assignment has them. */
   #copies: WantedCopies = { standbys: [], warmups: [] }
@@ -129,9 +129,9 @@ export class StreamThread {
     this.#queries = new ThreadQueries({
       entries: () => this.#parts?.tasks.all ?? [],
       globals: () => ({ state: this.#globals.state, tables: topology.globalTables }),
+      counters: this.#counters,
     })
   }
-      counters: this.#counters,
 
   get state(): ThreadState {
     return this.#state
@@ -173,12 +173,12 @@ export class StreamThread {
       globals: this.#globals,
       memory: this.#memory,
       counters: this.#counters,
-      suspects: this.#suspects,
-      describe: (tasks) => this.#describe(tasks),
       commitLatency: this.#commitLatency,
       onLeft: (measured) => {
         this.#left = this.#left === undefined ? measured : sumMeasurements([this.#left, measured])
       },
+      suspects: this.#suspects,
+      describe: (tasks) => this.#describe(tasks),
       onTasks: () => this.#updateState(),
       onCommitted: () => this.#queries.committed(),
       onMembership: () => {
@@ -459,11 +459,11 @@ export class StreamThread {
       state: this.#state,
       membership: this.#parts?.membership.state.name ?? 'unjoined',
       counters: { ...this.#counters },
+      commitLatency: this.#commitLatency.snapshot(),
+      ...(this.#left === undefined ? {} : { left: this.#left }),
       refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),
       tasks: this.#parts === undefined ? [] : [...this.#parts.tasks.all].map(snapshotTask),
     }
   }
 }
 
-      commitLatency: this.#commitLatency.snapshot(),
-      ...(this.#left === undefined ? {} : { left: this.#left }),
