@@ -14,6 +14,8 @@ const ALLOWED: { readonly [room: string]: readonly string[] | 'everything' } = {
   avro: ['streams', 'avro/types'],
   content: [],
   processors: ['avro/types'],
+  // runners of what processors ask for
+  models: ['processors'],
   // Connect's REST and dead letters need the client layer, readers and definitions the schemas
   connectors: ['streams', 'avro', 'avro/types'],
   stack: [],
@@ -21,8 +23,8 @@ const ALLOWED: { readonly [room: string]: readonly string[] | 'everything' } = {
   samples: [],
   // it judges the product's steps; nobody needs it
   evaluation: ['processors', 'samples'],
-  topology: ['processors', 'streams', 'avro', 'avro/types', 'content', 'connectors', 'api', 'ops'],
-  api: ['topology', 'connectors', 'content', 'avro', 'avro/types', 'streams'],
+  topology: ['processors', 'models', 'streams', 'avro', 'avro/types', 'content', 'connectors', 'api', 'ops'],
+  api: ['topology', 'processors', 'connectors', 'content', 'avro', 'avro/types', 'streams'],
   // it measures the tenants' door through the observer that door declares
   ops: ['api', 'topology', 'streams', 'avro', 'avro/types'],
   cli: 'everything',

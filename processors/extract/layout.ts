@@ -1,4 +1,4 @@
-import { rowsOf } from '../text/index.ts'
+import { rowsOf } from '../text/runs.ts'
 import type { Box, DocumentText, ProvenanceMethod } from '../types.ts'
 
 /** A run of text with its place. */

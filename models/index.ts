@@ -1,0 +1,2 @@
+export { ModelError, type ModelErrorCode } from './errors.ts'
+export { ollamaEmbedder, ollamaModel, type OllamaOptions } from './ollama.ts'
