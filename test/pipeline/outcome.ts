@@ -96,7 +96,7 @@ export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { 
       } else {
         owner = key!.toString()
       }
-      collected.add(`topic/${id}`, owner, { partition, timestamp, value: await decode<unknown>(values[id], name, value!), headers: carried })
+      collected.add(`topic/${id}`, owner, { partition, timestamp, value: value === null ? null : await decode<unknown>(values[id], name, value), headers: carried })
     }
   }
   return collected.entries
