@@ -116,6 +116,8 @@ export interface TaskState {
   readonly uncommittedBytes: number
   /** What the database takes on disk and in its write buffers, as its engine says. */
   approximateBytes(): number
+  /** What its database holds in memory, see `Database.memoryBytes`; the read cache is not in it. 0 when closed. */
+  memoryBytes(): number
   /** True when the open generation wrote anything. */
   readonly dirty: boolean
   mark(): StateMark

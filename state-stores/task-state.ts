@@ -153,6 +153,10 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     return this.closed ? 0 : this.database.approximateBytes()
   }
 
+  memoryBytes(): number {
+    return this.closed ? 0 : this.database.memoryBytes()
+  }
+
   get dirty(): boolean {
     for (let i = 0; i < this.#list.length; i++) {
       if (this.#list[i]!.open.size > 0) {

@@ -33,6 +33,8 @@ export interface EngineSettings {
   readonly table?: string
   readonly output: string
   readonly threads: number
+  /** Millrace only: bounds the memory of its databases, and has it say every few seconds what they hold. */
+  readonly storeMemoryMiB?: number
 }
 
 /** What all runs share. */
@@ -55,13 +57,16 @@ export class EngineProcess {
   readonly #log: string
   readonly #ended: Promise<string>
   #end: string | undefined
+  #storeMemoryMiB = 0
 
   private constructor(child: ChildProcess, log: string) {
     this.#child = child
     this.#log = log
     this.pid = child.pid ?? -1
-    // Whatever nobody reads must not keep the pipe, and with it the end of the process, open.
-    child.stdout?.resume()
+    // Read in any case: what nobody reads would keep the pipe, and with it the end of the process, open.
+    child.stdout?.on('data', (chunk: Buffer) => {
+      this.#storeMemoryMiB = Number([...chunk.toString().matchAll(/^STORE-MEMORY (\d+)$/gm)].at(-1)?.[1] ?? this.#storeMemoryMiB)
+    })
     this.#ended = new Promise((resolve) => {
       child.once('error', (error) => resolve(error.message))
       child.once('close', (code, signal) => resolve(String(code ?? signal)))
@@ -95,6 +100,11 @@ export class EngineProcess {
     } finally {
       clearTimeout(limit)
     }
+  }
+
+  /** What its databases hold in memory, as it last said. */
+  get storeMemoryMiB(): number {
+    return this.#storeMemoryMiB
   }
 
   get hasEnded(): boolean {

@@ -2,6 +2,9 @@
 import { KafkaStreams } from 'millrace'
 import type { EngineSettings } from './engines.ts'
 
+/** Between two words about the stores' memory, where they are asked for. */
+const REPORT_MILLISECONDS = 5_000
+
 const { application, input, table, output, ...settings } = JSON.parse(process.argv[2]!) as EngineSettings
 
 const app = new KafkaStreams({
@@ -11,6 +14,7 @@ const app = new KafkaStreams({
   bootstrapServers: settings.bootstrapServers,
   stateDir: settings.stateDir,
   threads: settings.threads,
+  ...(settings.storeMemoryMiB === undefined ? {} : { storeMemoryMiB: settings.storeMemoryMiB }),
 })
 app.onError((error) => {
   process.stderr.write(`${error.stack}\n${String(error.cause ?? '')}\n`)
@@ -22,3 +26,10 @@ process.on('SIGTERM', async () => {
 })
 await app.start()
 process.stdout.write('RUNNING\n')
+if (settings.storeMemoryMiB !== undefined) {
+  setInterval(async () => {
+    const tasks = (await app.metrics()).flatMap((thread) => thread.tasks)
+    const bytes = tasks.reduce((sum, { stateMemoryBytes = 0 }) => sum + stateMemoryBytes, 0)
+    process.stdout.write(`STORE-MEMORY ${Math.round(bytes / 2 ** 20)}\n`)
+  }, REPORT_MILLISECONDS)
+}

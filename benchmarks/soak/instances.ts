@@ -16,6 +16,8 @@ export interface Usage {
   readonly name: string
   readonly pid: number
   readonly rssMiB: number
+  /** Held by RocksDB: write buffers, block caches, indexes; as the process last said, 0 before it has. */
+  readonly storeMemoryMiB: number
   /** Of its state folder: RocksDB's files, mostly. */
   readonly diskMiB: number
   readonly threads: number
@@ -80,7 +82,7 @@ export class Instances {
         throw child.failure()
       }
       const { pid } = child
-      return { name, pid, rssMiB: residentMiB(pid), diskMiB: folderMiB(this.#folder(name)), threads: threadsOf(pid), files: openFiles(pid), cpu: cpuMicroseconds(pid) }
+      return { name, pid, rssMiB: residentMiB(pid), storeMemoryMiB: child.storeMemoryMiB, diskMiB: folderMiB(this.#folder(name)), threads: threadsOf(pid), files: openFiles(pid), cpu: cpuMicroseconds(pid) }
     })
   }
 

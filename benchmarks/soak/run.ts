@@ -14,7 +14,7 @@ import { outputs } from './input.ts'
 import { Instances, type Kill } from './instances.ts'
 import { SoakLoad, type SoakTopics } from './load.ts'
 import { parseSoakOptions, type SoakOptions, USAGE } from './options.ts'
-import { describeSample, drawSoak, growth, type Sample, type SoakResult, summary, table } from './report.ts'
+import { describeSample, drawSoak, judge, type Sample, type SoakResult, summary, table } from './report.ts'
 
 const DOCS = fileURLToPath(new URL('../../docs/benchmarks/', import.meta.url))
 const SAMPLE_MILLISECONDS = 5_000
@@ -39,7 +39,7 @@ async function main(args: readonly string[]): Promise<number> {
     const lines = summary(result, options)
     say(`\n${lines.join('\n')}`)
     if (options.json !== undefined) {
-      writeFileSync(options.json, `${JSON.stringify({ machine: machine(), options, growth: growth(result.samples, options.minutes), ...result }, null, 1)}\n`)
+      writeFileSync(options.json, `${JSON.stringify({ machine: machine(), options, judged: judge(result.samples, options), ...result }, null, 1)}\n`)
     }
     if (options.draw) {
       mkdirSync(DOCS, { recursive: true })
@@ -50,7 +50,7 @@ async function main(args: readonly string[]): Promise<number> {
     if (kept) {
       return 1
     }
-    return growth(result.samples, options.minutes).some(({ grows }) => grows) ? 3 : 0
+    return judge(result.samples, options).every(({ held }) => held) ? 0 : 3
   } finally {
     if (kept) {
       say(`logs and state of the instances: ${folder}`)
@@ -64,7 +64,7 @@ async function soak(options: SoakOptions, bootstrapServers: string, folder: stri
   const applicationId = `soak-${randomBytes(4).toString('hex')}`
   const names: SoakTopics = { input: `${applicationId}-events`, approvals: `${applicationId}-approvals`, output: applicationId }
   const topics = new BenchmarkTopics(bootstrapServers)
-  const settings = { application: 'soak', bootstrapServers, applicationId, stateDir: join(folder, 'state'), input: names.input, table: names.approvals, output: names.output, threads: 1 }
+  const settings = { application: 'soak', bootstrapServers, applicationId, stateDir: join(folder, 'state'), input: names.input, table: names.approvals, output: names.output, threads: 1, storeMemoryMiB: options.storeMemoryMiB }
   const instances = new Instances(settings, { folder, signal })
   try {
     for (const topic of [names.input, names.approvals, ...Object.values(outputs(names.output))]) {
@@ -75,7 +75,7 @@ async function soak(options: SoakOptions, bootstrapServers: string, folder: stri
     const { samples, kills } = await watch(options, { load, instances, topics, names, applicationId, signal })
     await load.stop()
     const problems = [...load.input.problems(), ...(load.failure === undefined ? [] : [load.failure.message])]
-    return { minutes: load.latencies(), samples, kills, events: load.input.events, outputs: problems.length === 0 ? 'right' : problems }
+    return { minutes: load.latencies().slice(0, options.minutes), samples, kills, events: load.input.events, outputs: problems.length === 0 ? 'right' : problems }
   } finally {
     await instances.stop()
     await topics.delete([], [applicationId]).catch((error: Error) => say(`topics named ${applicationId}… could not be deleted: ${error.message}`))
@@ -110,7 +110,7 @@ async function watch(options: SoakOptions, watched: Watched): Promise<{ samples:
         throw load.failure ?? failure
       }
       if (samples.length % (60_000 / SAMPLE_MILLISECONDS) === 0) {
-        say(describeSample(sample, load.latencies()[Math.floor(sample.seconds / 60) - 1]))
+        say(describeSample(sample, load.latencies()[Math.round(sample.seconds / 60) - 1]))
       }
       if (killing === undefined && load.elapsed >= nextKill && load.elapsed < end - LAST_KILL_MILLISECONDS) {
         nextKill += options.killEverySeconds * 1000

@@ -43,6 +43,7 @@ export const TASK_GAUGES: readonly Series<TaskSnapshot>[] = [
   { name: 'millrace_task_in_flight_records', help: 'Records that wait for calls of asynchronous operators.', value: (task) => task.inFlight },
   { name: 'millrace_task_running', help: '1 when the task processes, 0 while it restores or is handed over.', value: (task) => (task.status === 'running' ? 1 : 0) },
   { name: 'millrace_task_state_bytes', help: 'Bytes of its local state, as the storage engine says.', value: (task) => task.stateBytes },
+  { name: 'millrace_task_state_memory_bytes', help: 'Bytes its local state holds in memory, as the storage engine says: write buffers, block cache, indexes.', value: (task) => task.stateMemoryBytes },
   { name: 'millrace_task_uncommitted_bytes', help: 'Bytes of changes to its state that are not committed.', value: (task) => task.uncommittedBytes },
 ]
 

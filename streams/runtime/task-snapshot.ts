@@ -26,7 +26,7 @@ export function snapshotTask(entry: TaskEntry): TaskSnapshot {
     dropped: task?.counters.dropped ?? 0,
     deadLettered: task?.counters.deadLettered ?? 0,
     ...(behind === Number.MAX_SAFE_INTEGER ? {} : { remaining: behind }),
-    ...(open === undefined ? {} : { stateBytes: open.approximateBytes(), uncommittedBytes: open.uncommittedBytes }),
+    ...(open === undefined ? {} : { stateBytes: open.approximateBytes(), stateMemoryBytes: open.memoryBytes(), uncommittedBytes: open.uncommittedBytes }),
     ...(task === undefined ? {} : { measured: task.measure() }),
     ...(entry.status === 'standby' ? { copy: { lag: entry.changelogLag === Number.MAX_SAFE_INTEGER ? undefined : entry.changelogLag } } : {}),
   }

@@ -74,6 +74,8 @@ export interface TaskSnapshot {
   readonly remaining?: number
   /** What its database takes, as the engine says. Absent: not open. */
   readonly stateBytes?: number
+  /** What its database holds in memory now, as the engine says; read caches not included. Absent: not open. */
+  readonly stateMemoryBytes?: number
   /** Changes not yet in the database. */
   readonly uncommittedBytes?: number
   /** Tasks that process only: by node and store. */

@@ -76,7 +76,7 @@ function measured(processed: number): TaskMeasurements {
 t.test('operators and stores are summed over a thread\'s tasks, those that have left it too', async (t) => {
   const asking = (state: CircuitState) => [{ operator: 'ask', pending: 0, running: 0, parked: 0, circuit: { state, opened: 4 } }]
   const one = thread(0, 'orders_0', 'orders_1')
-  const tasks = one.tasks.map((task, i) => ({ ...task, measured: measured(5), operators: asking(i === 0 ? 'open' : 'closed'), stateBytes: 1_000, uncommittedBytes: 10 }))
+  const tasks = one.tasks.map((task, i) => ({ ...task, measured: measured(5), operators: asking(i === 0 ? 'open' : 'closed'), stateBytes: 1_000, stateMemoryBytes: 500, uncommittedBytes: 10 }))
   let threads: ThreadSnapshot[] = [{ ...one, tasks, commitLatency: latency(2) }]
   const registry = new Registry()
   registerMetrics(registry, { state: 'RUNNING', failedThreads: 3, metrics: async () => threads }, { app: 'x' })
@@ -104,6 +104,7 @@ t.test('operators and stores are summed over a thread\'s tasks, those that have 
     'stream_task_record_lateness_seconds_total{app="x",thread_id="0",task_id="orders_1"} 1.5',
     'stream_task_punctuate_total{app="x",thread_id="0",task_id="orders_0"} 6',
     'millrace_task_state_bytes{app="x",thread_id="0",task_id="orders_0"} 1000',
+    'millrace_task_state_memory_bytes{app="x",thread_id="0",task_id="orders_0"} 500',
   ]) {
     t.ok(first.has(line), line)
   }
