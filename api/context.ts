@@ -1,6 +1,7 @@
 import type { AvroSerde, DocumentCorrection, DocumentReceived } from '../avro/index.ts'
-import type { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import type { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
 import type { ContentStore } from '../content/index.ts'
+import type { Models } from '../topology/models.ts'
 import type { PageImages } from '../topology/page-images.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import type { Authenticator } from './authenticator.ts'
@@ -24,6 +25,8 @@ export interface ApiContext {
   readonly intake: Pick<PostgresqlIntake, 'take' | 'markProduced' | 'get' | 'overview'>
   readonly documents: Pick<PostgresqlReader, 'get' | 'review'>
   readonly corrections: Pick<PostgresqlCorrections, 'find' | 'take' | 'markProduced'>
+  readonly search: Pick<PostgresqlSearch, 'search'>
+  readonly models: Pick<Models, 'answers' | 'embedder'>
   readonly archive: Pick<CassandraReader, 'lifecycle'>
   readonly producer: Pick<RawProducer, 'send'>
   readonly correctionProducer: Pick<RawProducer, 'send'>

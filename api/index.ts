@@ -2,10 +2,11 @@
 import type { AddressInfo } from 'node:net'
 import type { KafkaCluster } from 'millrace/kafka'
 import type { Registry } from '../avro/index.ts'
-import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader } from '../connectors/index.ts'
+import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
 import { openFolderContentStore } from '../content/index.ts'
 import { type ApplicationConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
+import { openModels } from '../topology/models.ts'
 import { createPageImages } from '../topology/page-images.ts'
 import { valueSerde } from '../topology/serdes.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
@@ -58,13 +59,15 @@ export async function startApi({ config, cluster, registry, tenants, observer, o
   const content = await openFolderContentStore({ path: config.contentDir })
   const intake = new PostgresqlIntake(access)
   const documents = new PostgresqlReader(access)
+  const search = new PostgresqlSearch(access)
   const corrections = new PostgresqlCorrections({ ...access, connections: 2 })
   const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
   const producer = new RawProducer(cluster, raw.name)
   const correctionProducer = new RawProducer(cluster, correctionsTopic.name)
   const pages = createPageImages()
   const app = await createServer({
-    authenticator, tenants, content, intake, documents, corrections, archive, producer, correctionProducer, received, correction, pages, onError,
+    authenticator, tenants, content, intake, documents, search, corrections, archive, producer, correctionProducer, received, correction, pages, onError,
+    models: openModels(config),
     rate: new RateLimit(),
     serialised: new Serialised(),
     rawTopic: raw.name,
@@ -74,7 +77,7 @@ export async function startApi({ config, cluster, registry, tenants, observer, o
   })
   const closeStores = async (): Promise<void> => {
     await Promise.all([producer.close(), correctionProducer.close()])
-    await Promise.all([intake.close(), documents.close(), corrections.close(), archive.close(), content.close(), pages.close()])
+    await Promise.all([intake.close(), documents.close(), search.close(), corrections.close(), archive.close(), content.close(), pages.close()])
   }
   try {
     await app.listen({ host: api.host, port: api.port })

@@ -1,8 +1,9 @@
 /** JSON schemas of the API, for OpenAPI. They describe; checks with answers of our own are in the routes. */
 import { maxChanges } from '../topology/corrections.ts'
+import { documentTypes } from '../processors/types.ts'
 import { documentStates } from '../topology/states.ts'
 import { errorCatalogue } from './errors.ts'
-import { MAXIMUM_FILES, MAXIMUM_KEY_LENGTH, PAGE } from './limits.ts'
+import { ASK, MAXIMUM_FILES, MAXIMUM_KEY_LENGTH, PAGE, SEARCH } from './limits.ts'
 
 const text = { type: 'string' } as const
 const textOrNull = { type: ['string', 'null'] } as const
@@ -219,4 +220,77 @@ export const getPage = {
   tags: ['review'], security,
   params: { type: 'object', properties: { documentId, page: { type: 'integer', minimum: 1 } }, required: ['documentId', 'page'] },
   response: errors(401, 404, 422, 500, 503),
+}
+
+const filters = {
+  type: { type: 'array', items: { type: 'string', enum: documentTypes }, description: 'Documents of one of these types.' },
+  vendor: { type: 'string', maxLength: 200, description: "A vendor's id, or a part of its name in any case." },
+  from: { type: 'string', format: 'date', description: "The document's own date, this day or later." },
+  to: { type: 'string', format: 'date', description: 'This day or earlier.' },
+  least: { type: 'string', description: 'Total, this much or more: a decimal number.' },
+  most: { type: 'string', description: 'This much or less.' },
+  currency: { type: 'string', description: 'ISO 4217.' },
+} as const
+const passage = { page: { type: ['integer', 'null'], description: 'From 1; null where the document has no pages.' }, text } as const
+
+export const getSearch = {
+  summary: 'Search in what the documents say, best first',
+  description: 'Every word, "phrases", -exclusions and `or`, as they stand or by their stems in the tenant\'s languages; where there are embeddings, also what is alike. Duplicates are left out.',
+  tags: ['search'], security,
+  querystring: {
+    type: 'object',
+    required: ['q'],
+    properties: {
+      q: { type: 'string', minLength: 1, maxLength: SEARCH.textLength }, ...filters,
+      cursor: { type: 'string', description: 'From the page before.' },
+      limit: { type: 'integer', minimum: 1, maximum: SEARCH.mostHits, default: SEARCH.page },
+    },
+  },
+  response: {
+    200: {
+      description: 'A page; the last one has no cursor.',
+      type: 'object',
+      properties: {
+        ranking: { type: 'string', enum: ['words', 'words-and-embeddings'] },
+        hits: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              documentId, state, score: { type: 'number' }, fileName: textOrNull, type: textOrNull, vendor: textOrNull, number: textOrNull, date: textOrNull, total: money,
+              currency: textOrNull, receivedAt: time, passages: { type: 'array', items: { type: 'object', properties: passage } }, links,
+            },
+          },
+        },
+        cursor: textOrNull,
+      },
+    },
+    ...errors(400, 401, 500, 503),
+  },
+}
+
+export const postAsk = {
+  summary: 'Ask about the documents',
+  description: 'Answers line by line (NDJSON): the passages found, parts of the answer with the numbers of the passages each follows from, and the outcome: `answered`, `cut-short` '
+    + '(the model broke off), `quoted` (no model spoke: the passages are the answer) or `not-stated` (the documents do not say).',
+  tags: ['search'], security,
+  body: { type: 'object', required: ['question'], properties: { question: { type: 'string', minLength: 1, maxLength: ASK.questionLength }, ...filters } },
+  response: {
+    200: {
+      description: 'One JSON object per line.',
+      content: {
+        'application/x-ndjson': {
+          schema: {
+            type: 'object',
+            properties: {
+              passages: { type: 'array', items: { type: 'object', properties: { number: { type: 'integer' }, documentId, ...passage, links: { type: 'object', properties: { document: text } } } } },
+              text, citations: { type: 'array', items: { type: 'integer' } },
+              outcome: { type: 'string', enum: ['answered', 'cut-short', 'quoted', 'not-stated'] }, model: textOrNull,
+            },
+          },
+        },
+      },
+    },
+    ...errors(400, 401, 413, 415, 500, 503),
+  },
 }

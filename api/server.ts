@@ -5,11 +5,13 @@ import { isUnavailable } from '../connectors/index.ts'
 import type { ApiContext } from './context.ts'
 import { ApiError, type ApiErrorCode, errorBody } from './errors.ts'
 import * as limits from './limits.ts'
+import { askRoute } from './routes/ask.ts'
 import { contentRoute } from './routes/content.ts'
 import { correctionRoute } from './routes/corrections.ts'
 import { documentRoutes } from './routes/documents.ts'
 import { pageRoute } from './routes/pages.ts'
 import { reviewPage, reviewRoutes } from './routes/review.ts'
+import { searchRoute } from './routes/search.ts'
 import { uploadRoute } from './routes/upload.ts'
 
 declare module 'fastify' {
@@ -85,6 +87,8 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
     uploadRoute(scope, context)
     documentRoutes(scope, context)
     contentRoute(scope, context)
+    searchRoute(scope, context)
+    await scope.register(async (bodies) => askRoute(bodies, context))
     reviewRoutes(scope, context)
     pageRoute(scope, context)
     await scope.register(async (bodies) => correctionRoute(bodies, context))

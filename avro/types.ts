@@ -12,6 +12,16 @@ export interface Box {
   height: number
 }
 
+/** Key of documents.chunks. Never changes. */
+export interface ChunkKey {
+  /** Tenant. */
+  tenant_id: string
+  /** UUID of the document. */
+  document_id: string
+  /** From 0. */
+  chunk: number
+}
+
 /** What kind of document it is. */
 export interface Classification {
   /** The kind. */
@@ -36,6 +46,30 @@ export interface Conversion {
   date: string
   /** Converted total, decimal string. */
   total: string
+}
+
+/** A piece of a document's text as search finds and cites it, flat, named as the columns (documents.chunks). */
+export interface DocumentChunk {
+  /** Tenant. */
+  tenant_id: string
+  /** UUID of the document. */
+  document_id: string
+  /** From 0. */
+  chunk: number
+  /** Of the reading, µs since the epoch: a later one replaces all chunks of an earlier one. */
+  revision: number
+  /** How many the document has. */
+  chunks: number
+  /** From 1; null where there are no pages. */
+  page: number | null
+  /** ISO 639-1 of the document. */
+  language: string | null
+  /** The text, lines as they stand. */
+  text: string
+  /** As pgvector reads it, [0.1,0.2,…]; null until there is one. */
+  embedding: string | null
+  /** What made the embedding: only those of one model can be compared. */
+  embedding_model: string | null
 }
 
 /** What a person changed (documents.corrections). */
@@ -272,6 +306,28 @@ export interface DocumentRow {
   page_sizes: string | null
 }
 
+/** What stands on a document's pages (documents.text). Key tenantId|documentId. */
+export interface DocumentText {
+  /** Tenant. */
+  tenantId: string
+  /** UUID. */
+  documentId: string
+  /** When it was read. */
+  readAt: number
+  /** How it was read. */
+  route: 'e-invoice-xml' | 'text-layer' | 'ocr'
+  /** ISO 639-1, und where there is too little text. */
+  language: string
+  /** 0 to 1. */
+  quality: number
+  /** What read it: engines and data. */
+  version: string
+  /** Empty when the text lies in the content store, and for an e-invoice that is XML alone. */
+  pages: TextPage[]
+  /** content:<sha256>: the pages as JSON in the content store under the tenant, when they are more than a record should carry. */
+  reference: string | null
+}
+
 /** What reference data adds. */
 export interface Enrichment {
   /** The vendor. */
@@ -360,6 +416,20 @@ export interface LifecycleEvent {
 export interface LineItem {
   /** description, quantity, unitPrice, taxRate, total, … */
   fields: { [key: string]: Field }
+}
+
+/** A tenant's own words to the language model (prompts). Key tenantId|promptSetId. */
+export interface PromptSet {
+  /** Owner. */
+  tenantId: string
+  /** Its id; a tenant record names it. */
+  promptSetId: string
+  /** Raised with every change: answers are kept by it. */
+  version: number
+  /** Put in front of the question, at most 2,000 characters: how this tenant's documents look. Never a value: small models copy it. */
+  instructions: string
+  /** Asked for besides the usual ones. */
+  fields: string[]
 }
 
 /** Where a value was found. */
@@ -494,6 +564,30 @@ export interface Tenant {
   retentionDays: number
 }
 
+/** A run of text without a wide gap: a cell of a table is one. */
+export interface TextLine {
+  /** What stands there. */
+  text: string
+  /** Where on the page. */
+  box: Box
+  /** 0 to 1; a text layer is 1. */
+  confidence: number
+}
+
+/** A page and its text. */
+export interface TextPage {
+  /** From 1. */
+  number: number
+  /** Points of a PDF, pixels of an image. */
+  width: number
+  /** The same. */
+  height: number
+  /** Degrees clockwise that the page was turned by before it was read. */
+  turned: number
+  /** Empty for a page that cannot be read. */
+  lines: TextLine[]
+}
+
 /** What the rules say. */
 export interface Validation {
   /** No hard rule failed. */
@@ -541,8 +635,10 @@ export interface VendorMatch {
 /** Every schema by name. */
 export interface SchemaTypes {
   Box: Box
+  ChunkKey: ChunkKey
   Classification: Classification
   Conversion: Conversion
+  DocumentChunk: DocumentChunk
   DocumentCorrection: DocumentCorrection
   DocumentDuplicate: DocumentDuplicate
   DocumentKey: DocumentKey
@@ -550,6 +646,7 @@ export interface SchemaTypes {
   DocumentReceived: DocumentReceived
   DocumentReview: DocumentReview
   DocumentRow: DocumentRow
+  DocumentText: DocumentText
   Enrichment: Enrichment
   ExchangeRate: ExchangeRate
   Extraction: Extraction
@@ -557,6 +654,7 @@ export interface SchemaTypes {
   FieldChange: FieldChange
   LifecycleEvent: LifecycleEvent
   LineItem: LineItem
+  PromptSet: PromptSet
   Provenance: Provenance
   Reason: Reason
   Rule: Rule
@@ -565,6 +663,8 @@ export interface SchemaTypes {
   RuleSet: RuleSet
   RuleSetRefusal: RuleSetRefusal
   Tenant: Tenant
+  TextLine: TextLine
+  TextPage: TextPage
   Validation: Validation
   Vendor: Vendor
   VendorMatch: VendorMatch

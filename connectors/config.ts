@@ -7,6 +7,8 @@ export interface ConnectorsConfig {
   topics: {
     raw: string
     archive: string
+    /** Pieces of texts, for search. */
+    chunks: string
     lifecycle: string
     /** Of the PostgreSQL sink. */
     postgresqlDeadLetters: string

@@ -7,6 +7,7 @@ export { PostgresqlCorrections, type TakenCorrection } from './postgresql/correc
 export { type DocumentSummary, type OverviewOptions, PostgresqlIntake, type TakenDocument, UNDER_WAY } from './postgresql/intake.ts'
 export { migratePostgresql, type PostgresqlAddress, type PostgresqlMigrationOptions } from './postgresql/migrate.ts'
 export { type ListOptions, PostgresqlReader, type PostgresqlReaderOptions, type ReviewOptions, type StoredDocument, type WaitingDocument } from './postgresql/reader.ts'
+export { type Hit, type Passage, PostgresqlSearch, type SearchFilters, type SearchOptions } from './postgresql/search.ts'
 export type { PostgresqlPasswords, PostgresqlRole } from './postgresql/roles.ts'
 export { ConnectRest, type ConnectorStatus, type SinkOffset } from './rest.ts'
 export { postgresqlPasswords } from './secrets.ts'

@@ -59,6 +59,20 @@ export interface ApplicationConfig {
   /** The operators' door. */
   readonly ops: Listener
   readonly postgresql?: DatabaseConfig
+  /** A server with language models and embeddings. Absent, or without a model for a purpose: everything works without. */
+  readonly ollama?: {
+    readonly url: string
+    /** Asked for fields that are missing or doubtful. */
+    readonly fieldsModel?: string
+    /** Answers questions about documents. */
+    readonly answersModel?: string
+    /** Embeds texts for search. */
+    readonly embeddingModel?: string
+    /** Of one request, the loading of the model included. Default 60 s. */
+    readonly timeoutMs?: number
+    /** Requests of one task at once. Default 2. */
+    readonly concurrency?: number
+  }
   readonly cassandra?: { readonly contactPoint: string; readonly localDataCenter: string; readonly keyspace: string }
   /** Tenants that have a raw topic of their own. */
   readonly tenantTopics: readonly string[]
@@ -98,6 +112,7 @@ const shape = {
   'api?': { host: 'string', port: 'integer', tokensFile: 'string', maximumBytes: 'integer' },
   ops: { host: 'string', port: 'integer' },
   'postgresql?': { host: 'string', port: 'integer', database: 'string', user: 'string', passwordFile: 'string' },
+  'ollama?': { url: 'string', 'fieldsModel?': 'string', 'answersModel?': 'string', 'embeddingModel?': 'string', 'timeoutMs?': 'integer', 'concurrency?': 'integer' },
   'cassandra?': { contactPoint: 'string', localDataCenter: 'string', keyspace: 'string' },
 } as const
 
@@ -105,7 +120,7 @@ type Shape = { readonly [key: string]: 'string' | 'integer' | 'strings' | Shape 
 
 const limits: { readonly [path: string]: readonly [least: number, most: number] } = {
   partitions: [1, 1000], replicationFactor: [-1, 9], threads: [1, 64], sessionTimeoutMs: [6_000, 300_000], standbyReplicas: [0, 16], ocrWorkers: [1, 64], parserWorkers: [1, 64],
-  'api.port': [0, 65_535], 'ops.port': [0, 65_535], 'postgresql.port': [1, 65_535], 'api.maximumBytes': [1, 2 ** 31],
+  'api.port': [0, 65_535], 'ops.port': [0, 65_535], 'postgresql.port': [1, 65_535], 'ollama.timeoutMs': [1_000, 600_000], 'ollama.concurrency': [1, 64], 'api.maximumBytes': [1, 2 ** 31],
 }
 
 const choices: { readonly [path: string]: readonly string[] } = {

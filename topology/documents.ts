@@ -15,7 +15,9 @@ import { contentKey } from '../processors/dedupe/index.ts'
 import type { VendorMemory } from '../processors/learn/index.ts'
 import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
 import type { ApplicationConfig } from './config.ts'
-import { divide } from './flow.ts'
+import { promptTable, resolveDoubts } from './doubts.ts'
+import { divide, patiently, toDeadLetters } from './flow.ts'
+import { embedChunks, writeTexts } from './search.ts'
 import { openServices, type Services } from './services.ts'
 import { acceptRules, isVerdict } from './steps/accept-rules.ts'
 import { admit } from './steps/admit.ts'
@@ -40,11 +42,6 @@ const VENDOR_MEMORY = 'vendor-memory'
 const FIRST_SEEN = 'first-seen'
 const KNOWN_INVOICES = 'known-invoices'
 const DOCUMENT_STATES = 'document-states'
-
-/** A record that fails here says nothing that a second try would mend; the dead letter carries it whole. */
-const toDeadLetters = { deserialization: 'dead-letter', processing: 'dead-letter', production: 'dead-letter' } as const
-/** Services fail for a while: half a second at first, a minute at last, half an hour in all. */
-const patiently = { attempts: 40, backoffMs: 500, maxBackoffMs: 60_000 } as const
 
 /** The topology's module: `settings` is the application's configuration. */
 export default function documents(builder: StreamsBuilder, settings: unknown): void {
@@ -103,7 +100,16 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
 
-  const understood = divide(texts.merge(recognised.documents).processValues(() => classifyAndExtract(TENANTS, LEARNED), { name: 'extract', stores: [TENANTS, LEARNED], onError: toDeadLetters }))
+  const readings = texts.merge(recognised.documents)
+  const prompts = promptTable(b, services)
+  const understood = resolveDoubts(
+    divide(
+      readings.processValues(() => classifyAndExtract(TENANTS, LEARNED, prompts), {
+        name: 'extract', stores: [TENANTS, LEARNED, ...(prompts === undefined ? [] : [prompts])], onError: toDeadLetters,
+      }),
+    ),
+    services,
+  )
   const corrected = b.stream<string, ExtractedDocument>(topics.corrected.name, { key, value: extracted, onError: toDeadLetters })
   const validated = divide(
     understood.documents.merge(corrected).processAsync(validateStep(TENANTS, RULES), {
@@ -145,6 +151,8 @@ export function wire(b: StreamsBuilder, services: Services): void {
   // the last, so that the numbers of the others stay
   acceptRuleSets(b, services)
   learnFromCorrections(corrections.lessons.mapValues(({ lesson }) => lesson), services)
+  writeTexts(readings, services)
+  embedChunks(b, services)
 }
 
 /** Where a vendor prints what a person had to correct; the table that extract reads is made of it. */

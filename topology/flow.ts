@@ -15,10 +15,22 @@ export interface Next<T> {
 
 export type Flow<T> = Did | Next<T>
 
+/** A record that fails here says nothing that a second try would mend; the dead letter carries it whole. */
+export const toDeadLetters = { deserialization: 'dead-letter', processing: 'dead-letter', production: 'dead-letter' } as const
+
 const isDid = <T>(_key: string, flow: Flow<T>): flow is Did => 'did' in flow
 
+/** Services fail for a while: half a second at first, a minute at last, half an hour in all. */
+export const patiently = { attempts: 40, backoffMs: 500, maxBackoffMs: 60_000 } as const
+
+/** What a step did, and what goes on. */
+export interface Divided<T> {
+  readonly events: KStream<string, LifecycleEvent>
+  readonly documents: KStream<string, T>
+}
+
 /** Takes the two apart: events for lifecycle, documents for the next step. */
-export function divide<T>(stream: KStream<string, Flow<T>>): { readonly events: KStream<string, LifecycleEvent>; readonly documents: KStream<string, T> } {
+export function divide<T>(stream: KStream<string, Flow<T>>): Divided<T> {
   const { events, documents } = stream.split().branch('events', isDid).defaultBranch('documents')
   return { events: events.mapValues(({ did }) => did), documents: documents.mapValues((flow) => (flow as Next<T>).next) }
 }

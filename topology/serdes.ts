@@ -19,9 +19,12 @@ export function rowKeySerde(registry: Registry, topic: TopicDefinition): AvroSer
 export function documentSerdes(registry: Registry, topics: Topics) {
   return {
     received: valueSerde(registry, topics.raw, 'DocumentReceived'),
+    text: valueSerde(registry, topics.text, 'DocumentText'),
     processed: valueSerde(registry, topics.processed, 'DocumentProcessed'),
     archive: valueSerde(registry, topics.archive, 'DocumentRow'),
     archiveKey: rowKeySerde(registry, topics.archive),
+    chunk: valueSerde(registry, topics.chunks, 'DocumentChunk'),
+    chunkKey: avroSerde(registry, `${topics.chunks.name}-key`, 'ChunkKey'),
     lifecycle: valueSerde(registry, topics.lifecycle, 'LifecycleEvent'),
     lifecycleKey: rowKeySerde(registry, topics.lifecycle),
     duplicate: valueSerde(registry, topics.duplicates, 'DocumentDuplicate'),
@@ -31,6 +34,7 @@ export function documentSerdes(registry: Registry, topics: Topics) {
     rules: valueSerde(registry, topics.rules, 'RuleSet'),
     rulesAccepted: valueSerde(registry, topics.rulesAccepted, 'RuleSet'),
     rulesRefused: valueSerde(registry, topics.rulesRefused, 'RuleSetRefusal'),
+    prompts: valueSerde(registry, topics.prompts, 'PromptSet'),
     vendor: valueSerde(registry, topics.vendors, 'Vendor'),
     exchangeRate: valueSerde(registry, topics.exchangeRates, 'ExchangeRate'),
   }

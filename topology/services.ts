@@ -5,6 +5,7 @@ import { createReceiver, type Receiver } from '../processors/receive/index.ts'
 import { createTextReader, isSecondEngineInstalled, secondEngineFolder, type TextReader } from '../processors/text/index.ts'
 import type { ApplicationConfig } from './config.ts'
 import { ApplicationError } from './errors.ts'
+import { type Models, openModels } from './models.ts'
 import { type DocumentSerdes, documentSerdes } from './serdes.ts'
 import { type Topics, topics } from './topics.ts'
 
@@ -17,6 +18,7 @@ export interface Services {
   readonly serdes: DocumentSerdes
   readonly reader: TextReader
   readonly receiver: Receiver
+  readonly models: Models
   /** Opened with the first document. */
   content(): Promise<ContentStore>
 }
@@ -42,6 +44,7 @@ export function openServices(config: ApplicationConfig): Services {
     serdes: documentSerdes(registry, declared),
     reader,
     receiver: createReceiver(reader),
+    models: openModels(config),
     content: () => (store ??= openFolderContentStore({ path: config.contentDir })),
   }
 }

@@ -10,6 +10,9 @@ const DAY_MS = 24 * 60 * 60 * 1000
 /** Producers and the file source may send this much inline; above it only a reference travels. */
 export const MAXIMUM_INLINE_BYTES = 8 * 1024 * 1024
 
+/** A text above this goes to the content store. */
+export const MAXIMUM_TEXT_BYTES = 512 * 1024
+
 /** The broker's own default of 1 MiB holds for every other topic: none needs more. */
 const RAW_MESSAGE_BYTES = MAXIMUM_INLINE_BYTES + 64 * 1024
 
@@ -33,12 +36,19 @@ const compact = { 'cleanup.policy': 'compact' } as const
 const definitions = {
   /** What replays read. */
   raw: { name: 'documents.raw', partitions: 'configured', key: 'string', value: 'DocumentReceived', config: { ...keep(365), 'max.message.bytes': String(RAW_MESSAGE_BYTES) } },
+  /** What stands on the pages; compaction keeps a document's last reading. */
+  text: {
+    name: 'documents.text', partitions: 'configured', key: 'string', value: 'DocumentText',
+    config: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(365 * DAY_MS) },
+  },
   processed: {
     name: 'documents.processed', partitions: 'configured', key: 'string', value: 'DocumentProcessed',
     config: { 'cleanup.policy': 'compact,delete', 'retention.ms': String(365 * DAY_MS) },
   },
   /** Both sinks read this one. */
   archive: { name: 'documents.archive', partitions: 'configured', key: 'DocumentKey', value: 'DocumentRow', config: keep(30) },
+  /** What search finds: PostgreSQL reads it. All of a document's are in one partition. */
+  chunks: { name: 'documents.chunks', partitions: 'configured', key: 'ChunkKey', value: 'DocumentChunk', config: keep(30) },
   /** The audit trail. */
   lifecycle: { name: 'documents.lifecycle', partitions: 'configured', key: 'DocumentKey', value: 'LifecycleEvent', config: keep(365) },
   duplicates: { name: 'documents.duplicates', partitions: 'configured', key: 'string', value: 'DocumentDuplicate', config: keep(365) },
@@ -58,6 +68,8 @@ const definitions = {
   rulesAccepted: { name: 'rules.accepted', partitions: 1, key: 'string', value: 'RuleSet', config: compact },
   /** Why the newest version of a set is not in force. */
   rulesRefused: { name: 'rules.refused', partitions: 1, key: 'string', value: 'RuleSetRefusal', config: compact },
+  /** Tenants' own words to the language model. */
+  prompts: { name: 'prompts', partitions: 1, key: 'string', value: 'PromptSet', config: compact },
   vendors: { name: 'vendors', partitions: 1, key: 'string', value: 'Vendor', config: compact },
   exchangeRates: { name: 'exchange-rates', partitions: 1, key: 'string', value: 'ExchangeRate', config: compact },
 } as const satisfies { readonly [name: string]: TopicDefinition }

@@ -109,7 +109,7 @@ function configuration(addresses: StackAddresses, site: Site, apiPassword: strin
 
 async function connectorsConfig(addresses: StackAddresses, site: Site): Promise<ConnectorsConfig> {
   const { prefix, database, keyspace } = site
-  const { raw, archive, lifecycle, deadLetter } = topics(prefix)
+  const { raw, archive, chunks, lifecycle, deadLetter } = topics(prefix)
   const registry = new Registry({ url: addresses.registry })
   const received = valueSerde(registry, raw, 'DocumentReceived')
   await received.open()
@@ -121,6 +121,7 @@ async function connectorsConfig(addresses: StackAddresses, site: Site): Promise<
     topics: {
       raw: raw.name,
       archive: archive.name,
+      chunks: chunks.name,
       lifecycle: lifecycle.name,
       postgresqlDeadLetters: `${deadLetter.name}.postgresql`,
       cassandraDeadLetters: `${deadLetter.name}.cassandra`,

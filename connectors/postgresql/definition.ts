@@ -1,19 +1,25 @@
-import { avroConverter, type ConnectorDefinition, type ConnectorsConfig, connectorName, deadLetters, SINK_CONSUMER } from '../config.ts'
+import { avroConverter, type ConnectorDefinition, type ConnectorsConfig, type ConnectorSettings, connectorName, deadLetters, SINK_CONSUMER } from '../config.ts'
 import { secretReference } from '../secrets.ts'
 
+/** Which table a topic's records go to: one connector for both, because each costs the worker a start and memory. */
+const tables = (topics: ConnectorsConfig['topics']): { readonly [table: string]: string } => ({ documents: topics.archive, chunks: topics.chunks })
+
 /**
- * Debezium's JDBC sink: one upsert per row into `millrace.documents`; the table's trigger keeps the higher revision.
+ * Debezium's JDBC sink: one upsert per row into `millrace.documents` and `millrace.chunks`; the tables' triggers keep the higher revision.
  * The connector never alters a table. An error of the store that outlasts the retries, and a row the table refuses,
  * fail the task: the supervisor restarts it, and names the record when it is always the same.
  */
 export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
   const { host, port, database } = config.postgresql
+  const routes = Object.entries(tables(config.topics))
   return {
     name: connectorName(config, 'postgresql'),
     settings: {
       'connector.class': 'io.debezium.connector.jdbc.JdbcSinkConnector',
       'tasks.max': String(config.sinkTasks ?? 2),
-      topics: config.topics.archive,
+      topics: routes.map(([, topic]) => topic).join(','),
+      transforms: routes.map(([table]) => table).join(','),
+      ...Object.assign({}, ...routes.map(([table, topic]) => routeTo(table, topic))),
       'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60`,
       'connection.username': 'millrace_sink',
       'connection.password': secretReference(config.secretsFolder, 'millrace_sink'),
@@ -21,12 +27,12 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       'connection.pool.max_size': '4',
       'connection.restart.on.errors': 'true',
       'insert.mode': 'upsert',
+      // all fields of the key
       'primary.key.mode': 'record_key',
-      'primary.key.fields': 'tenant_id,document_id',
       // an erased document is a row with a higher revision
       'delete.enabled': 'false',
       'schema.evolution': 'none',
-      'collection.name.format': 'millrace.documents',
+      'collection.name.format': `millrace.\${topic}`,
       'batch.size': '500',
       // the buffer would keep the last row of a key in a batch, which need not be the one with the highest revision;
       // without it a batch may hold a key twice, which one rewritten INSERT may not (so no reWriteBatchedInserts)
@@ -38,5 +44,14 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       ...SINK_CONSUMER,
       ...deadLetters(config.topics.postgresqlDeadLetters, config.deadLetterReplication ?? 1)
     }
+  }
+}
+
+/** The record's topic becomes the table's name; offsets and dead letters keep the topic's own. */
+function routeTo(table: string, topic: string): ConnectorSettings {
+  return {
+    [`transforms.${table}.type`]: 'org.apache.kafka.connect.transforms.RegexRouter',
+    [`transforms.${table}.regex`]: topic.replace(/[.]/g, '[.]'),
+    [`transforms.${table}.replacement`]: table
   }
 }

@@ -271,8 +271,8 @@ t.test('the answers are described: every path, every error', async (t) => {
   }
   t.match(description.openapi, /^3\.1/)
   t.same(Object.keys(description.paths).sort(), [
-    '/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/corrections', '/v1/documents/{documentId}/lifecycle',
-    '/v1/documents/{documentId}/pages/{page}', '/v1/review',
+    '/v1/ask', '/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/corrections', '/v1/documents/{documentId}/lifecycle',
+    '/v1/documents/{documentId}/pages/{page}', '/v1/review', '/v1/search',
   ])
   t.same(Object.keys(description.paths['/v1/documents']!['post']!.responses), ['202', '400', '401', '403', '408', '409', '413', '415', '429', '500', '503'])
   for (const { message, fix, status } of Object.values(errorCatalogue)) {

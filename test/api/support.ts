@@ -7,7 +7,7 @@ import { Serialised } from '../../api/idempotency.ts'
 import { RateLimit } from '../../api/rate-limit.ts'
 import type { RawRecord } from '../../api/raw-producer.ts'
 import type { Tenant } from '../../avro/index.ts'
-import type { DocumentSummary, ReviewOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
+import type { DocumentSummary, Hit, ReviewOptions, SearchOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
 import { openFolderContentStore } from '../../content/index.ts'
 
 export const TOKEN = 'token-of-acme'
@@ -35,6 +35,8 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   const waiting = new Map<string, WaitingDocument[]>()
   const ended = new Map<string, StoredDocument>()
   const events = new Map<string, StoredLifecycleEvent[]>()
+  const hits = new Map<string, Hit[]>()
+  const searches: (SearchOptions & { readonly tenantId: string })[] = []
   const failing: { [part in 'kafka' | 'database']?: Error } = {}
   const errors: string[] = []
   const guard = (part: keyof typeof failing): void => {
@@ -106,6 +108,14 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
         corrections.set(id, { ...corrections.get(id)!, produced: true })
       },
     },
+    search: {
+      async search(tenantId, options) {
+        guard('database')
+        searches.push({ tenantId, ...options })
+        return { hits: hits.get(tenantId) ?? [], cursor: undefined }
+      },
+    },
+    models: {},
     archive: { lifecycle: async (tenantId, id) => events.get(`${tenantId}|${id}`) ?? [] },
     producer: {
       async send(sent) {
@@ -131,5 +141,5 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
     maximumBytes: 100_000,
     onError: (message) => errors.push(message),
   }
-  return { context, rows, records, decided, corrections, reviews, waiting, ended, events, failing, errors }
+  return { context, rows, records, decided, corrections, reviews, waiting, ended, events, failing, errors, hits, searches }
 }

@@ -76,8 +76,9 @@ t.test('what the definitions must say', async (t) => {
   const [postgresql, cassandra, files] = connectorDefinitions({ ...config, namePrefix: 'test-' })
   t.same([postgresql!.name, cassandra!.name, files!.name], ['test-documents-postgresql', 'test-documents-cassandra', 'test-documents-files'])
   t.match(postgresql!.settings, {
-    topics: 'documents.archive', 'connection.password': `\${file:/run/secrets/millrace/postgresql.properties:millrace_sink}`, 'insert.mode': 'upsert',
-    'primary.key.fields': 'tenant_id,document_id', 'schema.evolution': 'none', 'connection.restart.on.errors': 'true', 'delete.enabled': 'false',
+    topics: 'documents.archive,documents.chunks', transforms: 'documents,chunks', 'transforms.chunks.regex': 'documents[.]chunks', 'transforms.chunks.replacement': 'chunks',
+    'collection.name.format': `millrace.\${topic}`, 'connection.password': `\${file:/run/secrets/millrace/postgresql.properties:millrace_sink}`, 'insert.mode': 'upsert',
+    'primary.key.mode': 'record_key', 'schema.evolution': 'none', 'connection.restart.on.errors': 'true', 'delete.enabled': 'false',
     'errors.deadletterqueue.topic.name': 'postgresql.dead-letter', 'value.converter.apicurio.registry.url': 'http://127.0.0.1:8080/apis/registry/v2'
   })
   t.match(cassandra!.settings, {

@@ -8,6 +8,7 @@ export const config: ConnectorsConfig = {
   topics: {
     raw: 'documents.raw',
     archive: 'documents.archive',
+    chunks: 'documents.chunks',
     lifecycle: 'documents.lifecycle',
     postgresqlDeadLetters: 'postgresql.dead-letter',
     cassandraDeadLetters: 'cassandra.dead-letter'

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import pg from 'pg'
 import t from 'tap'
+import type { DocumentChunk } from '../../../avro/index.ts'
 import { statements } from '../../../connectors/cassandra/migrate.ts'
 import { connectorName, deployConnectors } from '../../../connectors/index.ts'
 import { createBench, eventually, row } from './support.ts'
@@ -92,6 +94,27 @@ t.test('the higher revision wins inside one batch, too', async (t) => {
   await eventually('the last row in Cassandra', () => archive.get('batch', last))
   t.same(new Set((await documents.list('batch', { limit: 100 })).documents.filter(({ documentId }) => documentId !== last).map(({ vendor }) => vendor)), new Set(['vendor 3']))
   t.equal((await archive.day('batch', '2026-10-01')).filter(({ revision }) => revision === 3).length, ids.length)
+})
+
+t.test("chunks arrive in their own table, and a later reading's replace those of an earlier one", async (t) => {
+  const documentId = randomUUID()
+  const chunk = (number: number, revision: number, text: string, embedding: string | null = null): DocumentChunk => ({
+    tenant_id: 'acme', document_id: documentId, chunk: number, revision, chunks: 2, page: number + 1, language: 'de', text, embedding, embedding_model: embedding === null ? null : 'm'
+  })
+  const client = new pg.Client({ ...config.postgresql, user: 'millrace_sink', password: bench.passwords.millrace_sink })
+  await client.connect()
+  t.teardown(() => client.end())
+  const stored = async (): Promise<unknown[]> =>
+    (await client.query('SELECT chunk, revision::int, page, text, vector::text, embedding_model FROM millrace.chunks WHERE document_id = $1 ORDER BY chunk', [documentId])).rows
+  await bench.sendChunks([chunk(0, 1, 'Größe 漢字'), chunk(1, 1, 'Seite zwei'), chunk(0, 1, 'Größe 漢字', '[0.6,0.8]')])
+  await eventually('both chunks and the embedding', async () => (await stored()).some((row) => (row as { vector: unknown }).vector !== null))
+  t.same(await stored(), [
+    { chunk: 0, revision: 1, page: 1, text: 'Größe 漢字', vector: '[0.6,0.8]', embedding_model: 'm' },
+    { chunk: 1, revision: 1, page: 2, text: 'Seite zwei', vector: null, embedding_model: null }
+  ])
+  await bench.sendChunks([chunk(0, 2, 'neu'), chunk(1, 1, 'Seite zwei')])
+  await eventually('the later reading', async () => (await stored()).length === 1)
+  t.same(await stored(), [{ chunk: 0, revision: 2, page: 1, text: 'neu', vector: null, embedding_model: null }])
 })
 
 t.test('lifecycle events arrive in order', async (t) => {

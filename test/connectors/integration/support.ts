@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import cassandra from 'cassandra-driver'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 import pg from 'pg'
-import { avroSerde, type DocumentRow, type LifecycleEvent, Registry, type SchemaName, type SchemaTypes } from '../../../avro/index.ts'
+import { avroSerde, type DocumentChunk, type DocumentRow, type LifecycleEvent, Registry, type SchemaName, type SchemaTypes } from '../../../avro/index.ts'
 import {
   CassandraReader,
   ConnectRest,
@@ -66,6 +66,7 @@ export async function createBench(options: { partitions?: number } = {}) {
   const topics = {
     raw: `${run}.documents.raw`,
     archive: `${run}.documents.archive`,
+    chunks: `${run}.documents.chunks`,
     lifecycle: `${run}.documents.lifecycle`,
     postgresqlDeadLetters: `${run}.postgresql.dead-letter`,
     cassandraDeadLetters: `${run}.cassandra.dead-letter`
@@ -88,7 +89,7 @@ export async function createBench(options: { partitions?: number } = {}) {
   await kafkaAdmin.connect()
   await kafkaAdmin.createTopics({
     waitForLeaders: true,
-    topics: [topics.raw, topics.archive, topics.lifecycle, ...deadLetterTopics(config)].map((topic) => ({
+    topics: [topics.raw, topics.archive, topics.chunks, topics.lifecycle, ...deadLetterTopics(config)].map((topic) => ({
       topic,
       numPartitions: topic.endsWith('dead-letter') ? 1 : (options.partitions ?? 2),
       configEntries: topic === topics.raw ? [{ name: 'max.message.bytes', value: String(9 * 1024 * 1024) }] : []
@@ -112,6 +113,8 @@ export async function createBench(options: { partitions?: number } = {}) {
   const serdes = {
     archiveKey: avroSerde(registry, `${topics.archive}-key`, 'DocumentKey'),
     archive: avroSerde(registry, `${topics.archive}-value`, 'DocumentRow'),
+    chunkKey: avroSerde(registry, `${topics.chunks}-key`, 'ChunkKey'),
+    chunk: avroSerde(registry, `${topics.chunks}-value`, 'DocumentChunk'),
     lifecycleKey: avroSerde(registry, `${topics.lifecycle}-key`, 'DocumentKey'),
     lifecycle: avroSerde(registry, `${topics.lifecycle}-value`, 'LifecycleEvent')
   }
@@ -140,6 +143,16 @@ export async function createBench(options: { partitions?: number } = {}) {
         value: Buffer.from(serdes.archive.serialize(topics.archive, row))
       }))
       await producer.send({ topic: topics.archive, messages, acks: -1 })
+    },
+
+    /** Everything to one partition, as the application keeps a document's chunks together. */
+    async sendChunks(chunks: DocumentChunk[]): Promise<void> {
+      const messages = chunks.map((chunk) => ({
+        partition: 0,
+        key: Buffer.from(serdes.chunkKey.serialize(topics.chunks, { tenant_id: chunk.tenant_id, document_id: chunk.document_id, chunk: chunk.chunk })),
+        value: Buffer.from(serdes.chunk.serialize(topics.chunks, chunk))
+      }))
+      await producer.send({ topic: topics.chunks, messages, acks: -1 })
     },
 
     async sendLifecycle(events: LifecycleEvent[]): Promise<void> {
@@ -208,7 +221,7 @@ export function row(part: Partial<DocumentRow> & Pick<DocumentRow, 'tenant_id' |
     content_type: 'application/pdf', size: 1234, sha256: null, content: null, language: null, route: null, page_count: null, type: null,
     probability: null, vendor: null, vendor_id: null, number: null, date: null, due_date: null, currency: null, subtotal: null, tax: null,
     total: null, fields: null, line_items: null, validation: null, enrichment: null, duplicate_of: null, reason_code: null, reason: null,
-    pipeline_version: null, versions: null, corrections: null, page_sizes: null,
+    pipeline_version: null, versions: null, corrections: null, page_sizes: null, parent_id: null, part: null, part_count: null,
     ...part
   }
 }
