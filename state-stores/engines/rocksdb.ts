@@ -31,6 +31,18 @@ const FILES: DatabaseFiles = { table: /^\d+\.sst$/, magic: Buffer.from('f7cff485
 const NONE = Object.freeze({})
 const MEGABYTE = 1024 * 1024
 
+/** The binding makes a write buffer a quarter of the budget it is given, and lets six of them live. */
+const WRITE_BUFFERS_PER_BUDGET = 4
+const WRITE_BUFFERS = 6
+
+/**
+ * 9/16 of the memory for write buffers, the rest is block cache. A buffer is full when a batch has gone beyond it: one such
+ * as restoring writes is allowed for in each. A larger one, of a very large generation, is held whole all the same.
+ */
+function writeBuffer(memory: number): number {
+  return Math.floor((memory * 9) / 16 / WRITE_BUFFERS) - MEGABYTE
+}
+
 /** The default engine: least disk, steadiest writes. Prebuilt for linux-x64 and darwin-arm64. */
 export const rocksdbEngine: StorageEngine = {
   name: 'rocksdb',
@@ -55,8 +67,7 @@ export const rocksdbEngine: StorageEngine = {
         compaction: 'level',
         compression: false,
         walCompression: false,
-        // Write buffers are a quarter of their budget each, up to six of them: 9/16 of the memory. The rest is block cache.
-        memtableMemoryBudget: clamp(Math.floor((memory * 3) / 8), MEGABYTE, 64 * MEGABYTE),
+        memtableMemoryBudget: clamp(WRITE_BUFFERS_PER_BUDGET * writeBuffer(memory), MEGABYTE, 64 * MEGABYTE),
         cacheSize: clamp(Math.floor((memory * 7) / 16), MEGABYTE, 256 * MEGABYTE),
         // Outside of the cache they would be held for all files, and grow with the state.
         cacheIndexAndFilterBlocks: true,

@@ -5,7 +5,7 @@ import type { RuntimeConfig } from './config.ts'
 const MIB = 1024 * 1024
 
 /** More brings a database nothing that its read cache and the file system's would not. */
-const LARGEST_DATABASE = 64 * MIB
+const LARGEST_DATABASE = 80 * MIB
 
 export class StateMemory {
   readonly #budget: MemoryBudget
