@@ -145,7 +145,7 @@ async function showPages(given, found) {
       mine.urls.push(url)
       const image = element('img', { alt: `Page ${page}`, src: url })
       const size = pageSizes?.[page - 1]
-      figure.prepend(image, ...(size === undefined ? [] : [boxes(page, size, found)]))
+      figure.prepend(element('div', { class: 'sheet' }, image, ...(size === undefined ? [] : [boxes(page, size, found)])))
     } catch (error) {
       figure.firstElementChild.textContent = `Page ${page}: ${error.message}`
     }
@@ -181,10 +181,12 @@ export function changes() {
     .map((input) => ({ field: input.name, to: input.value.trim() === '' ? null : input.value.trim() }))
 }
 
-/** `changes[2].to` of a refusal: the field it is about. */
-export function point(field, sent) {
-  const index = /^changes\[(\d+)\]/.exec(field ?? '')?.[1]
-  const input = index === undefined ? null : byId('fields').querySelector(`input[name="${CSS.escape(sent[Number(index)].field)}"]`)
+/** Of a refusal's `changes[2].to`: the field it is about, which gets the focus. */
+export function point(at, sent) {
+  const index = /^changes\[(\d+)\]/.exec(at ?? '')?.[1]
+  const field = index === undefined ? undefined : sent[Number(index)]?.field
+  const input = field === undefined ? null : byId('fields').querySelector(`input[name="${CSS.escape(field)}"]`)
   input?.classList.add('wrong')
   input?.focus()
+  return field
 }

@@ -94,8 +94,12 @@ async function send(decision) {
     await decide(documentId, key, { revision, decision, ...(decision === 'correct' ? { changes: wanted } : {}) })
   } catch (error) {
     current.key = crypto.randomUUID()
-    complain(error)
-    point(error instanceof Refused ? error.error.field : undefined, wanted)
+    const field = error instanceof Refused ? point(error.error.field, wanted) : undefined
+    if (field === undefined) {
+      complain(error)
+    } else {
+      say(`${field}: ${error.error.limit} is allowed.`, 'bad')
+    }
     return
   }
   say('Taken; it is checked again …')

@@ -1,0 +1,72 @@
+/** Pages as pictures: the proportions that boxes need, and hostile files that end with their reason. */
+import { PDFDocument } from 'pdf-lib'
+import sharp from 'sharp'
+import t from 'tap'
+import { createPageRenderer } from '../../../processors/pages/index.ts'
+import { defaultTextBounds } from '../../../processors/text/index.ts'
+import { readImage } from '../../../processors/text/picture.ts'
+import { generateSamples, type Sample } from '../../../samples/index.ts'
+import { hostileFiles } from '../../hostile/corpus.ts'
+
+const renderer = createPageRenderer()
+t.teardown(() => renderer.close())
+t.setTimeout(120_000)
+const samples = await generateSamples({ seed: 11 })
+const sampleOf = (kind: Sample['kind']): Sample => samples.find((sample) => sample.kind === kind)!
+
+async function draw(bytes: Uint8Array, page = 1, turned = 0) {
+  const drawn = await renderer.draw({ bytes, page, turned })
+  if (!drawn.ok) {
+    throw new Error(drawn.failure.code)
+  }
+  const { format, width, height } = await sharp(drawn.value.bytes).metadata()
+  t.same({ format, width, height }, { format: 'png', width: drawn.value.width, height: drawn.value.height })
+  return drawn.value
+}
+
+t.test('a page of a PDF and an image, within the bounds of a screen', async (t) => {
+  const page = await draw(sampleOf('text-invoice').bytes)
+  t.ok(page.width > 1390 && page.width <= 1400)
+  t.ok(Math.abs(page.width / page.height - 595.28 / 841.89) < 0.01)
+  const receipt = sampleOf('receipt')
+  const original = await sharp(receipt.bytes).metadata()
+  const drawn = await draw(receipt.bytes)
+  t.ok(drawn.width <= 1400 && Math.abs(drawn.width / drawn.height - original.width / original.height) < 0.01)
+})
+
+t.test('a scan that lay on its side is turned as it was read: its boxes fit', async (t) => {
+  const upright = sampleOf('receipt')
+  const bytes = await sharp(await sharp(upright.bytes).rotate(4, { background: '#ffffff' }).toBuffer()).rotate(90).jpeg().toBuffer()
+  const read = await readImage(bytes, 1, { turn: 270, probe: false, stretched: false }, defaultTextBounds)
+  t.ok(read.ok)
+  if (read.ok) {
+    const { width, height, turned } = read.value
+    t.ok(turned !== 270, 'a little more or less than a quarter, because it was skewed')
+    const drawn = await draw(bytes, 1, turned)
+    t.ok(Math.abs(drawn.width / drawn.height - width / height) < 0.01)
+  }
+})
+
+t.test('a size that only a file can claim', async (t) => {
+  const document = await PDFDocument.create()
+  document.addPage([14_000, 3])
+  const wide = await renderer.draw({ bytes: await document.save(), page: 1, turned: 0 })
+  t.ok(wide.ok ? wide.value.width <= 1400 : wide.failure.code === 'CORRUPT')
+  t.match(await renderer.draw({ bytes: sampleOf('text-invoice').bytes, page: 7, turned: 0 }), { ok: false, failure: { code: 'CORRUPT' } })
+  t.match(await renderer.draw({ bytes: sampleOf('xml-invoice').bytes, page: 1, turned: 0 }), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
+})
+
+t.test('hostile files end with a picture or their reason, and the next page is drawn', async (t) => {
+  let refused = 0
+  // killed at the limits of memory after ten seconds each: test/hostile tries them on the parsers, under the same limits
+  const slow = new Set(['form-draws-itself.pdf', 'forms-that-double.pdf', 'much-text.pdf'])
+  for await (const { name, bytes } of hostileFiles({ seed: 3, fuzzed: 6, wide: false })) {
+    const drawn = slow.has(name) ? undefined : await renderer.draw({ bytes, page: 1, turned: 0 })
+    if (drawn?.ok === false) {
+      refused += 1
+      t.ok(['CORRUPT', 'TYPE_UNSUPPORTED', 'TOO_MANY_PIXELS', 'TIMEOUT', 'MEMORY', 'CRASHED'].includes(drawn.failure.code), `${name}: ${drawn.failure.code}`)
+    }
+  }
+  t.ok(refused > 0)
+  await draw(sampleOf('text-invoice').bytes)
+})
