@@ -127,7 +127,7 @@ export interface DocumentProcessed {
   /** Rises with every result of the document; the higher one is true. */
   revision: number
   /** The state it ended in. */
-  status: 'RECEIVED' | 'DEDUPLICATED' | 'TEXT_READ' | 'CLASSIFIED' | 'EXTRACTED' | 'VALIDATED' | 'ENRICHED' | 'ARCHIVED' | 'REJECTED' | 'DUPLICATE' | 'IN_REVIEW' | 'CORRECTED' | 'ERASED'
+  status: 'RECEIVED' | 'DEDUPLICATED' | 'UNFOLDED' | 'TEXT_READ' | 'CLASSIFIED' | 'EXTRACTED' | 'VALIDATED' | 'ENRICHED' | 'ARCHIVED' | 'REJECTED' | 'DUPLICATE' | 'IN_REVIEW' | 'CORRECTED' | 'ERASED'
   /** How it came in. */
   source: 'api' | 'producer' | 'share'
   /** As the sender named it. */
@@ -176,6 +176,12 @@ export interface DocumentProcessed {
   enrichment: Enrichment | null
   /** documentId of the original. */
   duplicateOf: string | null
+  /** documentId of the mail or archive it came out of. */
+  parentId: string | null
+  /** Its name in there. */
+  part: string | null
+  /** Documents that came out of it, each with a result of its own. */
+  partCount: number | null
   /** Why it did not end as processed. */
   reason: Reason | null
   /** Version of the pipeline. */
@@ -210,6 +216,8 @@ export interface DocumentReceived {
   reference: string | null
   /** Free text pairs of the sender. */
   attributes: { [key: string]: string }
+  /** The mail or archive it came out of. */
+  parent: Parent | null
 }
 
 /** A document that needs a person (documents.review). */
@@ -304,6 +312,12 @@ export interface DocumentRow {
   corrections: string | null
   /** JSON array: width and height of each page in the unit of its boxes, and by how many degrees it was turned. */
   page_sizes: string | null
+  /** document_id of the mail or archive it came out of. */
+  parent_id: string | null
+  /** Its name in there. */
+  part: string | null
+  /** Documents that came out of it. */
+  part_count: number | null
 }
 
 /** What stands on a document's pages (documents.text). Key tenantId|documentId. */
@@ -416,6 +430,20 @@ export interface LifecycleEvent {
 export interface LineItem {
   /** description, quantity, unitPrice, taxRate, total, … */
   fields: { [key: string]: Field }
+}
+
+/** The mail or archive a document came out of, and what may come out of the document itself. */
+export interface Parent {
+  /** UUID, of the same tenant. */
+  documentId: string
+  /** The document's name in there: data, never a path. */
+  part: string
+  /** Documents it lies in; bounded. */
+  depth: number
+  /** How many may come out of it: its share of what its container may hold. */
+  parts: number
+  /** Bytes of these, unfolded. */
+  bytes: number
 }
 
 /** A tenant's own words to the language model (prompts). Key tenantId|promptSetId. */
@@ -654,6 +682,7 @@ export interface SchemaTypes {
   FieldChange: FieldChange
   LifecycleEvent: LifecycleEvent
   LineItem: LineItem
+  Parent: Parent
   PromptSet: PromptSet
   Provenance: Provenance
   Reason: Reason

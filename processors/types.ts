@@ -119,7 +119,7 @@ export interface Classification {
   readonly type: DocumentType
   /** 0 to 1. */
   readonly probability: number
-  readonly method: 'e-invoice-xml' | 'words' | 'pinned'
+  readonly method: 'e-invoice-xml' | 'words' | 'pinned' | 'mail'
   readonly modelVersion: string
 }
 

@@ -32,6 +32,7 @@ import { identityOf, type LookedAt, secondLook } from './steps/second-look.ts'
 import { readText, recognise } from './steps/text.ts'
 import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
+import { unfoldContainers } from './unfolding.ts'
 
 const TENANTS = 'tenants'
 const RULES = 'rules-accepted'
@@ -74,15 +75,19 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
 
-  const deduped = divide(
-    received.documents
-      .selectKey((key, { header }) => contentKey(tenant(key), header.sha256))
-      .repartition({ name: 'by-content', key, value: stored })
-      .process(() => dedupe(FIRST_SEEN, TENANTS), {
-        name: 'dedupe', key,
-        stores: [Stores.keyValueStore(FIRST_SEEN, { key, value: Serdes.json<FirstSeen>() }), TENANTS],
-        onError: toDeadLetters,
-      }),
+  const deduped = unfoldContainers(
+    divide(
+      received.documents
+        .selectKey((key, { header }) => contentKey(tenant(key), header.sha256))
+        .repartition({ name: 'by-content', key, value: stored })
+        .process(() => dedupe(FIRST_SEEN, TENANTS), {
+          name: 'dedupe', key,
+          stores: [Stores.keyValueStore(FIRST_SEEN, { key, value: Serdes.json<FirstSeen>() }), TENANTS],
+          onError: toDeadLetters,
+        }),
+    ),
+    services,
+    TENANTS,
   )
 
   // Two operators, so that a document with a text layer never waits behind another tenant's scans.

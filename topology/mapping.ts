@@ -130,6 +130,9 @@ export function toWireRow(row: DocumentRow, pipelineVersion: string): wire.Docum
     versions: row.versions,
     corrections: storableJsonText(row.corrections),
     page_sizes: row.pageSizes,
+    parent_id: row.parentId,
+    part: storable(row.part),
+    part_count: row.parts,
   }
 }
 

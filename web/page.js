@@ -1,6 +1,6 @@
 // The live page: one status a second from /events, written with textContent only: whatever a document says stays text.
 
-const STATES = ['RECEIVED', 'DEDUPLICATED', 'TEXT_READ', 'CLASSIFIED', 'EXTRACTED', 'VALIDATED', 'ENRICHED', 'CORRECTED', 'ARCHIVED', 'DUPLICATE', 'IN_REVIEW', 'REJECTED', 'DEAD_LETTERED', 'ERASED']
+const STATES = ['RECEIVED', 'DEDUPLICATED', 'UNFOLDED', 'TEXT_READ', 'CLASSIFIED', 'EXTRACTED', 'VALIDATED', 'ENRICHED', 'CORRECTED', 'ARCHIVED', 'DUPLICATE', 'IN_REVIEW', 'REJECTED', 'DEAD_LETTERED', 'ERASED']
 /** Shown only where there are any. */
 const RARE = new Set(['CORRECTED', 'ERASED'])
 const ENDS = new Set(['ARCHIVED', 'DUPLICATE', 'IN_REVIEW', 'REJECTED', 'DEAD_LETTERED', 'ERASED'])

@@ -80,7 +80,7 @@ async function produce(request: FastifyRequest, context: ApiContext, rows: reado
     rows.map(({ documentId, fileName, contentType, size, sha256, receivedAt }) => ({
       key: Buffer.from(documentKey(tenantId, documentId)),
       value: received.serialize(rawTopic, {
-        tenantId, documentId, source: 'api', fileName, contentType, size, sha256, receivedAt, traceparent, content: null, reference: referenceTo(sha256), attributes,
+        tenantId, documentId, source: 'api', fileName, contentType, size, sha256, receivedAt, traceparent, content: null, reference: referenceTo(sha256), attributes, parent: null,
       }),
       timestamp: receivedAt,
     })),

@@ -52,14 +52,15 @@ export async function follow(environment: Environment, work: Work, instance: Ins
       const counts = tally.counts()
       const rows = tally.rows()
       const ended = Object.values(counts.ends).reduce((sum, end) => sum + end, 0)
-      const atRest = finished !== undefined && counts.received >= sent && ended >= counts.received
+      const expected = sent + counts.parts
+      const atRest = finished !== undefined && counts.received >= expected && ended >= counts.received
       const stuck = progress.quietFor() > STALLED_MS || !instance.running
       const held = atRest || stuck ? { postgres: await landed.postgresql(rows), cassandra: await landed.cassandra(rows) } : { postgres: 0, cassandra: 0 }
       const complete = atRest && held.postgres === rows.length && held.cassandra === rows.length
-      progress.show(progressLine(counts, sent) + (atRest ? `  |  in PostgreSQL ${held.postgres}, in Cassandra ${held.cassandra} of ${rows.length}` : ''))
+      progress.show(progressLine(counts, expected) + (atRest ? `  |  in PostgreSQL ${held.postgres}, in Cassandra ${held.cassandra} of ${rows.length}` : ''))
       if (complete || stuck) {
         const seconds = Math.round((performance.now() - begin) / 100) / 10
-        const summary: Summary = { received: counts.received, ...counts.ends, ...held, seconds }
+        const summary: Summary = { received: counts.received, parts: counts.parts, ...counts.ends, ...held, seconds }
         return { summary, vendorKnown: counts.vendorKnown, refused: finished?.taken.refused ?? 0, wrong: discrepancies(summary, sent, counts.received - rows.length) }
       }
       await pause(POLL_MS, undefined, { signal })

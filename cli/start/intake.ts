@@ -113,6 +113,7 @@ async function produceDocuments(environment: Environment, documents: readonly In
       content: inline ? Buffer.from(bytes) : null,
       reference,
       attributes: {},
+      parent: null,
     })
     records.push({ key: Buffer.from(documentKey(tenant, documentId)), value })
   }

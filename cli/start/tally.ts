@@ -1,6 +1,6 @@
 /**
- * Follows the topics from the moment a run begins and adds up: received = records on documents.raw; every document of a
- * known tenant ends in exactly one state.
+ * Follows the topics from the moment a run begins and adds up: received = records on documents.raw, those included that the
+ * pipeline writes there when it unfolds a mail or an archive; every document of a known tenant ends in exactly one state.
  */
 import type { Fetcher, FetchedRecords, KafkaCluster, TopicPartition } from 'millrace/kafka'
 import { SerdeNotReady, type Serde } from 'millrace'
@@ -26,7 +26,10 @@ interface Followed {
 }
 
 export interface Counts {
+  /** With those that came out of others. */
   readonly received: number
+  /** Documents that came out of mails and archives, as those say: each is, or will be, among the received. */
+  readonly parts: number
   readonly ends: { readonly [end in End]: number }
   /** Documents by the state they are in now. */
   readonly states: ReadonlyMap<string, number>
@@ -44,6 +47,7 @@ export class Tally {
   readonly #early = new Map<string, Followed>()
   #unnamed = 0
   #received = 0
+  #parts = 0
   #fetcher: Fetcher | undefined
   #work: Promise<void> = Promise.resolve()
   #error: unknown
@@ -87,7 +91,7 @@ export class Tally {
         ends[end] += 1
       }
     }
-    return { received: this.#received, ends, states, vendorKnown }
+    return { received: this.#received, parts: this.#parts, ends, states, vendorKnown }
   }
 
   /** Documents of this run that must be a row in each database, with the revision of that row. */
@@ -127,6 +131,7 @@ export class Tally {
       const event = await read(this.#serdes.lifecycle, value)
       const followed = this.#followed(documentKey(event.tenant_id, event.document_id))
       followed.state = event.to_state
+      this.#parts += event.to_state === 'UNFOLDED' ? Number.parseInt(event.reason_code ?? '0', 10) : 0
       followed.end = END_OF_STATE[event.to_state]
     } else if (value !== null) {
       const row = await read(this.#serdes.archive, value)

@@ -6,6 +6,7 @@ import type { Incoming } from './intake.ts'
 
 const TYPES: { readonly [extension: string]: string | undefined } = {
   '.pdf': 'application/pdf', '.jpg': 'image/jpeg', '.jpeg': 'image/jpeg', '.png': 'image/png', '.tif': 'image/tiff', '.tiff': 'image/tiff', '.webp': 'image/webp', '.xml': 'application/xml',
+  '.eml': 'message/rfc822', '.zip': 'application/zip', '.html': 'text/html', '.htm': 'text/html', '.txt': 'text/plain', '.csv': 'text/csv', '.rtf': 'application/rtf',
 }
 
 export interface UserDocuments {

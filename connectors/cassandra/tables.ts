@@ -4,7 +4,7 @@ export const TABLES = {
     'tenant_id', 'document_id', 'revision', 'day', 'received_at', 'processed_at', 'status', 'source', 'file_name', 'content_type', 'size',
     'sha256', 'content', 'language', 'route', 'page_count', 'type', 'probability', 'vendor', 'vendor_id', 'number', 'date', 'due_date',
     'currency', 'subtotal', 'tax', 'total', 'fields', 'line_items', 'validation', 'enrichment', 'duplicate_of', 'reason_code', 'reason',
-    'pipeline_version', 'versions', 'corrections', 'page_sizes'
+    'pipeline_version', 'versions', 'corrections', 'page_sizes', 'parent_id', 'part', 'part_count'
   ],
   documents_by_tenant_day: [
     'tenant_id', 'day', 'received_at', 'document_id', 'revision', 'processed_at', 'status', 'source', 'file_name', 'content_type', 'size',

@@ -11,10 +11,17 @@ const creditNoteCodes = new Set(['81', '83', '261', '262', '296', '308', '381', 
 const maxCharacters = 20_000
 /** A title stands in the first rows and is most of its row. */
 const titleRows = 14
+/** Below, what a mail's words say is too little to call it anything but what every mail is. */
+const minProbabilityOfMail = 0.6
 
 export interface ClassifyOptions {
   /** A tenant that sends nothing else: the type is given. */
   readonly pinned?: DocumentType
+  /**
+   * It came as a mail. With documents attached (`cover`) it is the letter to them, whatever its words say of them: else its invoice would be
+   * there twice. Without (`letter`), it is a letter unless its words say more.
+   */
+  readonly mail?: 'cover' | 'letter'
 }
 
 export const classifierVersion: string = model.version
@@ -29,6 +36,9 @@ const weights: ReadonlyMap<DocumentType, Weights> = new Map(
  * turned into probabilities by a softmax. The weights are data with a version. Pure and synchronous.
  */
 export function classify(text: DocumentText, options: ClassifyOptions = {}): Classification {
+  if (options.mail === 'cover') {
+    return { type: 'letter', probability: 1, method: 'mail', modelVersion: model.version }
+  }
   if (options.pinned !== undefined) {
     return { type: options.pinned, probability: 1, method: 'pinned', modelVersion: model.version }
   }
@@ -46,7 +56,10 @@ export function classify(text: DocumentText, options: ClassifyOptions = {}): Cla
   for (const [n, value] of exponents.entries()) {
     best = value > exponents[best]! ? n : best
   }
-  return { type: scores[best]!.type, probability: Math.round((exponents[best]! / sum) * 1000) / 1000, method: 'words', modelVersion: model.version }
+  const probability = Math.round((exponents[best]! / sum) * 1000) / 1000
+  return options.mail === 'letter' && (probability < minProbabilityOfMail || scores[best]!.type === 'other')
+    ? { type: 'letter', probability: 1, method: 'mail', modelVersion: model.version }
+    : { type: scores[best]!.type, probability, method: 'words', modelVersion: model.version }
 }
 
 function wordsOf(text: DocumentText): { body: string; titles: readonly string[] } {

@@ -1,3 +1,4 @@
+export { partDocumentId } from './child.ts'
 export { looksLikeMail, readMail } from './mail.ts'
 export type { Mail } from './mail.ts'
 export { defaultContainerBounds } from './part.ts'

@@ -16,6 +16,8 @@ export interface DocumentHeader {
   /** ms since the epoch, of the record. */
   readonly receivedAt: number
   readonly contentReference?: string
+  /** The mail or archive it came out of. */
+  readonly parent?: { readonly documentId: string; readonly part: string }
 }
 
 export interface TextSummary {
@@ -63,6 +65,8 @@ export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure; readonly corrections?: readonly Correction[] }
   | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string }
   | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string; readonly evidence: DuplicateEvidence }
+  /** `parts`: documents of their own that came out of it. */
+  | { readonly to: 'UNFOLDED'; readonly parts: number }
   | { readonly to: 'TEXT_READ'; readonly text: TextSummary }
   | { readonly to: 'CLASSIFIED'; readonly classification: Classification }
   | { readonly to: 'EXTRACTED'; readonly extraction: Extraction }
@@ -85,6 +89,8 @@ export interface DocumentState {
   readonly duplicateEvidence?: DuplicateEvidence
   /** Why it was rejected or dead-lettered. */
   readonly failure?: Failure
+  /** Documents that came out of it. */
+  readonly parts?: number
   readonly text?: TextSummary
   readonly classification?: Classification
   readonly extraction?: Extraction
@@ -152,6 +158,8 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
       return event.duplicateOf === undefined ? state : { ...state, duplicateOf: event.duplicateOf }
     case 'DUPLICATE':
       return { ...state, duplicateOf: event.duplicateOf, duplicateEvidence: event.evidence }
+    case 'UNFOLDED':
+      return { ...state, parts: event.parts }
     case 'TEXT_READ':
       return { ...state, text: event.text }
     case 'CLASSIFIED':
@@ -170,7 +178,13 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
       return { ...state, failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}` } }
     case 'ERASED':
       // Keys, times and digest-free facts only: what proves the erasure, nothing that was erased.
-      return { ...empty, header: { ...header, fileName: '', sha256: '', size: 0, contentType: '', contentReference: undefined } }
+      return {
+        ...empty,
+        header: {
+          ...header, fileName: '', sha256: '', size: 0, contentType: '', contentReference: undefined,
+          ...(header.parent === undefined ? {} : { parent: { documentId: header.parent.documentId, part: '' } }),
+        },
+      }
   }
 }
 
@@ -200,6 +214,8 @@ function reasonOf(event: LifecycleEvent): string {
       return event.code
     case 'CORRECTED':
       return `${event.corrections.length} fields`
+    case 'UNFOLDED':
+      return `${event.parts} parts`
     case 'ARCHIVED':
       return event.corrections === undefined ? '' : 'ACCEPTED'
     default:

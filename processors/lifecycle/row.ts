@@ -57,6 +57,10 @@ export interface DocumentRow {
   readonly failure: string | null
   readonly corrections: string | null
   readonly versions: string | null
+  /** The document it came out of, its name in there, and how many came out of it. */
+  readonly parentId: string | null
+  readonly part: string | null
+  readonly parts: number | null
 }
 
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
@@ -81,6 +85,9 @@ export function toRow(state: DocumentState, change: LifecycleChange): DocumentRo
     sha256: erased ? null : header.sha256,
     receivedAt: header.receivedAt,
     updatedAt: change.at,
+    parentId: header.parent?.documentId ?? null,
+    part: erased ? null : (header.parent?.part ?? null),
+    parts: state.parts ?? null,
     duplicateOf: state.duplicateOf ?? null,
     type: classification?.type ?? null,
     typeProbability: classification?.probability ?? null,

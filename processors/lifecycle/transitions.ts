@@ -1,12 +1,14 @@
 /**
  * The states of a document and the one table of what may follow what.
  *
- * RECEIVED → DEDUPLICATED → TEXT_READ → CLASSIFIED → EXTRACTED → VALIDATED → ENRICHED → ARCHIVED is the way of most. Any step may end a
- * document in review or, when its tries are used up, as a dead letter. A correction re-enters at validation. Erased is for ever.
+ * RECEIVED → DEDUPLICATED → TEXT_READ → CLASSIFIED → EXTRACTED → VALIDATED → ENRICHED → ARCHIVED is the way of most; a mail
+ * or an archive is UNFOLDED before its text, if it has one, is read. Any step may end a document in review or, when its tries are used up,
+ * as a dead letter. A correction re-enters at validation. Erased is for ever.
  */
 export type LifecycleState =
   | 'RECEIVED'
   | 'DEDUPLICATED'
+  | 'UNFOLDED'
   | 'TEXT_READ'
   | 'CLASSIFIED'
   | 'EXTRACTED'
@@ -24,7 +26,9 @@ export type LifecycleState =
 export const transitions: Readonly<Record<LifecycleState | 'none', readonly LifecycleState[]>> = {
   none: ['RECEIVED', 'REJECTED', 'DEAD_LETTERED'],
   RECEIVED: ['DEDUPLICATED', 'DUPLICATE', 'REJECTED', 'DEAD_LETTERED', 'ERASED'],
-  DEDUPLICATED: ['TEXT_READ', 'REJECTED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
+  DEDUPLICATED: ['UNFOLDED', 'TEXT_READ', 'REJECTED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
+  // A mail has a text of its own; of an archive nothing is left to do.
+  UNFOLDED: ['TEXT_READ', 'ARCHIVED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   TEXT_READ: ['CLASSIFIED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   CLASSIFIED: ['EXTRACTED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   EXTRACTED: ['VALIDATED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],

@@ -115,6 +115,9 @@ export function createReceiver(reader: Pick<TextReader, 'inspect'>, defaults: Pa
         return reject(inspection)
       }
       const { pages, parts } = inspection.value
+      if (found.kind === 'zip' && parts === 0) {
+        return reject(fail('EMPTY', 'content', 'a ZIP without files'))
+      }
       const depth = options.depth ?? 0
       return parts > 0 && depth >= maxContainerDepth
         ? reject(fail('NESTED_TOO_DEEP', 'content', 'documents in documents, too deep', maxContainerDepth))

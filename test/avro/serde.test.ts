@@ -14,7 +14,7 @@ t.beforeEach(() => {
 
 const received: DocumentReceived = {
   tenantId: 'acme', documentId: 'b5b3c1de-0000-5000-8000-000000000001', source: 'api', fileName: 'Ünïcode 漢字 🧾.pdf', contentType: null, size: 3,
-  sha256: 'ab', receivedAt: 1_790_000_000_123, traceparent: null, content: Buffer.from([0, 255, 7]), reference: null, attributes: { path: 'a/b' }
+  sha256: 'ab', receivedAt: 1_790_000_000_123, traceparent: null, content: Buffer.from([0, 255, 7]), reference: null, attributes: { path: 'a/b' }, parent: null
 }
 
 function registry(options: { unknownForMs?: number } = {}): Registry {

@@ -65,7 +65,7 @@ function received(document: TestDocument, over: Partial<DocumentReceived>): Buff
   return Buffer.from(
     serde.serialize(raw, {
       tenantId: tenant, documentId, source: 'producer', fileName, contentType, size: bytes.length, sha256: sha256(bytes), receivedAt,
-      traceparent: null, content: Buffer.from(bytes), reference: null, attributes: {}, ...over,
+      traceparent: null, content: Buffer.from(bytes), reference: null, attributes: {}, parent: null, ...over,
     }),
   )
 }

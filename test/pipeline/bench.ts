@@ -168,6 +168,7 @@ export class Bench {
           traceparent: null,
           content: Buffer.from(bytes),
           reference: null,
+          parent: null,
           attributes: allowDuplicate === true ? { duplicate: 'allow' } : {},
         }),
       ),

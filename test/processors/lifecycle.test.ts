@@ -8,6 +8,7 @@ const extraction = { fields: { seller: {}, buyer: {} }, lines: [], taxes: [], ex
 const events: Record<LifecycleState, LifecycleEvent> = {
   RECEIVED: { to: 'RECEIVED', step: 'receive', at: 1000, header },
   DEDUPLICATED: { to: 'DEDUPLICATED', step: 'dedupe', at: 1001 },
+  UNFOLDED: { to: 'UNFOLDED', step: 'unfold', at: 1001, parts: 3 },
   TEXT_READ: { to: 'TEXT_READ', step: 'text', at: 1002, text: { route: 'ocr', language: 'en', pages: 2, quality: 0.9, version: 'v' } },
   CLASSIFIED: { to: 'CLASSIFIED', step: 'classify', at: 1003, classification: { type: 'invoice', probability: 0.9, method: 'words', modelVersion: 'm' } },
   EXTRACTED: { to: 'EXTRACTED', step: 'extract', at: 1004, extraction },

@@ -11,6 +11,7 @@ import { tenantOf } from '../tenants.ts'
 import type { DoubtfulDocument } from './model.ts'
 import { vendorKey } from './learn.ts'
 import type { ReadDocument } from './text.ts'
+import { isContainer } from './unfold.ts'
 
 /** The text stays behind: the values name their places on the pages. */
 export interface ExtractedDocument {
@@ -51,6 +52,7 @@ export function classifyAndExtract(tenantStore: string, memoryStore: string, pro
 
       const classification = classify(text, {
         ...(tenant.pinnedType === null ? {} : { pinned: tenant.pinnedType }),
+        ...(header.contentType === 'message/rfc822' ? { mail: isContainer(record.value.stored) ? 'cover' : 'letter' } : {}),
       })
       forward({ did: { step: 'classify', at, to: 'CLASSIFIED', classification } })
 

@@ -116,6 +116,9 @@ export const outputs = {
       validation: validation === undefined ? null : toWireValidation(validation),
       enrichment: enrichment === undefined || extraction === undefined ? null : toWireEnrichment(enrichment, extraction),
       duplicateOf: state.duplicateOf ?? null,
+      parentId: header.parent?.documentId ?? null,
+      part: header.parent?.part ?? null,
+      partCount: state.parts ?? null,
       reason: failure === undefined ? null : toWireReason(failure),
       pipelineVersion: PIPELINE_VERSION,
       versions: {

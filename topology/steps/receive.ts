@@ -1,6 +1,7 @@
 import type { AsyncProcessor, ValueAndTimestamp } from 'millrace'
 import type { DocumentReceived, Tenant } from '../../avro/types.ts'
 import { ContentError, referenceTo } from '../../content/index.ts'
+import { type Allowance, allowanceOf, defaultContainerBounds } from '../../processors/containers/index.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
 import type { Failure } from '../../processors/types.ts'
 import type { Flow } from '../flow.ts'
@@ -12,6 +13,10 @@ export interface StoredDocument {
   readonly header: DocumentHeader
   /** The sender says: process it although it is a duplicate. */
   readonly allowDuplicate: boolean
+  /** Documents of their own that it holds; those of an earlier version's records were not counted. */
+  readonly parts?: number
+  /** What may come out of it. */
+  readonly allowance?: Allowance
 }
 
 interface Input {
@@ -19,7 +24,11 @@ interface Input {
   readonly tenant: Tenant
 }
 
-type Result = { readonly header: DocumentHeader; readonly failure: Failure | undefined }
+interface Result {
+  readonly header: DocumentHeader
+  readonly failure?: Failure
+  readonly parts?: number
+}
 
 /** Content errors that a retry cannot mend: they say something about the document. */
 const REFUSED: { readonly [code: string]: Failure['code'] | undefined } = {
@@ -50,11 +59,12 @@ export function receive(services: Services, tenantStore: string): AsyncProcessor
         throw error
       }
     },
-    complete: ({ header, failure }, record, context) => {
+    complete: ({ header, failure, parts = 0 }, record, context) => {
       const forward = (value: Flow<StoredDocument>): void => context.forward({ ...record, value })
       const event = { step: 'receive', at: context.currentSystemTimeMs() }
       forward({ did: { ...event, to: 'RECEIVED', header } })
-      forward(failure === undefined ? { next: { header, allowDuplicate: record.value.attributes['duplicate'] === 'allow' } } : { did: { ...event, to: 'REJECTED', failure } })
+      const allowDuplicate = record.value.attributes['duplicate'] === 'allow'
+      forward(failure === undefined ? { next: { header, allowDuplicate, parts, allowance: allowanceFor(record.value) } } : { did: { ...event, to: 'REJECTED', failure } })
     },
   }
 }
@@ -62,10 +72,14 @@ export function receive(services: Services, tenantStore: string): AsyncProcessor
 async function store(services: Services, received: DocumentReceived, tenant: Tenant, signal: AbortSignal): Promise<Result> {
   const content = await services.content()
   const { tenantId } = received
+  const allowance = allowanceFor(received)
   const bytes = received.content ?? (await content.get(tenantId, received.reference!, { maxBytes: tenant.maximumBytes }))
   const checked = await services.receiver.receive(
     { bytes, size: received.size, sha256: received.sha256, ...(received.contentType === null ? {} : { contentType: received.contentType }) },
-    { signal, limits: { maxBytes: tenant.maximumBytes }, bounds: { maxPages: tenant.maximumPages } },
+    {
+      signal, depth: allowance.depth, limits: { maxBytes: tenant.maximumBytes },
+      bounds: { maxPages: tenant.maximumPages, maxParts: allowance.parts, maxUnfoldedBytes: allowance.bytes },
+    },
   )
   if (checked.outcome === 'rejected') {
     const { outcome, size, sha256, ...failure } = checked
@@ -74,10 +88,18 @@ async function store(services: Services, received: DocumentReceived, tenant: Ten
   if (received.content !== null) {
     await content.put(tenantId, bytes, { sha256: checked.sha256, size: checked.size, signal })
   }
-  return { header: { ...headerOf(received), contentType: checked.contentType, contentReference: referenceTo(checked.sha256) }, failure: undefined }
+  return { header: { ...headerOf(received), contentType: checked.contentType, contentReference: referenceTo(checked.sha256) }, parts: checked.parts }
+}
+
+/** What a sender claims for its own document is bounded like everything else it says. */
+function allowanceFor({ parent }: DocumentReceived): Allowance {
+  return allowanceOf(parent ?? {}, defaultContainerBounds.maxUnfoldedBytes)
 }
 
 function headerOf(received: DocumentReceived): DocumentHeader {
-  const { tenantId, documentId, source, size, sha256, receivedAt } = received
-  return { tenantId, documentId, source, size, sha256, receivedAt, fileName: received.fileName ?? '', contentType: received.contentType ?? '' }
+  const { tenantId, documentId, source, size, sha256, receivedAt, parent } = received
+  return {
+    tenantId, documentId, source, size, sha256, receivedAt, fileName: received.fileName ?? '', contentType: received.contentType ?? '',
+    ...(parent === null ? {} : { parent: { documentId: parent.documentId, part: parent.part } }),
+  }
 }

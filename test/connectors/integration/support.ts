@@ -221,7 +221,7 @@ export function row(part: Partial<DocumentRow> & Pick<DocumentRow, 'tenant_id' |
     content_type: 'application/pdf', size: 1234, sha256: null, content: null, language: null, route: null, page_count: null, type: null,
     probability: null, vendor: null, vendor_id: null, number: null, date: null, due_date: null, currency: null, subtotal: null, tax: null,
     total: null, fields: null, line_items: null, validation: null, enrichment: null, duplicate_of: null, reason_code: null, reason: null,
-    pipeline_version: null, versions: null, corrections: null, page_sizes: null,
+    pipeline_version: null, versions: null, corrections: null, page_sizes: null, parent_id: null, part: null, part_count: null,
     ...part
   }
 }

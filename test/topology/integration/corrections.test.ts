@@ -47,7 +47,7 @@ async function open() {
       const documentId = randomUUID()
       raw.pipeInput(`${tenantId}|${documentId}`, {
         tenantId, documentId, source: 'producer', fileName: 'a', contentType, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), receivedAt: Date.now(), traceparent: null,
-        content: Buffer.from(bytes), reference: null, attributes: {},
+        content: Buffer.from(bytes), reference: null, attributes: {}, parent: null,
       })
       await driver.settle()
       return { documentId, row: archive.readRecordsToList().at(-1)!.value as unknown as Row }

@@ -43,7 +43,7 @@ function received(sample: Sample, over: Partial<DocumentReceived> = {}): Documen
   return {
     tenantId: sample.tenant, documentId: randomUUID(), source: 'producer', fileName: sample.fileName, contentType: sample.contentType, size: sample.bytes.length,
     sha256: createHash('sha256').update(sample.bytes).digest('hex'), receivedAt: Date.now(), traceparent: null, content: Buffer.from(sample.bytes), reference: null,
-    attributes: {}, ...over,
+    attributes: {}, parent: null, ...over,
   }
 }
 

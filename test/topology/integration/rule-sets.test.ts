@@ -53,7 +53,7 @@ async function open() {
       const documentId = randomUUID()
       raw.pipeInput(`${tenantId}|${documentId}`, {
         tenantId, documentId, source: 'producer', fileName: sample.fileName, contentType: sample.contentType, size: bytes.length,
-        sha256: createHash('sha256').update(bytes).digest('hex'), receivedAt: Date.now(), traceparent: null, content: bytes, reference: null, attributes: {},
+        sha256: createHash('sha256').update(bytes).digest('hex'), receivedAt: Date.now(), traceparent: null, content: bytes, reference: null, attributes: {}, parent: null,
       })
       await driver.settle()
       const rows = driver.createOutputTopic(topics.archive.name, serdes.archiveKey, serdes.archive).readRecordsToList().map(({ value }) => value!)

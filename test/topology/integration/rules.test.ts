@@ -98,7 +98,7 @@ t.test('put, taken up without a restart, refused, and still in force for a new i
       key: Buffer.from(`acme|${documentId}`),
       value: serdes.received.serialize('', {
         tenantId: 'acme', documentId, source: 'producer', fileName: sample.fileName, contentType: sample.contentType, size: content.length,
-        sha256: createHash('sha256').update(content).digest('hex'), receivedAt: Date.now(), traceparent: null, content, reference: null, attributes: {},
+        sha256: createHash('sha256').update(content).digest('hex'), receivedAt: Date.now(), traceparent: null, content, reference: null, attributes: {}, parent: null,
       }),
     }])
     const { validation } = await rows.until((row) => row.document_id === documentId && row.validation !== null)
