@@ -23,6 +23,7 @@ import { ExpirySweeper } from './expiry-sweeper.ts'
 import { TaskStoreView, type ViewOwner } from './store-view.ts'
 import { Sweeper } from './sweeper.ts'
 import { UndoLog } from './undo-log.ts'
+import { WriteQueue } from './write-queue.ts'
 
 /**
  * Opens (creates) the state of one task. Errors: `ENGINE_UNAVAILABLE`, `STATE_OPEN_FAILED` (locked, no space, no
@@ -92,8 +93,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   readonly #ranges = new OpenRanges()
   #frozen = false
   #applying = false
-  /** Writes to the database happen one after the other, in the order they were asked for. */
-  #tail: Promise<void> | undefined
+  readonly #writes: WriteQueue
   readonly #rebuilds: Rebuilds
   readonly #sweeper: Sweeper
   readonly #expiry: ExpirySweeper
@@ -117,10 +117,12 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
         this.#logged.add(spec.name)
       }
     }
-    this.#rebuilds = new Rebuilds(book, (rows) => this.#write(rows))
-    this.#sweeper = new Sweeper(database, book.garbage, (rows) => this.#write(rows))
+    this.#writes = new WriteQueue(database)
+    const write = (rows: readonly Row[]) => this.#writes.write(rows)
+    this.#rebuilds = new Rebuilds(book, write)
+    this.#sweeper = new Sweeper(database, book.garbage, write)
     this.#sweeper.start()
-    this.#expiry = new ExpirySweeper(database, (rows) => this.#write(rows))
+    this.#expiry = new ExpirySweeper(database, write)
   }
 
   get closed(): boolean {
@@ -213,7 +215,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
   async applyFrozen(positions: ReadonlyMap<string, Partial<ChangelogPosition>>): Promise<void> {
     const apply = this.#beginApply(positions)
     try {
-      await this.#write(apply.rows)
+      await this.#writes.write(apply.rows)
       this.#endApply(apply)
     } finally {
       this.#applying = false
@@ -318,7 +320,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     }
     const now = mergePosition(undefined, position, changelog)!
     batch.push(bookRow(rebuilding === undefined ? `position/${changelog}` : `rebuilt/${rebuilding}/${changelog}`, now))
-    await this.#write(batch)
+    await this.#writes.write(batch)
     if (rebuilding === undefined) {
       this.#book.positions.set(changelog, now)
       view.restored(ids)
@@ -366,7 +368,7 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
 
   async #shut(): Promise<void> {
     this.#ranges.expire()
-    await this.#tail
+    await this.#writes.done()
     await this.#sweeper.stop()
     await this.#expiry.stop()
     await this.database.close()
@@ -386,17 +388,4 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
       throw new StateStoreError('STATE_CLOSED', `the task state ${this.#location} is closed`)
     }
   }
-
-  #write(rows: readonly Row[]): Promise<void> {
-    const write = this.#tail === undefined ? this.database.write(rows) : this.#tail.then(() => this.database.write(rows))
-    const settled = write.then(ignore, ignore).then(() => {
-      if (this.#tail === settled) {
-        this.#tail = undefined
-      }
-    })
-    this.#tail = settled
-    return write
-  }
 }
-
-function ignore(): void {}
