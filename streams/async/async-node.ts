@@ -9,6 +9,7 @@ import type { TaskProcessorContext } from '../runtime/context.ts'
 import type { TaskCore } from '../runtime/core.ts'
 import type { StreamTimeHold } from '../runtime/processor-node.ts'
 import { RuntimeNode } from '../runtime/processor-node.ts'
+import { recordSuspected } from '../runtime/suspects.ts'
 import { SerdeNotReady } from '../serdes.ts'
 import { Admission } from './admission.ts'
 import { backoff } from './backoff.ts'
@@ -63,6 +64,9 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       name: node.name,
       incarnation: () => core.incarnation,
       fence: core.fence,
+      index: () => this.index,
+      place: core.place,
+      suspects: core.suspects,
       onSettled: (entry, outcome) => this.settled(entry, outcome),
       onIgnored: () => {
         table.ignored++
@@ -155,12 +159,21 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       this.retries.pop()
       this.pending.requeue(due)
     }
+    const held: Entry[] = []
     while (this.calls.size < this.operator.concurrency && this.breaker?.permits(now) !== false) {
-      const entry = this.pending.take()
+      const entry = this.core.suspects.closed ? undefined : this.pending.take()
       if (entry === undefined) {
-        return
+        break
       }
-      this.start(entry, now)
+      if (this.calls.mayBegin(entry)) {
+        this.start(entry, now)
+        this.calls.passed()
+      } else {
+        held.push(entry)
+      }
+    }
+    for (const entry of held) {
+      this.pending.putBack(entry)
     }
   }
 
@@ -183,6 +196,11 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
     let input: unknown
     core.beginTurn(entry, entry.timestamp)
     core.place.operator = this.index
+    if (core.suspect === this.index) {
+      core.endTurn()
+      this.exhausted(entry, 'RECORD_ENDED_THREAD', recordSuspected(this.name, core.taskId))
+      return
+    }
     try {
       record = admission.recordOf(entry)
       input = operator.prepare === undefined ? record.value : operator.prepare(record, this.prepareContext)

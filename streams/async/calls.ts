@@ -4,6 +4,8 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { AnyAsyncOperator, AnyRecord } from '../graph/topology.ts'
+import type { Progress } from '../runtime/progress.ts'
+import type { Suspects } from '../runtime/suspects.ts'
 import type { Call, Entry, Outcome } from './entry.ts'
 
 export interface CallsOptions {
@@ -16,6 +18,11 @@ export interface CallsOptions {
   onSettled(entry: Entry, outcome: Outcome): void
   /** An answer came that nobody waits for any more. */
   onIgnored(): void
+  /** Index of the operator in its subtopology. */
+  index(): number
+  /** Where the thread says what it does, and what it must not do any more (rule C10). */
+  readonly place: Progress
+  readonly suspects: Suspects
 }
 
 export class Calls {
@@ -32,14 +39,25 @@ export class Calls {
     return this.running.size
   }
 
+  /** False while it, or another one, has to be the only one that runs. */
+  mayBegin({ topic, partition, offset }: Entry): boolean {
+    return this.options.suspects.mayBegin({ topic, partition, offset, operator: this.options.index(), owner: this })
+  }
+
+  /** One that was allowed to begin has, or could not. */
+  passed(): void {
+    this.options.suspects.passed(this)
+  }
+
   /** Outside every turn: what `call` touches of the task throws (rule B2). */
   begin(entry: Entry, input: unknown, record: AnyRecord, idempotencyKey: string, now: number): void {
-    const { operator } = this.options
-    const call: Call = { incarnation: this.options.incarnation(), controller: new AbortController(), deadline: now + operator.timeoutMs }
+    const { operator, place } = this.options
+    const call: Call = { incarnation: this.options.incarnation(), controller: new AbortController(), deadline: now + operator.timeoutMs, place: place.calls.begun(entry.topic, entry.partition, entry.offset, this.options.index()) }
     entry.attempts++
     entry.to('running')
     entry.call = call
     this.running.add(entry)
+    this.options.suspects.begun({ topic: entry.topic, partition: entry.partition, offset: entry.offset, operator: this.options.index(), owner: this })
     this.nextTimeout = Math.min(this.nextTimeout, call.deadline)
     let promise: Promise<unknown>
     try {
@@ -47,6 +65,8 @@ export class Calls {
     } catch (error) {
       promise = Promise.reject(error)
     }
+    // From here on it runs between turns.
+    place.operator = -1
     promise.then(
       (result) => this.settled(entry, call, { ok: true, result }),
       (error) => this.settled(entry, call, { ok: false, error }),
@@ -75,8 +95,10 @@ export class Calls {
   abortAll(reason: StreamsError): void {
     for (const entry of this.running) {
       entry.call?.controller.abort(reason)
+      this.options.place.calls.ended(entry.call!.place)
     }
     this.running.clear()
+    this.options.suspects.forget(this)
     this.nextTimeout = Number.POSITIVE_INFINITY
   }
 
@@ -90,6 +112,8 @@ export class Calls {
   }
 
   private end(entry: Entry): void {
+    this.options.place.calls.ended(entry.call!.place)
+    this.options.suspects.ended(this)
     entry.call = undefined
     this.running.delete(entry)
   }

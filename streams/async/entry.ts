@@ -31,6 +31,8 @@ export interface Call {
   readonly incarnation: number
   readonly controller: AbortController
   readonly deadline: number
+  /** Where it is among the thread's running calls. */
+  readonly place: number
 }
 
 export type Outcome = { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: unknown }

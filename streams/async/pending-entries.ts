@@ -107,6 +107,11 @@ export class PendingEntries {
     this.lanes.push(entry)
   }
 
+  /** It was taken, and cannot be called yet. */
+  putBack(entry: Entry): void {
+    this.lanes.push(entry)
+  }
+
   /** The next one to call. */
   take(): Entry | undefined {
     return this.lanes.take()

@@ -15,6 +15,7 @@ import { sendDeadLetter } from './dead-letter.ts'
 import { Progress } from './progress.ts'
 import type { PartitionGroup } from './partition-group.ts'
 import type { RecordQueue } from './record-queue.ts'
+import { Suspects } from './suspects.ts'
 import { TaskTimes } from './task-times.ts'
 import { Timers } from './timers.ts'
 import type { StoreCounters } from './task-metrics.ts'
@@ -95,6 +96,8 @@ export class TaskCore {
   readonly times: TaskTimes
   /** Where this task is, for who watches the thread (rule C10). */
   readonly place: Progress
+  /** Records and calls that ended their thread. */
+  readonly suspects: Suspects
   readonly counters: TaskCounters = { processed: 0, skipped: 0, dropped: 0, deadLettered: 0, retried: 0, punctuated: 0 }
   /** What contexts give to operators (`graph/dropped.ts`). */
   readonly metrics: NonNullable<MeteredContext['metrics']> = {
@@ -141,6 +144,7 @@ export class TaskCore {
     this.collector = options.collector
     this.clock = options.clock
     this.place = options.progress ?? new Progress()
+    this.suspects = options.suspects ?? new Suspects()
     this.deadLetterTopic = options.config?.deadLetterTopic
     this.exactlyOnce = options.config?.processingGuarantee !== 'at_least_once'
     this.fence = options.fence ?? (() => 0)
@@ -178,12 +182,16 @@ export class TaskCore {
       this.place.turn('', -1, -1)
     } else {
       this.place.turn(origin.topic, origin.partition, origin.offset)
+      if (!this.suspects.none) {
+        this.suspect = this.suspects.operatorAt(origin.topic, origin.partition, origin.offset)
+      }
     }
   }
 
   endTurn(): void {
     this.turn = 0
     this.origin = undefined
+    this.suspect = -1
   }
 
   /** To be called before anything that a mark takes back. */

@@ -422,7 +422,7 @@ export class KafkaStreams {
     const host = this.#threads.remove(thread)
     this.#failedThreads++
     if (died) {
-      this.#watch.died(host?.progress.read())
+      this.#watch.died(host?.progress)
     }
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
     const alive = this.#alive

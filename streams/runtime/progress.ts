@@ -3,7 +3,9 @@
  * C10). A slice of a task begins with the time and ends with 0; within it the record in hand and the operator it is in
  * are kept. Plain stores on the record path; texts are written only when they change.
  */
-import type { Topology } from '../graph/topology.ts'
+import type { Subtopology, Topology } from '../graph/topology.ts'
+import { type RunningCall, RunningCalls } from './running-calls.ts'
+import { bytesOf, textOf } from './shared-text.ts'
 
 export interface Place {
   readonly task: string
@@ -17,12 +19,15 @@ export interface Place {
 
 /** Kafka's limit for a topic's name; a task's id is shorter. */
 const TEXT_BYTES = 256
-const TIMES = 16
+const TIMES = 24
 const NUMBERS = 16
+const CALLS = TIMES + NUMBERS + 2 * TEXT_BYTES
 
 export class Progress {
   readonly buffer: SharedArrayBuffer
-  /** Since when; offset of the record. */
+  /** Calls that are running, between slices too. */
+  readonly calls: RunningCalls
+  /** Since when; offset of the record; when the thread was in its loop. */
   readonly #times: Float64Array
   /** Length of the task's id, length of the topic's name, partition, operator. */
   readonly #numbers: Int32Array
@@ -31,19 +36,20 @@ export class Progress {
   #lastTask = ''
   #lastTopic = ''
 
-  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(TIMES + NUMBERS + 2 * TEXT_BYTES)) {
+  constructor(buffer: SharedArrayBuffer = new SharedArrayBuffer(CALLS + RunningCalls.BYTES)) {
     this.buffer = buffer
-    this.#times = new Float64Array(buffer, 0, 2)
+    this.#times = new Float64Array(buffer, 0, 3)
     this.#numbers = new Int32Array(buffer, TIMES, 4)
     this.#task = new Uint8Array(buffer, TIMES + NUMBERS, TEXT_BYTES)
     this.#topic = new Uint8Array(buffer, TIMES + NUMBERS + TEXT_BYTES, TEXT_BYTES)
+    this.calls = new RunningCalls(buffer, CALLS)
   }
 
   /** The thread begins a slice with this task. `now` on the wall clock, ms. */
   enter(task: string, now: number): void {
     if (task !== this.#lastTask) {
       this.#lastTask = task
-      this.#numbers[0] = write(this.#task, task)
+      this.#numbers[0] = bytesOf(task, this.#task)
     }
     this.turn('', -1, -1)
     this.#times[0] = now
@@ -57,7 +63,7 @@ export class Progress {
   turn(topic: string, partition: number, offset: number): void {
     if (offset >= 0 && topic !== this.#lastTopic) {
       this.#lastTopic = topic
-      this.#numbers[1] = write(this.#topic, topic)
+      this.#numbers[1] = bytesOf(topic, this.#topic)
     }
     this.#numbers[2] = partition
     this.#times[1] = offset
@@ -72,6 +78,16 @@ export class Progress {
     this.#numbers[3] = index
   }
 
+  /** The thread is in its loop, `now` on the wall clock, ms. */
+  tick(now: number): void {
+    this.#times[2] = now
+  }
+
+  /** When it last was there; 0: never yet. */
+  get ticked(): number {
+    return this.#times[2]!
+  }
+
   /** Where the thread is, or undefined between slices. */
   read(): Place | undefined {
     const since = this.#times[0]!
@@ -79,28 +95,25 @@ export class Progress {
       return undefined
     }
     const offset = this.#times[1]!
-    const record = offset < 0 ? undefined : { topic: text(this.#topic, this.#numbers[1]!), partition: this.#numbers[2]!, offset }
-    return { task: text(this.#task, this.#numbers[0]!), since, operator: this.#numbers[3]!, record }
+    const record = offset < 0 ? undefined : { topic: textOf(this.#topic, this.#numbers[1]!), partition: this.#numbers[2]!, offset }
+    return { task: textOf(this.#task, this.#numbers[0]!), since, operator: this.#numbers[3]!, record }
   }
 }
 
 /** The operator and the record, never its content: `in 'price' at orders-3@17`. */
 export function placeName({ task, operator, record }: Place, topology: Topology | undefined): string {
   const subtopology = topology?.subtopologies.find(({ name }) => name === task.slice(0, task.lastIndexOf('_')))
-  const name = subtopology === undefined ? undefined : [...subtopology.nodes.keys()][operator]
   const where = record === undefined ? 'without a record (a punctuator, init)' : `at ${record.topic}-${record.partition}@${record.offset}`
+  return operatorName(subtopology, operator, where)
+}
+
+/** The same of a call: `in 'price' at orders-3@17`. */
+export function callName({ topic, partition, offset, operator }: RunningCall, topology: Topology | undefined): string {
+  const subtopology = topology?.subtopologies.find(({ sources }) => sources.some(({ topics }) => topics.includes(topic)))
+  return operatorName(subtopology, operator, `at ${topic}-${partition}@${offset}`)
+}
+
+function operatorName(subtopology: Subtopology | undefined, operator: number, where: string): string {
+  const name = subtopology === undefined ? undefined : [...subtopology.nodes.keys()][operator]
   return name === undefined ? where : `in '${name}' ${where}`
-}
-
-/** Names of topics and tasks are ASCII. */
-function write(bytes: Uint8Array, name: string): number {
-  const length = Math.min(name.length, bytes.length)
-  for (let i = 0; i < length; i++) {
-    bytes[i] = name.charCodeAt(i)
-  }
-  return length
-}
-
-function text(bytes: Uint8Array, length: number): string {
-  return String.fromCharCode(...bytes.subarray(0, length))
 }

@@ -11,6 +11,8 @@ import type { ThreadCounters } from './thread-counters.ts'
 
 /** Longest turn without giving control back. */
 const TURN_MS = 10
+/** How often the thread says that it is in its loop; half of what its supervisor waits for between two looks. */
+const TICK_MS = 250
 /** Records of one task before the next task has its turn. */
 const SLICE = 256
 
@@ -33,11 +35,17 @@ export class RecordLoop {
   #stopped = false
   #paused = false
   #timer: NodeJS.Timeout | undefined
+  #ticker: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #busyUntil = 0
 
   constructor(options: RecordLoopOptions) {
     this.#options = options
+    const { progress } = options
+    if (progress !== undefined) {
+      this.#ticker = setInterval(() => progress.tick(Date.now()), TICK_MS)
+      this.#ticker.unref()
+    }
   }
 
   /** True while tasks have work to do: restores then take no more than a third of the time. */
@@ -49,6 +57,9 @@ export class RecordLoop {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#timer)
+    clearInterval(this.#ticker)
+    // From here on nobody looks whether it comes back.
+    this.#options.progress?.tick(0)
   }
 
   /** While paused turns process nothing; what was done is committed. */

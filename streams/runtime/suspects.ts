@@ -5,6 +5,7 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { Place } from './progress.ts'
+import type { RunningCall } from './running-calls.ts'
 
 export interface Suspect {
   readonly topic: string
@@ -12,12 +13,14 @@ export interface Suspect {
   readonly offset: number
   /** Index among the nodes of the subtopology that reads it. */
   readonly operator: number
+  /** Its call was one of several that were running when a thread ended: it is made again while no other one runs. */
+  readonly alone?: boolean
 }
 
 /** A record may have been there by chance once. */
 const STRIKES = 2
 
-function keyOf({ topic, partition, offset }: Omit<Suspect, 'operator'>): string {
+function keyOf({ topic, partition, offset }: Pick<Suspect, 'topic' | 'partition' | 'offset'>): string {
   return `${topic}-${partition}@${offset}`
 }
 
@@ -45,11 +48,47 @@ export class Deaths {
     this.#suspects.push(suspect)
     return suspect
   }
+
+  /**
+   * A thread ended between its turns, while these calls were running: one of them did it. Of several nobody can tell which;
+   * made again one at a time, the next death shows it. Returns what is new.
+   */
+  noteCalls(calls: readonly RunningCall[]): readonly Suspect[] {
+    const told: Suspect[] = []
+    for (const call of calls) {
+      const key = `${keyOf(call)} ${call.operator}`
+      const strikes = (this.#strikes.get(key) ?? 0) + 1
+      this.#strikes.set(key, strikes)
+      const known = this.#suspects.filter((suspect) => keyOf(suspect) === keyOf(call) && suspect.operator === call.operator)
+      if (known.some(({ alone }) => alone !== true)) {
+        continue
+      }
+      if (strikes >= STRIKES && calls.length === 1) {
+        told.push(call)
+      } else if (calls.length > 1 && known.length === 0) {
+        told.push({ ...call, alone: true })
+      }
+    }
+    this.#suspects.push(...told)
+    return told
+  }
+}
+
+/** A record, and whose call it is. */
+interface CallOf extends Omit<Suspect, 'alone'> {
+  /** Of the operator in its task: what ends with it ends for all its calls. */
+  readonly owner: object
 }
 
 /** The tasks' side, one for all tasks of a thread. */
 export class Suspects {
   readonly #operators = new Map<string, number>()
+  /** Calls to be made while no other one runs. */
+  readonly #alone = new Set<string>()
+  readonly #running = new Map<object, number>()
+  #runningAlone: { readonly key: string; readonly owner: object } | undefined
+  /** The next of those: nobody begins before it. */
+  #waiting: { readonly key: string; readonly owner: object } | undefined
 
   constructor(suspects: readonly Suspect[] = []) {
     for (const suspect of suspects) {
@@ -58,7 +97,71 @@ export class Suspects {
   }
 
   add(suspect: Suspect): void {
-    this.#operators.set(keyOf(suspect), suspect.operator)
+    if (suspect.alone === true) {
+      this.#alone.add(`${keyOf(suspect)} ${suspect.operator}`)
+    } else {
+      this.#operators.set(keyOf(suspect), suspect.operator)
+    }
+  }
+
+  /** No call may begin before another one has ended. */
+  get closed(): boolean {
+    return this.#runningAlone !== undefined || (this.#waiting !== undefined && this.#running.size > 0)
+  }
+
+  /** Whether a call may begin now. If not it is asked for again when another one has ended. */
+  mayBegin(call: CallOf): boolean {
+    if (this.#alone.size === 0) {
+      return true
+    }
+    const key = `${keyOf(call)} ${call.operator}`
+    if (this.#runningAlone !== undefined || (this.#waiting !== undefined && this.#waiting.key !== key)) {
+      return false
+    }
+    if (!this.#alone.has(key)) {
+      return true
+    }
+    this.#waiting = { key, owner: call.owner }
+    return this.#running.size === 0
+  }
+
+  begun(call: CallOf): void {
+    const { owner } = call
+    this.#running.set(owner, (this.#running.get(owner) ?? 0) + 1)
+    if (this.#alone.size > 0) {
+      const key = `${keyOf(call)} ${call.operator}`
+      this.#runningAlone = this.#alone.has(key) ? { key, owner } : undefined
+    }
+  }
+
+  /** A call that was allowed to begin has, or never will. */
+  passed(owner: object): void {
+    if (this.#waiting?.owner === owner) {
+      this.#waiting = undefined
+    }
+  }
+
+  /** A call has ended, in whatever way: what had to run alone did not end the thread. */
+  ended(owner: object): void {
+    const left = (this.#running.get(owner) ?? 0) - 1
+    if (left > 0) {
+      this.#running.set(owner, left)
+    } else {
+      this.#running.delete(owner)
+    }
+    if (this.#runningAlone !== undefined) {
+      this.#alone.delete(this.#runningAlone.key)
+      this.#runningAlone = undefined
+    }
+  }
+
+  /** The operator's task is gone, or starts over: its calls are nobody's any more. */
+  forget(owner: object): void {
+    this.#running.delete(owner)
+    this.passed(owner)
+    if (this.#runningAlone?.owner === owner) {
+      this.#runningAlone = undefined
+    }
   }
 
   get none(): boolean {

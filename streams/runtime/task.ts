@@ -22,7 +22,6 @@ import { RecordQueue } from './record-queue.ts'
 import type { StreamTimeHold } from './processor-node.ts'
 import { StoreExpiry } from './store-expiry.ts'
 import { changelogs, storeTime, taskStore } from './stores.ts'
-import type { Suspects } from './suspects.ts'
 import { recordSuspected } from './suspects.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
@@ -70,7 +69,6 @@ export class Task implements StreamTask {
   private readonly definitions = new Map<string, StoreDefinition>()
   private readonly changelogs: ReturnType<typeof changelogs>
   private readonly origin = new SourceOrigin()
-  private readonly suspects: Suspects | undefined
   private readonly maxRecords: number
   private readonly maxBytes: number
   private stores = new Map<string, AnyStore>()
@@ -80,7 +78,6 @@ export class Task implements StreamTask {
     const { subtopology, partition } = options
     const config: TaskConfig = options.config ?? {}
     this.options = options
-    this.suspects = options.suspects
     this.id = `${subtopology.name}_${partition}`
     this.subtopology = subtopology.name
     this.partition = partition
@@ -288,9 +285,6 @@ export class Task implements StreamTask {
     const source = this.graph.sourceOf.get(queue.topic)!
     core.beginTurn(this.origin.point(queue), queue.headTimestamp)
     core.place.operator = source.index
-    if (this.suspects?.none === false) {
-      core.suspect = this.suspects.operatorAt(queue.topic, queue.partition, queue.headOffset)
-    }
     try {
       let record: AnyRecord | undefined
       try {
@@ -319,7 +313,6 @@ export class Task implements StreamTask {
     } catch (error) {
       throw core.fail('PROCESSING_FAILED', source.name, error)
     } finally {
-      core.suspect = -1
       core.endTurn()
     }
   }

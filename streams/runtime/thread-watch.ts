@@ -3,14 +3,17 @@
  * were evicted.
  */
 import type { Topology } from '../graph/topology.ts'
-import type { Place } from './progress.ts'
-import { placeName } from './progress.ts'
+import type { Progress } from './progress.ts'
+import { callName, placeName } from './progress.ts'
 import type { StreamThreads } from './stream-threads.ts'
 import type { Suspect } from './suspects.ts'
 import { Deaths } from './suspects.ts'
+import type { ThreadHost } from './thread-host.ts'
 
 /** A thread that stays this long in one turn of a task is reported. */
 const STUCK_MS = 1_000
+/** Calls named in one warning. */
+const MOST_NAMED = 5
 
 export interface ThreadWatchOptions {
   readonly threads: StreamThreads
@@ -24,6 +27,8 @@ export class ThreadWatch {
   readonly #deaths = new Deaths()
   /** By thread: since when it was in the turn that was noted as a death. */
   readonly #wedged = new Map<number, number>()
+  /** By thread: when it was in its loop, as of the last look. */
+  readonly #ticks = new Map<number, number>()
   #timer: NodeJS.Timeout | undefined
 
   constructor(options: ThreadWatchOptions) {
@@ -44,14 +49,46 @@ export class ThreadWatch {
     clearInterval(this.#timer)
   }
 
-  /** Where a thread ended, or was evicted: the second time at the same record and operator the record is not run there again. */
-  died(place: Place | undefined): void {
+  /**
+   * A thread ended, or was evicted: the second time at the same record and operator the record is not run there again. Between
+   * turns it was one of the calls that were running; if they were several they are made one at a time from now on.
+   */
+  died(progress: Progress | undefined): void {
     const { threads, topology, warn } = this.#options
-    const suspect = place === undefined ? undefined : this.#deaths.note(place)
-    if (suspect !== undefined) {
-      warn(`the record ${placeName(place!, topology())} has ended threads twice there: from now on the operator's error policy decides about it.`)
+    const place = progress?.read()
+    const told = place === undefined ? this.#deaths.noteCalls(progress?.calls.read() ?? []) : [this.#deaths.note(place)].filter((suspect) => suspect !== undefined)
+    for (const suspect of told) {
+      if (suspect.alone !== true) {
+        warn(`the record ${place === undefined ? callName(suspect, topology()) : placeName(place, topology())} has ended threads twice there: from now on the operator's error policy decides about it.`)
+      }
       threads.tell((host) => host.suspect(suspect))
     }
+  }
+
+  /** Evicted by now: whoever gets the task is next. Once for each time the thread stands still. */
+  #evictedAfter(stuckMs: number, { thread, progress }: ThreadHost, since: number): void {
+    if (stuckMs > this.#options.sessionTimeoutMs && this.#wedged.get(thread) !== since) {
+      this.#wedged.set(thread, since)
+      this.died(progress)
+    }
+  }
+
+  /** What a call does after its first await runs in nobody's turn. */
+  #lookBetweenTurns(host: ThreadHost, now: number): void {
+    const { topology, warn } = this.#options
+    const { calls, ticked } = host.progress
+    const running = calls.read()
+    const stuckMs = now - ticked
+    // Twice the same: a process that was stopped with all its threads has not stood still.
+    const still = this.#ticks.get(host.thread) === ticked
+    this.#ticks.set(host.thread, ticked)
+    if (ticked === 0 || !still || stuckMs <= STUCK_MS || running.length === 0) {
+      return
+    }
+    this.#evictedAfter(stuckMs, host, ticked)
+    const names = running.slice(0, MOST_NAMED).map((call) => callName(call, topology()))
+    const more = running.length > MOST_NAMED ? ` and ${running.length - MOST_NAMED} more` : ''
+    warn(`thread ${host.thread} has not come back to its loop for ${stuckMs} ms, while calls ran ${names.join(', ')}${more}. Synchronous code that long in one of them stops heartbeats: give it to a worker.`)
   }
 
   #look(): void {
@@ -59,15 +96,15 @@ export class ThreadWatch {
     const now = Date.now()
     for (const host of threads.hosts) {
       const place = host.progress.read()
-      const stuckMs = place === undefined ? 0 : now - place.since
-      if (place === undefined || stuckMs <= STUCK_MS) {
+      if (place === undefined) {
+        this.#lookBetweenTurns(host, now)
         continue
       }
-      if (stuckMs > sessionTimeoutMs && this.#wedged.get(host.thread) !== place.since) {
-        // Evicted by now: whoever gets the task is next.
-        this.#wedged.set(host.thread, place.since)
-        this.died(place)
+      const stuckMs = now - place.since
+      if (stuckMs <= STUCK_MS) {
+        continue
       }
+      this.#evictedAfter(stuckMs, host, place.since)
       warn(
         `thread ${host.thread} has been in one turn of task ${place.task} for ${stuckMs} ms, ${placeName(place, topology())}. Synchronous code that long stops heartbeats (session ${sessionTimeoutMs} ms): make it an asynchronous operator.`,
       )

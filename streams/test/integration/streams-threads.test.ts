@@ -2,6 +2,7 @@ import t from 'tap'
 import { join } from 'node:path'
 import { KafkaStreams, type KafkaStreamsOptions } from '../../index.ts'
 import { DEAD_LETTER_HEADERS } from '../../runtime/dead-letter.ts'
+import type { DyingSettings } from './streams-dying-topology.ts'
 import { long, TestCluster } from './streams-support.ts'
 
 t.setTimeout(120_000)
@@ -9,7 +10,7 @@ const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
-async function application(name: string, how: 'exit' | 'throw' | 'block' | 'always', uncaughtError: 'fail' | 'replace-thread', part: Partial<KafkaStreamsOptions> = {}) {
+async function application(name: string, how: DyingSettings['how'], uncaughtError: 'fail' | 'replace-thread', part: Partial<KafkaStreamsOptions> = {}) {
   const source = await cluster.topic(`${name}-source`, 4)
   const sink = await cluster.topic(`${name}-sink`, 4)
   const warnings: string[] = []
@@ -95,6 +96,26 @@ t.test('a record that ends its worker every time: after the second it goes to th
   t.equal((await cluster.headers(deadLetterTopic)).get(DEAD_LETTER_HEADERS.code), 'RECORD_ENDED_THREAD')
   t.same(problems(await cluster.committed(sink), 400), [])
 })
+
+for (const [how, where] of [['call', 'as it begins'], ['awaited', 'after its first await, while others run']] as const) {
+  t.test(`a call that ends its worker every time ${where}: after the second, or once it was the only one, it goes to the error policy, and the rest goes on (C10)`, async (t) => {
+    const deadLetterTopic = await cluster.topic(`ended-${how}`, 1)
+    const { app, source, sink, warnings } = await application(how, how, 'replace-thread', { deadLetterTopic })
+    await app.start()
+    const records = input(400).map(({ key, value }, i) => ({ key: i === 200 ? 'deadly' : key, value }))
+    await cluster.send(source, [...records, { key: 'k0', value: 'live' }])
+    // Committed offsets are past what still waits for its call.
+    while ((await cluster.committed(sink)).length < 400) {
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+    await app.close()
+    t.equal(warnings.filter((warning) => /is replaced/.test(warning)).length, 2)
+    t.match(warnings.join('\n'), /the record in 'asking' at \S+ has ended threads twice there/)
+    t.equal((await cluster.committed(deadLetterTopic)).length, 1)
+    t.equal((await cluster.headers(deadLetterTopic)).get(DEAD_LETTER_HEADERS.code), 'RECORD_ENDED_THREAD')
+    t.same(problems(await cluster.committed(sink), 400), [])
+  })
+}
 
 t.test('a thread whose loop stands still is reported with operator and record, never with content', async (t) => {
   const { app, options, source, warnings } = await application('block', 'block', 'fail')
