@@ -1,2 +1,3 @@
 export { ModelError, type ModelErrorCode } from './errors.ts'
 export { ollamaEmbedder, ollamaModel, type OllamaOptions } from './ollama.ts'
+export { whileUp } from './while-up.ts'

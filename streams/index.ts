@@ -1,6 +1,6 @@
 /** The public API of millrace. Test tools are in `millrace/testing`, the client layer in `millrace/kafka`. */
 export type { InFlightCounts } from './async/async-node.ts'
-export type { CircuitBreakerOptions, CircuitCounts, CircuitState } from './async/circuit-breaker.ts'
+export { CircuitBreaker, type CircuitBreakerOptions, circuitBreakerPolicy, type CircuitBreakerPolicy, type CircuitCall, type CircuitCounts, type CircuitState } from './async/circuit-breaker.ts'
 export type { AsyncOperator, CallInfo, PrepareContext } from './async/operator.ts'
 export type { AsyncProcessor } from './dsl/async-operator.ts'
 export { BranchedKStream } from './dsl/branched-k-stream.ts'

@@ -15,7 +15,7 @@ const ALLOWED: { readonly [room: string]: readonly string[] | 'everything' } = {
   content: [],
   processors: ['avro/types'],
   // runners of what processors ask for
-  models: ['processors'],
+  models: ['processors', 'streams'],
   // Connect's REST and dead letters need the client layer, readers and definitions the schemas
   connectors: ['streams', 'avro', 'avro/types'],
   stack: [],

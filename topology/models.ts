@@ -1,4 +1,4 @@
-import { ollamaEmbedder, ollamaModel } from '../models/index.ts'
+import { ollamaEmbedder, ollamaModel, whileUp } from '../models/index.ts'
 import type { LanguageModel } from '../processors/model/index.ts'
 import type { Embedder } from '../processors/search/index.ts'
 import type { ApplicationConfig } from './config.ts'
@@ -24,8 +24,8 @@ export function openModels({ ollama }: Pick<ApplicationConfig, 'ollama'>): Model
   const { url, fieldsModel, answersModel, embeddingModel, timeoutMs = defaults.timeoutMs, concurrency = defaults.concurrency } = ollama
   return {
     concurrency,
-    ...(fieldsModel === undefined ? {} : { fields: ollamaModel({ url, model: fieldsModel, timeoutMs }) }),
-    ...(answersModel === undefined ? {} : { answers: ollamaModel({ url, model: answersModel, timeoutMs }) }),
+    ...(fieldsModel === undefined ? {} : { fields: whileUp(ollamaModel({ url, model: fieldsModel, timeoutMs })) }),
+    ...(answersModel === undefined ? {} : { answers: whileUp(ollamaModel({ url, model: answersModel, timeoutMs })) }),
     ...(embeddingModel === undefined ? {} : { embedder: ollamaEmbedder({ url, model: embeddingModel, timeoutMs }) }),
   }
 }

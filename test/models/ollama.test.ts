@@ -1,6 +1,6 @@
 /** Ollama's own client against a server that speaks its protocol. */
 import t, { type Test } from 'tap'
-import { ollamaEmbedder, ollamaModel } from '../../models/index.ts'
+import { ollamaEmbedder, ollamaModel, whileUp } from '../../models/index.ts'
 import { ScriptedOllama } from './scripted-ollama.ts'
 
 async function server(t: Test): Promise<ScriptedOllama> {
@@ -92,4 +92,29 @@ t.test('embeddings have length 1, in the order of the texts; what is none is an 
     ollama.embedding = () => wrong
     await t.rejects(embedder.embed(['a']), { code: 'ANSWER_INVALID' }, JSON.stringify(wrong))
   }
+})
+
+t.test('a model that is down is not asked for a while, and then tried again', async (t) => {
+  const ollama = await server(t)
+  let now = 0
+  const model = whileUp(ollamaModel({ url: ollama.url, model: 'small', timeoutMs: 60_000 }), { window: 4, minimumRecords: 2, openFor: '10s', probes: 1 }, () => now)
+  ollama.chat = () => ({ status: 503 })
+  const asked = async (): Promise<string> => model.answer({ ...request, schema }).catch((error: unknown) => (error as { code: string }).code)
+  t.same([await asked(), await asked(), await asked(), await asked()], Array.from({ length: 4 }, () => 'MODEL_UNAVAILABLE'))
+  t.equal(ollama.calls.length, 2, 'two failures were enough')
+  await t.rejects(async () => {
+    for await (const _piece of model.write(request)) {
+      // nothing comes
+    }
+  }, { code: 'MODEL_UNAVAILABLE', message: /not asked for a while/ })
+  t.equal(ollama.calls.length, 2)
+  ollama.chat = () => 'up'
+  now = 10_000
+  t.same([await asked(), await asked()], ['up', 'up'])
+  t.equal(ollama.calls.length, 4)
+  for await (const piece of model.write(request)) {
+    t.equal(piece, 'up')
+    break
+  }
+  t.equal(await asked(), 'up', 'who stops reading has not failed')
 })
