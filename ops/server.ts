@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
-import { describeMermaid, type Topology, topologyToJSON } from 'millrace'
+import { describeMermaid, livePageHandler, type Shown, topologyToJSON } from 'millrace'
 import type { Registry } from 'prom-client'
 import type { DocumentCounter } from './document-counter.ts'
 import { requireOwnHost } from './own-host.ts'
@@ -10,8 +10,7 @@ export interface OpsContext {
   readonly status: StatusSource
   readonly counter: Pick<DocumentCounter, 'changesAfter'>
   readonly metrics: Registry
-  /** Undefined until the application has been started. */
-  topology(): Topology | undefined
+  readonly streams: Shown
   readonly host: string
 }
 
@@ -58,7 +57,7 @@ export async function createOpsServer(context: OpsContext): Promise<FastifyInsta
   app.get('/status', async () => await status.status())
   app.get('/tasks', async () => ({ tasks: (await status.status()).threads.flatMap(({ thread, tasks }) => tasks.map((task) => ({ thread, ...task }))) }))
   app.get('/topology', async (_request, reply) => {
-    const topology = context.topology()
+    const { topology } = context.streams
     if (topology === undefined) {
       reply.code(503)
       return { error: { code: 'NOT_STARTED' } }
@@ -66,6 +65,12 @@ export async function createOpsServer(context: OpsContext): Promise<FastifyInsta
     return { ...topologyToJSON(topology), mermaid: describeMermaid(topology) }
   })
   app.get<{ readonly Querystring: { readonly after?: string } }>('/changes', async ({ query }) => ({ changes: counter.changesAfter(Number(query.after ?? 0) || 0) }))
+  const engine = livePageHandler(context.streams)
+  app.get<{ readonly Params: { readonly '*': string } }>('/engine/*', async ({ raw, params }, reply) => {
+    reply.hijack()
+    raw.url = `/${params['*']}`
+    await engine(raw, reply.raw).catch(() => raw.destroy())
+  })
   app.get('/events', (request, reply) => streamStatus(status, request, reply))
   for (const [path, [file, type]] of Object.entries(FILES)) {
     app.get(path, async (_request, reply) => {

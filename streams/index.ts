@@ -98,6 +98,7 @@ export {
   WindowKeyQuery,
   WindowRangeQuery,
 } from './queries/query.ts'
+export { LivePage, livePageHandler, type LivePageOptions, type Shown } from './live/live-page.ts'
 export { type QueryAccess, QueryServer, type QueryServerOptions } from './queries/query-server.ts'
 export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'

@@ -89,7 +89,7 @@ async function open(config: ApplicationConfig, closing: Closing, say: (message: 
     missing: () => (config.api !== undefined && api === undefined ? ['the API does not listen yet'] : []),
   })
   // first of all: whoever looks after this process asks it how it is from its first moment
-  const ops: Ops = await startOps(config.ops, { status, counter, metrics: metrics.registry, topology: () => streams.topology })
+  const ops: Ops = await startOps(config.ops, { status, counter, metrics: metrics.registry, streams })
   closing.push({ name: 'operations listener', close: () => ops.close() })
   say(`operations on ${ops.url}`)
 

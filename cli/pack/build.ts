@@ -10,10 +10,19 @@ const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 /** @platformatic/kafka and `require` of ES modules decide. */
 const NODE = '^22.22.0 || >=24.6.0'
 
-/** Folder of the workspace, its commands, and what goes into `docs/` of the package. */
-const packages: readonly { readonly folder: string; readonly commands?: { readonly [name: string]: string }; readonly docs?: readonly string[] }[] = [
+interface Package {
+  /** Of the workspace. */
+  readonly folder: string
+  readonly commands?: { readonly [name: string]: string }
+  /** What goes into `docs/` of the package. */
+  readonly docs?: readonly string[]
+  /** Folders with files that are served as they are. */
+  readonly assets?: readonly string[]
+}
+
+const packages: readonly Package[] = [
   { folder: 'state-stores' },
-  { folder: 'streams', commands: { millrace: './cli/millrace.ts' }, docs: ['streams', 'reference/errors.md'] },
+  { folder: 'streams', commands: { millrace: './cli/millrace.ts' }, docs: ['streams', 'reference/errors.md'], assets: ['live/assets'] },
 ]
 
 /** What failed, in words that need no stack trace. */
@@ -39,11 +48,14 @@ export async function pack(out: string, say: (line: string) => void): Promise<Pa
   say('compiling')
   await run(process.execPath, [compiler(), '-p', join(checkout, 'cli', 'pack', 'tsconfig.json'), '--outDir', build])
   const packed: Packed[] = []
-  for (const { folder, commands = {}, docs = [] } of packages) {
+  for (const { folder, commands = {}, docs = [], assets = [] } of packages) {
     const stage = join(out, 'stage', folder)
     mkdirSync(stage, { recursive: true })
     cpSync(join(build, folder), join(stage, LIBRARY), { recursive: true })
     nameDeclarations(join(stage, LIBRARY))
+    for (const path of assets) {
+      cpSync(join(checkout, folder, path), join(stage, LIBRARY, path), { recursive: true })
+    }
     for (const file of ['LICENSE', 'NOTICE']) {
       cpSync(join(checkout, file), join(stage, file))
     }
@@ -54,7 +66,7 @@ export async function pack(out: string, say: (line: string) => void): Promise<Pa
     const workspace = JSON.parse(readFileSync(join(checkout, folder, 'package.json'), 'utf8')) as WorkspaceManifest
     const manifest = publishedManifest(workspace, NODE, commands)
     writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
-    refuseForeign(stage)
+    refuseForeign(stage, assets)
     say(`packing ${manifest.name} ${manifest.version}`)
     await run('npm', ['pack', '--ignore-scripts', '--pack-destination', out, '--loglevel', 'error'], stage)
     const file = join(out, `${manifest.name}-${manifest.version}.tgz`)
@@ -85,8 +97,9 @@ function filesOf(folder: string): string[] {
 }
 
 /** Only what was built, and texts: no sources that would be found beside their build, no tests, no Java. */
-function refuseForeign(stage: string): void {
-  const foreign = filesOf(stage).filter((file) => !/\.(js|d\.ts|md|json)$|^(LICENSE|NOTICE)$/.test(file) || /(^|\/)test\//.test(file))
+function refuseForeign(stage: string, assets: readonly string[]): void {
+  const isAsset = (file: string): boolean => assets.some((path) => file.startsWith(join(LIBRARY, path)))
+  const foreign = filesOf(stage).filter((file) => !isAsset(file) && (!/\.(js|d\.ts|md|json)$|^(LICENSE|NOTICE)$/.test(file) || /(^|\/)test\//.test(file)))
   if (foreign.length > 0) {
     throw new PackError(`these files do not belong into a package: ${foreign.join(', ')}`)
   }

@@ -4,6 +4,7 @@
  * allows), so that an assignment does not grow with the size of the group (rule C6).
  */
 import { StreamsError } from '../errors.ts'
+import { taskId } from '../graph/tasks.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { GroupDescription } from '../kafka/contract.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
@@ -14,6 +15,10 @@ export interface StreamsMetadata {
   readonly processId: string
   /** Where it listens for the others; undefined: nowhere, it cannot be asked. */
   readonly endpoint: Endpoint | undefined
+  /** Ids of the tasks it processes. */
+  readonly tasks: readonly string[]
+  /** Ids of the tasks whose state it copies. */
+  readonly standbyTasks: readonly string[]
   /** Partitions of each store by its name, active ones. */
   readonly stores: ReadonlyMap<string, readonly number[]>
   /** The same of the copies it feeds. */
@@ -37,6 +42,8 @@ export interface GroupView {
 interface Known {
   readonly processId: string
   endpoint: Endpoint | undefined
+  readonly tasks: string[]
+  readonly standbyTasks: string[]
   readonly stores: Map<string, number[]>
   readonly standbyStores: Map<string, number[]>
 }
@@ -52,11 +59,13 @@ export function readGroup(topology: Topology, group: GroupDescription, at: numbe
   for (const member of told) {
     const { processId, endpoint } = decodeSubscription(member.metadata)
     const assignment = decodeAssignment(member.assignment)
-    const known = processes.get(processId) ?? { processId, endpoint, stores: new Map<string, number[]>(), standbyStores: new Map<string, number[]>() }
+    const known = processes.get(processId) ?? { processId, endpoint, tasks: [], standbyTasks: [], stores: new Map<string, number[]>(), standbyStores: new Map<string, number[]>() }
     known.endpoint ??= endpoint
     processes.set(processId, known)
-    for (const [list, into] of [[assignment.tasks, known.stores], [assignment.standbys ?? [], known.standbyStores]] as const) {
+    const [active, standby] = [[assignment.tasks, known.tasks, known.stores], [assignment.standbys ?? [], known.standbyTasks, known.standbyStores]] as const
+    for (const [list, tasks, into] of [active, standby]) {
       for (const { subtopology, partition } of list) {
+        tasks.push(taskId(subtopology, partition))
         for (const store of storesOf.get(subtopology) ?? []) {
           into.set(store, [...(into.get(store) ?? []), partition].sort((a, b) => a - b))
         }

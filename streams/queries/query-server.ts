@@ -2,12 +2,9 @@
  * Queries over HTTP: `GET /stores`, `/stores/{name}/{key}`, `/stores/{name}`. Asks the application, which asks whoever has the
  * key. Without `authorize` it listens on the loopback only, and takes no request that a browser was tricked into.
  */
-import { once } from 'node:events'
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from 'node:http'
-import { createServer } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { StreamsError, type StreamsErrorCode } from '../errors.ts'
-import { isLoopback, parseHostPort } from '../membership/endpoint.ts'
+import { GuardedServer, type ListenOptions, namesLoopback } from '../http/guarded-server.ts'
 import type { HttpQuery, StorePath } from './http-request.ts'
 import { parsePath, parseQuery } from './http-request.ts'
 import { toJson } from './http-json.ts'
@@ -26,13 +23,9 @@ export interface QueryAccess {
   readonly remoteAddress: string | undefined
 }
 
-export interface QueryServerOptions {
-  /** 'host:port'; port 0: a free one. Default '127.0.0.1:0'. Anything but the loopback needs `authorize`. */
-  readonly listen?: string
+export interface QueryServerOptions extends ListenOptions {
   /** Whether somebody may see this. False, or an error: 403. */
   readonly authorize?: (access: QueryAccess) => boolean | Promise<boolean>
-  /** PEM texts: HTTPS. */
-  readonly tls?: { readonly cert: string; readonly key: string }
 }
 
 /** The application, as `KafkaStreams` is one. */
@@ -56,66 +49,35 @@ const STATUS: { readonly [code in StreamsErrorCode]?: number } = {
   TIMEOUT: 504,
 }
 
-/** Prevents that half-sent requests and idle clients take every file descriptor. */
-const REQUEST_MS = 10_000
-const MAX_CONNECTIONS = 1_024
-
 export class QueryServer {
   readonly #queries: StoreQueries
   readonly #authorize: QueryServerOptions['authorize']
-  readonly #server: Server
-  readonly #scheme: 'http' | 'https'
+  #server: GuardedServer | undefined
 
   /** Listens. `CONFIG_INVALID` when it may not, or cannot. */
   static async open(app: Queryable, options: QueryServerOptions = {}): Promise<QueryServer> {
-    const { listen = '127.0.0.1:0', authorize } = options
-    const at = parseHostPort(String(listen))
-    if (at === undefined) {
-      throw new StreamsError('CONFIG_INVALID', `listen is ${JSON.stringify(listen)}: give 'host:port' (port 0: a free one).`)
-    }
-    if (!isLoopback(at.host) && authorize === undefined) {
-      throw new StreamsError('CONFIG_INVALID', `listen is ${JSON.stringify(listen)}, open to the network: give authorize, which decides who may see which store and key.`)
-    }
     const server = new QueryServer(app, options)
-    await server.#listen(at.host, at.port)
+    const guard = { authorized: options.authorize !== undefined, authorizes: 'which store and key' }
+    server.#server = await GuardedServer.open(options, guard, (request, response) => void server.#take(request, response))
     return server
   }
 
-  private constructor({ queries }: Queryable, { authorize, tls }: QueryServerOptions) {
+  private constructor({ queries }: Queryable, { authorize }: QueryServerOptions) {
     this.#queries = queries
     this.#authorize = authorize
-    this.#scheme = tls === undefined ? 'http' : 'https'
-    const timeouts = { requestTimeout: REQUEST_MS, headersTimeout: REQUEST_MS, connectionsCheckingInterval: 1_000 }
-    const take = (request: IncomingMessage, response: ServerResponse) => void this.#take(request, response)
-    this.#server = tls === undefined ? createServer(timeouts, take) : createTlsServer({ ...timeouts, ...tls, minVersion: 'TLSv1.2' }, take)
-    this.#server.maxConnections = MAX_CONNECTIONS
-  }
-
-  #listen(host: string, port: number): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => reject(new StreamsError('CONFIG_INVALID', `listen: ${host}:${port} cannot be listened on: ${cause.message}. Give a free port (0: any).`, { cause })))
-      this.#server.listen({ host, port, exclusive: true }, () => {
-        this.#server.removeAllListeners('error').on('error', () => undefined)
-        resolve()
-      })
-    })
   }
 
   get port(): number {
-    return (this.#server.address() as { port: number }).port
+    return this.#server!.port
   }
 
   get url(): string {
-    const { address, family } = this.#server.address() as { address: string; family: string }
-    return `${this.#scheme}://${family === 'IPv6' ? `[${address}]` : address}:${this.port}`
+    return this.#server!.url
   }
 
   /** Takes no more requests, hangs up on those under way. */
   async close(): Promise<void> {
-    const closed = once(this.#server, 'close')
-    this.#server.close()
-    this.#server.closeAllConnections()
-    await closed
+    await this.#server!.close()
   }
 
   async #take(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -173,8 +135,7 @@ export class QueryServer {
 
   async #admit({ headers, socket }: IncomingMessage, { store }: StorePath, query: HttpQuery | undefined): Promise<void> {
     if (this.#authorize === undefined) {
-      // A page of the web that has rebound its name to the loopback still says that name.
-      if (!isLoopback(/^(?:\[([^\]]*)\]|([^:]*))(?::\d+)?$/.exec(headers.host ?? '')?.slice(1).find((host) => host !== undefined) ?? '')) {
+      if (!namesLoopback(headers)) {
         throw new StreamsError('QUERY_REFUSED', 'Without authorize only requests to an address of the loopback are answered.')
       }
       return

@@ -23,7 +23,7 @@ async function open(t: Test, { state = 'RUNNING', missing = [] as string[] }: { 
   const metrics = createMetrics({ streams, counter, tenants: { label: (id) => (id === 'acme' ? id : 'unknown') } })
   const status = new StatusSource({ instance: 'here', streams, counter, missing: () => missing })
   const topology = buildTopology((builder) => { builder.stream('in', string).to('out', string) }, { applicationId: 'app' })
-  const ops = await startOps({ host: '127.0.0.1', port: 0 }, { status, counter, metrics: metrics.registry, topology: () => topology })
+  const ops = await startOps({ host: '127.0.0.1', port: 0 }, { status, counter, metrics: metrics.registry, streams: { ...streams, topology, metadataForAllStreamsClients: async () => [] } })
   t.teardown(() => ops.close())
   return { ...ops, streams, metrics, asked: () => asked }
 }
@@ -78,6 +78,8 @@ t.test('the page and what it reads', async (t) => {
   t.match(await (await fetch(`${url}changes?after=0`)).json(), { changes: [{ sequence: 1 }] })
   t.same(await (await fetch(`${url}changes?after=1`)).json(), { changes: [] })
   t.equal((await fetch(`${url}nothing`)).status, 404)
+  t.match(await (await fetch(`${url}engine/`)).text(), /<title>Topology<\/title>/)
+  t.match(await (await fetch(`${url}engine/status?now`)).json(), { state: 'RUNNING', tasks: [{ id: 'a_0', lag: 7 }, { id: 'a_1' }] })
   t.equal((await fetch(`${url}..%2fpackage.json`)).status, 404)
 })
 
