@@ -68,6 +68,8 @@ export interface Database {
   approximateBytes(): number
   /** What the engine holds in memory now, as far as it says: write buffers, block cache, indexes and filters. */
   memoryBytes(): number
+  /** Ranges that are neither exhausted nor returned; each holds back what the engine would let go. */
+  readonly openIterators: number
   /** The engine's own guess of its live rows, over all stores; overwritten rows may count twice until compaction. */
   approximateEntries(): number
   close(): Promise<void>

@@ -144,6 +144,10 @@ export abstract class BaseDatabase implements Database {
     return this._approximateBytes()
   }
 
+  get openIterators(): number {
+    return this.#open.size
+  }
+
   memoryBytes(): number {
     this.#assertOpen()
     return this._memoryBytes()

@@ -49,3 +49,30 @@ t.test('the rows of a replaced prefix are deleted, also by the next open', async
     await again.close()
   }
 })
+
+t.test('a range that is forgotten holds nothing back once its turn has ended', async (t) => {
+  for (const engine of [memoryEngine, rocksdbEngine, leveldbEngine]) {
+    const state = await openTaskState({ engine, location: join(t.testdir(), engine.name), stores: [{ name: 'a', kind: 'key-value', logged: true }] })
+    const store = state.store('a')
+    const rows = Array.from({ length: 500 }, (_, i) => ({ key: Buffer.from(`k${i}`), value: Buffer.alloc(10) }))
+    await state.restore('a', rows, 'a-0', { offset: 1, topicId: 'T', leaderEpoch: 0, appliedAt: 0 })
+    const forgotten = Array.from({ length: 20 }, (_, i) => store.range({ reverse: i % 2 === 0 }))
+    forgotten[0]!.next()
+    t.equal(state.database.openIterators, 20, engine.name)
+    for (const [key] of store.range({})) {
+      if (key.length > 0) {
+        break
+      }
+    }
+    t.equal(store.approximateEntries(), 500)
+    t.equal(state.database.openIterators, 20, 'loops that end early and counts leave none')
+    await null
+    t.equal(state.database.openIterators, 0)
+    for (const end of [() => state.rollback(state.mark()), () => state.drop(), () => void state.freeze()]) {
+      store.range({})
+      end()
+      t.equal(state.database.openIterators, 0)
+    }
+    await state.close()
+  }
+})

@@ -126,9 +126,11 @@ export async function databaseConformance(
     for (let i = 0; i < 300; i++) {
       const iterator = database.range({ reverse: i % 2 === 0 })
       iterator.next()
+      t.equal(database.openIterators, 1)
       iterator.return?.()
       t.equal(iterator.next().done, true)
     }
+    t.equal(database.openIterators, 0)
   })
 
   await check('iterates the data as of the call of range', async (t, database) => {

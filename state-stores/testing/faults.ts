@@ -47,6 +47,9 @@ export function faultyEngine(inner: StorageEngine): FaultyEngine {
         checkpoint: (folder) => database.checkpoint(folder),
         approximateBytes: () => database.approximateBytes(),
         memoryBytes: () => database.memoryBytes(),
+        get openIterators() {
+          return database.openIterators
+        },
         approximateEntries: () => database.approximateEntries(),
         close: () => database.close(),
       }

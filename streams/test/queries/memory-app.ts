@@ -38,6 +38,11 @@ export class MemoryApp {
     return this.topology.subtopologies.flatMap(({ stores }) => stores).find((store) => store.name === name)!
   }
 
+  /** Ranges of its databases that are still open; none may outlive its page. */
+  get openIterators(): number {
+    return this.#states.reduce((sum, { database }) => sum + database.openIterators, 0)
+  }
+
   committed(name: string): StoreView {
     return this.#states[0]!.committed(name)
   }

@@ -77,6 +77,7 @@ t.test('a slice that is used up ends the page, and nothing is lost or twice', as
       pages++
     } while (cursor !== undefined)
     t.ok(pages > 5, `${pages} pages`)
+    t.equal(app.openIterators, 0, 'a page leaves nothing open, also one that was cut')
     const all = Array.from({ length: 500 }, (_, i) => numbered(i))
     t.same(seen, descending ? all.reverse() : all)
   }
@@ -96,6 +97,7 @@ for (const store of ['windows', 'ordered']) {
     const all = await list(app.queries.rows(store, WindowRangeQuery.withWindowStartRange(0, 2_000_000)))
     t.same(all.map(({ value }) => value as number).sort((a, b) => a - b), Array.from({ length: 1_200 }, (_, i) => i))
     t.ok(app.asked.length >= 3, 'one page, then two')
+    t.equal(app.openIterators, 0)
   })
 }
 
@@ -120,6 +122,7 @@ t.test('sessions and versions of a key', async (t) => {
   t.match(await app.queries.single('versions', VersionedKeyQuery.withKey('a').asOf(399)), { value: 3, timestamp: 300 })
   t.equal((await app.queries.single('versions', VersionedKeyQuery.withKey('a').asOf(410))).value, undefined)
   t.match(await app.queries.single('versions', VersionedKeyQuery.withKey('a')), { value: 9, timestamp: 900 })
+  t.equal(app.openIterators, 0)
 })
 
 t.test('what cannot be asked is said before anybody is asked', async (t) => {
