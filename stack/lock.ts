@@ -57,7 +57,8 @@ export const componentNames = [
   'cassandra-driver',
   'ecj',
   'kafka-streams',
-  'kafka-streams-test-utils'
+  'kafka-streams-test-utils',
+  'kafka-3'
 ] as const
 export type ComponentName = (typeof componentNames)[number]
 

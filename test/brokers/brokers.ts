@@ -5,6 +5,7 @@ import { closeSync, openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { cacheFolder } from '../../stack/cache.ts'
 import { bringComponents, classPath } from '../../stack/components.ts'
 import { readLock } from '../../stack/lock.ts'
 import { choosePorts } from '../../stack/ports.ts'
@@ -20,6 +21,8 @@ export interface BrokersOptions {
   readonly settings?: string
   /** SCRAM users, as `kafka-storage format --add-scram` takes them. */
   readonly scram?: readonly string[]
+  /** Which of the lock's brokers. Default: the stack's own. */
+  readonly release?: 'kafka' | 'kafka-3'
 }
 
 /** One or two brokers; the first is the controller. What the first sends to the second goes through a gate. */
@@ -43,10 +46,11 @@ export class Brokers {
 
   /** Starts the first; every topic lands on it until the second is started. */
   static async start(options: BrokersOptions = {}): Promise<Brokers> {
-    const installed = await bringComponents(readLock(), () => undefined)
+    const { release = 'kafka' } = options
+    const installed = await bringComponents(readLock(), () => undefined, cacheFolder(), [release])
     const folder = await mkdtemp(join(tmpdir(), 'millrace-brokers-'))
     const ports = await choosePorts({ controller: 0, client1: 0, internal1: 0, client2: 0, internal2: 0, gate: 0 }, {})
-    const brokers = new Brokers(options, folder, ports, join(installed.jre, 'bin', 'java'), await classPath(join(installed.kafka, 'libs')))
+    const brokers = new Brokers(options, folder, ports, join(installed.jre, 'bin', 'java'), await classPath(join(installed[release], 'libs')))
     await brokers.gate.listen(ports['gate']!)
     await brokers.startBroker(1)
     return brokers
@@ -71,8 +75,8 @@ export class Brokers {
     const output = openSync(join(this.#folder, `broker-${id}.log`), 'a')
     try {
       const users = (this.#options.scram ?? []).flatMap((user) => ['--add-scram', user])
-      const format = spawn(this.#java, [...flags, 'kafka.tools.StorageTool', 'format', id === 1 ? '--standalone' : '--no-initial-controllers', '-t', CLUSTER_ID, '-c', settings, '--ignore-formatted', ...users], { stdio: ['ignore', output, output] })
-      const [code] = await once(format, 'exit')
+      const format = this.#processes.has(id) ? undefined : spawn(this.#java, [...flags, 'kafka.tools.StorageTool', 'format', id === 1 ? '--standalone' : '--no-initial-controllers', '-t', CLUSTER_ID, '-c', settings, '--ignore-formatted', ...users], { stdio: ['ignore', output, output] })
+      const [code] = format === undefined ? [0] : await once(format, 'exit')
       if (code !== 0) {
         throw new Error(`formatting broker ${id} ended with ${code}: see ${this.#folder}/broker-${id}.log`)
       }
