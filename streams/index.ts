@@ -101,6 +101,8 @@ export {
 export { LivePage, livePageHandler, type LivePageOptions, type Shown } from './live/live-page.ts'
 export { type QueryAccess, QueryServer, type QueryServerOptions } from './queries/query-server.ts'
 export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'
+export type { TracingFunction } from './tracing/load.ts'
+export type { OpenTelemetry, Span as TraceSpan, SpanContext, Tracer } from './tracing/open-telemetry.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'

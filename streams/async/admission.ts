@@ -28,7 +28,7 @@ export class Admission {
   /** Throws what `lane` or a serde threw, or `RECORD_TOO_LARGE`. */
   entryOf(record: AnyRecord): Entry {
     const { operator, table } = this
-    const { origin } = this.core
+    const { origin, tracing } = this.core
     const payload = {
       timestamp: record.timestamp,
       topic: origin?.topic ?? '',
@@ -38,7 +38,7 @@ export class Admission {
       lane: operator.lane === undefined ? '' : operator.lane(record),
       key: this.serialize('key', record),
       value: this.serialize('value', record),
-      headers: record.headers,
+      headers: tracing === undefined ? record.headers : tracing.outgoing(record.headers),
     }
     const bytes = encodePayload(payload)
     this.checkSize(bytes.length)

@@ -67,6 +67,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       index: () => this.index,
       place: core.place,
       suspects: core.suspects,
+      tracing: core.tracing,
       onSettled: (entry, outcome) => this.settled(entry, outcome),
       onIgnored: () => {
         table.ignored++
@@ -280,7 +281,11 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       core.frames.open()
     }
     try {
-      operator.complete(result, entry.record!, this.context)
+      if (core.tracing === undefined) {
+        operator.complete(result, entry.record!, this.context)
+      } else {
+        core.tracing.process(this.name, 'internal', entry, () => operator.complete(result, entry.record!, this.context))
+      }
       if (core.fatal !== undefined) {
         throw core.fatal
       }

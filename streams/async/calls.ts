@@ -4,8 +4,10 @@
  */
 import { StreamsError } from '../errors.ts'
 import type { AnyAsyncOperator, AnyRecord } from '../graph/topology.ts'
+import { codeOf } from '../runtime/dead-letter.ts'
 import type { Progress } from '../runtime/progress.ts'
 import type { Suspects } from '../runtime/suspects.ts'
+import type { TaskTracing } from '../tracing/task-tracing.ts'
 import type { Call, Entry, Outcome } from './entry.ts'
 
 export interface CallsOptions {
@@ -15,6 +17,7 @@ export interface CallsOptions {
   incarnation(): number
   /** The group's generation. */
   fence(): number
+  readonly tracing: TaskTracing | undefined
   onSettled(entry: Entry, outcome: Outcome): void
   /** An answer came that nobody waits for any more. */
   onIgnored(): void
@@ -52,8 +55,9 @@ export class Calls {
   /** Outside every turn: what `call` touches of the task throws (rule B2). */
   begin(entry: Entry, input: unknown, record: AnyRecord, idempotencyKey: string, now: number): void {
     const { operator, place } = this.options
-    const call: Call = { incarnation: this.options.incarnation(), controller: new AbortController(), deadline: now + operator.timeoutMs, place: place.calls.begun(entry.topic, entry.partition, entry.offset, this.options.index()) }
     entry.attempts++
+    const span = this.options.tracing?.call(this.options.name, entry.attempts, record.headers)
+    const call: Call = { incarnation: this.options.incarnation(), controller: new AbortController(), deadline: now + operator.timeoutMs, span, place: place.calls.begun(entry.topic, entry.partition, entry.offset, this.options.index()) }
     entry.to('running')
     entry.call = call
     this.running.add(entry)
@@ -61,7 +65,8 @@ export class Calls {
     this.nextTimeout = Math.min(this.nextTimeout, call.deadline)
     let promise: Promise<unknown>
     try {
-      promise = Promise.resolve(operator.call(input, { signal: call.controller.signal, idempotencyKey, fence: this.options.fence(), attempt: entry.attempts }, record))
+      const info = { signal: call.controller.signal, idempotencyKey, fence: this.options.fence(), attempt: entry.attempts }
+      promise = Promise.resolve(span === undefined ? operator.call(input, info, record) : span.run(() => operator.call(input, info, record)))
     } catch (error) {
       promise = Promise.reject(error)
     }
@@ -85,7 +90,7 @@ export class Calls {
       }
       const { name, operator } = this.options
       const error = new StreamsError('CALL_TIMEOUT', `${name}: a call did not settle within ${operator.timeoutMs} ms.`)
-      this.end(entry)
+      this.end(entry, error)
       call.controller.abort(error)
       ended.push({ entry, error })
     }
@@ -94,6 +99,7 @@ export class Calls {
 
   abortAll(reason: StreamsError): void {
     for (const entry of this.running) {
+      entry.call?.span?.end(reason.code)
       entry.call?.controller.abort(reason)
       this.options.place.calls.ended(entry.call!.place)
     }
@@ -107,11 +113,12 @@ export class Calls {
       this.options.onIgnored()
       return
     }
-    this.end(entry)
+    this.end(entry, outcome.ok ? undefined : outcome.error)
     this.options.onSettled(entry, outcome)
   }
 
-  private end(entry: Entry): void {
+  private end(entry: Entry, error: unknown): void {
+    entry.call?.span?.end(error === undefined ? undefined : (codeOf(error) ?? 'CALL_FAILED'))
     this.options.place.calls.ended(entry.call!.place)
     this.options.suspects.ended(this)
     entry.call = undefined

@@ -8,6 +8,7 @@ import type { AnyRecord } from '../graph/topology.ts'
 import type { Header, Headers } from '../record.ts'
 import { NO_HEADERS } from '../record.ts'
 import type { Origin } from '../runtime/core.ts'
+import type { CallSpan } from '../tracing/task-tracing.ts'
 
 /**
  * queued (in a lane, or behind an older one of its key) → running → settled → done; running → backoff → queued; running
@@ -31,6 +32,7 @@ export interface Call {
   readonly incarnation: number
   readonly controller: AbortController
   readonly deadline: number
+  readonly span: CallSpan | undefined
   /** Where it is among the thread's running calls. */
   readonly place: number
 }

@@ -125,7 +125,7 @@ const KEYS = [
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
-const OTHER_KEYS = ['topology', 'settings', 'onWarning']
+const OTHER_KEYS = ['topology', 'settings', 'tracing', 'onWarning']
 
 const MIB = 1024 * 1024
 

@@ -10,6 +10,7 @@ import type { Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Headers } from '../record.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { ProcessingGuarantee } from './config.ts'
 import type { TaskCounters } from './core.ts'
 import type { Progress } from './progress.ts'
@@ -90,6 +91,8 @@ export interface TaskOptions {
   readonly progress?: Progress
   /** Records that an operator must not run again. */
   readonly suspects?: Suspects
+  /** Default: nothing is traced. */
+  readonly tracing?: OpenTelemetry | undefined
   /** For jitter; in [0, 1). Default Math.random. */
   readonly random?: () => number
 }

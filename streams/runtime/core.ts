@@ -10,6 +10,7 @@ import { StreamsError } from '../errors.ts'
 import type { DropReason, MeteredContext } from '../graph/dropped.ts'
 import type { Headers, RecordMetadata } from '../record.ts'
 import { NO_HEADERS } from '../record.ts'
+import { TaskTracing } from '../tracing/task-tracing.ts'
 import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
 import { sendDeadLetter } from './dead-letter.ts'
 import { Progress } from './progress.ts'
@@ -94,6 +95,8 @@ export class TaskCore {
   readonly frames: UndoFrames
   readonly timers: Timers
   readonly times: TaskTimes
+  /** Undefined: nobody traces. */
+  readonly tracing: TaskTracing | undefined
   /** Where this task is, for who watches the thread (rule C10). */
   readonly place: Progress
   /** Records and calls that ended their thread. */
@@ -143,6 +146,7 @@ export class TaskCore {
     this.state = options.state
     this.collector = options.collector
     this.clock = options.clock
+    this.tracing = options.tracing === undefined ? undefined : new TaskTracing(options.tracing, options.applicationId, taskId)
     this.place = options.progress ?? new Progress()
     this.suspects = options.suspects ?? new Suspects()
     this.deadLetterTopic = options.config?.deadLetterTopic
@@ -231,6 +235,7 @@ export class TaskCore {
   fail(code: StreamsErrorCode, node: string, cause: unknown): StreamsError {
     if (this.fatal === undefined) {
       this.fatal = this.failure(code, node, cause)
+      this.tracing?.failed(code)
     }
     return this.fatal
   }
@@ -246,6 +251,7 @@ export class TaskCore {
   /** What is left to do for a record that failed for good and has had no effect. Throws for `fail`. */
   giveUp(action: 'fail' | 'skip' | 'dead-letter', code: StreamsErrorCode, node: string, error: unknown, attempts: number): void {
     this.failures.set(node, (this.failures.get(node) ?? 0) + 1)
+    this.tracing?.failed(error instanceof StreamsError ? error.code : code)
     if (action === 'fail') {
       throw this.fail(code, node, error)
     }

@@ -56,7 +56,7 @@ export function writeDeadLetter(collector: RecordCollector, topic: string, origi
     text(DEAD_LETTER_HEADERS.code, failure.code),
     text(DEAD_LETTER_HEADERS.attempts, String(failure.attempts)),
   ]
-  const cause = causeCode(failure.error)
+  const cause = codeOf(failure.error)
   if (cause !== undefined) {
     why.push(text(DEAD_LETTER_HEADERS.cause, cause))
   }
@@ -105,7 +105,7 @@ function className(error: unknown): string {
 }
 
 /** A stable code, as Node's and most libraries' errors carry; anything that does not look like one could be content. */
-function causeCode(error: unknown): string | undefined {
+export function codeOf(error: unknown): string | undefined {
   const code = error instanceof Error ? (error as { readonly code?: unknown }).code : undefined
   return typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(code) ? code : undefined
 }

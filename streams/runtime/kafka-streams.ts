@@ -30,6 +30,8 @@ import type { ThreadState } from './thread-state.ts'
 import { ThreadWatch } from './thread-watch.ts'
 import type { ConfiguredTopology } from './topology-source.ts'
 import { makeTopology } from './topology-source.ts'
+import { loadTracing, type TracingFunction } from '../tracing/load.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { within } from '../within.ts'
 
 export interface KafkaStreamsOptions extends StreamsConfig {
@@ -37,6 +39,11 @@ export interface KafkaStreamsOptions extends StreamsConfig {
   readonly topology: URL | ConfiguredTopology
   /** Second argument of the topology function; plain data that survives a structured clone. */
   readonly settings?: unknown
+  /**
+   * Traces every record. A module whose default export gives the API (each stream thread loads it, and may start an SDK
+   * there), or that function (then `threads: 'in-process'`). Default: nothing is traced, and costs nothing.
+   */
+  readonly tracing?: URL | TracingFunction
   /** Things an operator should know and nobody has to act on at once. Default: console.warn. */
   readonly onWarning?: (message: string) => void
 }
@@ -63,6 +70,8 @@ export class KafkaStreams {
   #peers: Peers | undefined
   readonly #memory: MemoryBudget
   #paused = false
+  /** Of the one thread in-process. */
+  #tracing: OpenTelemetry | undefined
   #failedThreads = 0
   #closing: Promise<void> | undefined
   #starting: Promise<void> | undefined
@@ -90,6 +99,9 @@ export class KafkaStreams {
     }
     if (!inWorkers && !this.#config.inProcess) {
       throw new StreamsError('CONFIG_INVALID', "threads: a topology given as a function cannot cross to a worker: give the URL of its module, or set threads to 'in-process'.")
+    }
+    if (options.tracing !== undefined && !(options.tracing instanceof URL) && (inWorkers || typeof options.tracing !== 'function')) {
+      throw new StreamsError('CONFIG_INVALID', 'tracing: give the URL of a module whose default export is () => api; only with a topology function may it be that function.')
     }
   }
 
@@ -150,7 +162,10 @@ export class KafkaStreams {
   async #start(): Promise<void> {
     this.#move('REBALANCING')
     try {
-      const { topology, settings } = this.#options
+      const { topology, settings, tracing } = this.#options
+      if (tracing !== undefined && !(topology instanceof URL)) {
+        this.#tracing = await loadTracing(tracing instanceof URL ? tracing.href : tracing)
+      }
       this.#topology = await makeTopology(topology instanceof URL ? topology.href : topology, this.#config.applicationId, settings)
       this.#directory = await StateDirectory.open(this.#config.stateDir)
       this.#cluster = createCluster({ ...this.#config.client, clientId: `${this.#config.applicationId}-supervisor` })
@@ -180,7 +195,7 @@ export class KafkaStreams {
   }
 
   #startThread(thread: number): void {
-    const { topology, settings } = this.#options
+    const { topology, settings, tracing } = this.#options
     // What its predecessor had and could not give back.
     this.#memory.reclaim(thread)
     const init = { memory: this.#memory.shared, config: this.#config, processId: this.#directory!.processId, thread, stateDir: this.#directory!.path, endpoint: this.#peers!.endpoint, suspects: this.#watch.suspects, paused: this.#paused }
@@ -193,7 +208,7 @@ export class KafkaStreams {
       onEvicted: () => this.#evicted(),
       onRestore: (event: RestoreEvent) => this.#tell(this.#restoreListeners, event),
     }
-    const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings }, events) : hostInProcess(this.#topology!, init, events)
+    const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings, tracingUrl: tracing instanceof URL ? tracing.href : undefined }, events) : hostInProcess(this.#topology!, { ...init, tracing: this.#tracing }, events)
     this.#threads.add(host)
   }
 

@@ -28,6 +28,8 @@ export interface ThreadInit {
   /** Where the process listens for the others of its group. */
   readonly endpoint: Endpoint | undefined
   readonly suspects: readonly Suspect[]
+  /** Module that gives the tracer, undefined: nothing is traced. */
+  readonly tracingUrl: string | undefined
   /** It begins paused. */
   readonly paused: boolean
   /** The operator and offset the thread is in, see `progress.ts`. */

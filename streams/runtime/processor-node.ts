@@ -240,11 +240,12 @@ export class SinkRuntime extends RuntimeNode {
         throw new StreamsError('TIMESTAMP_INVALID', `${this.name}: a record's timestamp must be ≥ 0.`)
       }
       const { headers } = record
+      const sent = core.tracing === undefined ? headers : core.tracing.outgoing(headers)
       const key = record.key === null || record.key === undefined ? null : serialized(node, 'key', topic, record)
       const value = record.value === null || record.value === undefined ? null : serialized(node, 'value', topic, record)
       const partition = node.partitioner === undefined ? undefined : node.partitioner(topic, record, core.collector.partitions(topic))
       core.beforeEffect()
-      core.collector.send(topic, partition, key, value, record.timestamp, headers)
+      core.collector.send(topic, partition, key, value, record.timestamp, sent)
     } catch (error) {
       core.giveUp(this.policy.production, error instanceof StreamsError ? error.code : 'PRODUCTION_FAILED', this.name, error, 1)
       return

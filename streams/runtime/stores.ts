@@ -83,6 +83,7 @@ class GuardedStoreView implements StoreView {
       this.expired()
     }
     this.counters.gets++
+    this.core.tracing?.read(this.name, key)
     return this.view.get(key)
   }
 
@@ -101,6 +102,7 @@ class GuardedStoreView implements StoreView {
     } else {
       this.counters.puts++
     }
+    core.tracing?.wrote(this.name, key)
     this.view.put(key, value, timestamp)
   }
 
@@ -109,7 +111,8 @@ class GuardedStoreView implements StoreView {
       this.expired()
     }
     this.counters.ranges++
-    return this.view.range(options)
+    const rows = this.view.range(options)
+    return this.core.tracing === undefined ? rows : this.core.tracing.readRange(this.name, rows)
   }
 
   approximateEntries(): number {

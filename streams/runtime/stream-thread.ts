@@ -41,6 +41,7 @@ import { assembleParts } from './thread-parts.ts'
 import type { ThreadState } from './thread-state.ts'
 import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { within } from '../within.ts'
 
 /** A thread that fails waits so long for the commit under way, which is not to blame; prevents that it hangs without brokers. */
@@ -63,6 +64,8 @@ export interface StreamThreadOptions {
   /** Records that ended threads before (rule C10). */
   readonly suspects?: readonly Suspect[]
   readonly paused?: boolean
+  /** Undefined: nothing is traced. */
+  readonly tracing?: OpenTelemetry | undefined
   /** Processes the newest assignment has this one watch. */
   onWatch?(processes: readonly PeerProcess[]): void
   onRestore?(event: RestoreEvent): void

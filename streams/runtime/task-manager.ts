@@ -14,6 +14,7 @@ import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
 import type { Suspects } from './suspects.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { inputsOf, TaskEntry } from './task-entry.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
@@ -35,6 +36,7 @@ export interface TaskManagerOptions {
   readonly fetcher: Fetcher
   readonly progress?: Progress | undefined
   readonly suspects: Suspects
+  readonly tracing: OpenTelemetry | undefined
   readonly counters: Pick<ThreadCounters, 'tasksCreated' | 'tasksClosed'>
   /** What a task that goes has done here. */
   onLeft(measured: TaskMeasurements): void
@@ -262,7 +264,7 @@ export class TaskManager {
   }
 
   #create(entry: TaskEntry, state: TaskState): StreamTask {
-    const { config, collector, globalStores, committer, fence, createTask, progress, suspects } = this.#options
+    const { config, collector, globalStores, committer, fence, createTask, progress, suspects, tracing } = this.#options
     const task = createTask({
       applicationId: config.applicationId,
       subtopology: entry.subtopology,
@@ -276,6 +278,7 @@ export class TaskManager {
       fence,
       ...(progress === undefined ? {} : { progress }),
       suspects,
+      tracing,
       config: {
         errors: config.errors,
         ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),

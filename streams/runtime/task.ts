@@ -19,7 +19,7 @@ import { SourceOrigin, TaskCore } from './core.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { RecordQueue } from './record-queue.ts'
-import type { StreamTimeHold } from './processor-node.ts'
+import type { SourceRuntime, StreamTimeHold } from './processor-node.ts'
 import { StoreExpiry } from './store-expiry.ts'
 import { changelogs, storeTime, taskStore } from './stores.ts'
 import { recordSuspected } from './suspects.ts'
@@ -300,13 +300,18 @@ export class Task implements StreamTask {
           this.hold(queue, error)
           return false
         }
-        source.refuse(queue, error)
+        this.refuse(source, queue, error)
       }
       core.touched = true
       if (record !== undefined) {
         this.group.chosen(queue)
         core.counters.processed++
-        source.process(record)
+        if (core.tracing === undefined) {
+          source.process(record)
+        } else {
+          const traced = record
+          core.tracing.process(queue.topic, 'consumer', this.origin, () => source.process(traced))
+        }
       }
       queue.advance()
       return true
@@ -314,6 +319,15 @@ export class Task implements StreamTask {
       throw core.fail('PROCESSING_FAILED', source.name, error)
     } finally {
       core.endTurn()
+    }
+  }
+
+  private refuse(source: SourceRuntime, queue: RecordQueue, error: unknown): void {
+    const { tracing } = this.core
+    if (tracing === undefined) {
+      source.refuse(queue, error)
+    } else {
+      tracing.process(queue.topic, 'consumer', this.origin, () => source.refuse(queue, error))
     }
   }
 

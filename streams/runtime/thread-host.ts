@@ -16,6 +16,7 @@ import type { RestoreEvent } from './restore-progress.ts'
 import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 
 export interface ThreadEvents {
   onState(state: ThreadState): void
@@ -48,9 +49,13 @@ export interface ThreadHost {
   query(request: PageRequest): Promise<PageAnswer | undefined>
 }
 
+export interface InProcessInit extends Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress' | 'tracingUrl'> {
+  readonly tracing: OpenTelemetry | undefined
+}
+
 /** Runs the thread on this one: for tests and debugging. */
-export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress'>, events: ThreadEvents): ThreadHost {
-  const { config, processId, thread, stateDir, endpoint, suspects, paused } = init
+export function hostInProcess(topology: Topology, init: InProcessInit, events: ThreadEvents): ThreadHost {
+  const { config, processId, thread, stateDir, endpoint, suspects, paused, tracing } = init
   const progress = new Progress()
   let ended = false
   const streamThread = new StreamThread({
@@ -66,6 +71,7 @@ export function hostInProcess(topology: Topology, init: Omit<ThreadInit, 'topolo
     endpoint,
     suspects,
     paused,
+    tracing,
     onWatch: events.onWatch,
     onProduces: events.onProduces,
     onEvicted: events.onEvicted,

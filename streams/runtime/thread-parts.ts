@@ -27,6 +27,7 @@ import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
 import { engineOf, TaskStates } from './task-states.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -60,6 +61,7 @@ export interface PartsOptions {
   readonly memory: StateMemory
   readonly counters: ThreadCounters
   readonly commitLatency: LatencyHistogram
+  readonly tracing?: OpenTelemetry | undefined
   readonly suspects: Suspects
   /** What this member tells the group, beside what it owns. */
   describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>
@@ -230,6 +232,7 @@ function makeTasks(options: PartsOptions, { fetcher, restorer, offsets, snapshot
     suspects,
     onWake,
     counters,
+    tracing: options.tracing,
     onLeft: (measured) => options.onLeft(measured),
     onFailed,
     onCopy: () => options.onCopy(),

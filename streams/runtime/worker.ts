@@ -7,6 +7,7 @@ import type { FromThread, ThreadInit, ToThread } from './messages.ts'
 import { plainError } from './messages.ts'
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
+import { loadTracing } from '../tracing/load.ts'
 import { makeTopology } from './topology-source.ts'
 
 const port = parentPort!
@@ -28,6 +29,7 @@ async function run(): Promise<void> {
     endpoint,
     suspects,
     paused,
+    tracing: init.tracingUrl === undefined ? undefined : await loadTracing(init.tracingUrl),
     onWatch: (processes) => post({ type: 'watch', processes }),
     onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
     onEvicted: () => post({ type: 'evicted' }),

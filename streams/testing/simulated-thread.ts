@@ -13,6 +13,7 @@ import { changelogs, storeSpecs } from '../runtime/stores.ts'
 import type { Task } from '../runtime/task.ts'
 import { createTask } from '../runtime/task.ts'
 import { changelogFormat } from '../runtime/typed-stores.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { SimulatedTopics, Unstored } from './simulated-topics.ts'
 import { SimulatedCollector } from './simulated-topics.ts'
 
@@ -28,6 +29,7 @@ export interface SimulatedThreadOptions {
   readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
   readonly completionOrder: ((a: Entry, b: Entry) => number) | undefined
   readonly random: () => number
+  readonly tracing: OpenTelemetry | undefined
   now(): number
 }
 
@@ -206,7 +208,7 @@ export class SimulatedThread {
   }
 
   #make(subtopology: Subtopology, partition: number, inputs: readonly TopicPartition[], state: DatabaseTaskState): Task {
-    const { topology, config, globalStores, random } = this.#options
+    const { topology, config, globalStores, random, tracing } = this.#options
     const task = createTask({
       applicationId: topology.applicationId,
       subtopology,
@@ -218,6 +220,7 @@ export class SimulatedThread {
       globalStores,
       config,
       random,
+      tracing,
     })
     task.onWake = () => this.#wake?.()
     return task

@@ -13,6 +13,7 @@ import type { Headers } from '../record.ts'
 import type { TaskConfig } from '../runtime/contract.ts'
 import type { Task } from '../runtime/task.ts'
 import type { Serde } from '../serdes.ts'
+import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { AnyStore } from '../runtime/typed-stores.ts'
 import { SimulatedGlobalStores, storeToLookAt } from './global-stores.ts'
 import { plain, plainWindows } from './plain-values.ts'
@@ -43,6 +44,8 @@ export interface TopologyTestDriverOptions {
   readonly completionOrder?: (a: Entry, b: Entry) => number
   /** Jitter of back-off, in [0, 1). Default: always 0.5. */
   readonly random?: () => number
+  /** `import * as api from '@opentelemetry/api'`: the tasks trace. */
+  readonly tracing?: OpenTelemetry
 }
 
 export interface DeadLetter {
@@ -87,6 +90,7 @@ export class TopologyTestDriver {
       completionOrder: options.completionOrder,
       random: options.random ?? (() => 0.5),
       now: () => this.#time,
+      tracing: options.tracing,
     })
   }
 
