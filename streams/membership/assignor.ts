@@ -89,12 +89,15 @@ export function assign(unordered: readonly Member[], policy: CopyPolicy = DEFAUL
   }
   const { standbys, warmups } = planCopies({ members, descriptions, tasks: targets, places, active, claims, copies, policy })
   const watched = watchedBy(members)
-  const assigned = members.map(({ memberId }) => {
+  const assigned = members.map(({ memberId, leaving }) => {
+    const awaited = leaving === true ? tasks.get(memberId)!.filter((task) => places.get(taskVersionKey(task))!.target !== memberId).length : 0
     const assignment: MemberAssignment = {
       tasks: tasks.get(memberId)!,
       standbys: standbys.get(memberId) ?? [],
       warmups: warmups.get(memberId) ?? [],
       ...(watched.has(memberId) ? { watch: watched.get(memberId)! } : {}),
+      ...(awaited > 0 ? { awaited } : {}),
+      ...(waiting.length > 0 ? { follows: true } : {}),
     }
     return [memberId, assignment] as const
   })

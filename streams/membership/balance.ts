@@ -1,6 +1,7 @@
 /**
  * Who should run which task: sticky (a task stays with its owner, or goes to the member whose copy is ready), then evened
- * out by weight. Every move makes the sum of squared loads smaller, so it ends; none is made that would not.
+ * out by weight. Every move makes the sum of squared loads smaller, so it ends; none is made that would not. What members
+ * have that are leaving is for the others.
  */
 import type { Claims } from './assignor.ts'
 import type { Copies, StateCopies } from './copies.ts'
@@ -75,6 +76,9 @@ export function balance(
   const processes = new Map(members.map((member) => [member.processId, { weight: 0 }]))
   const loads = members.map((member) => new Load(member, processes.get(member.processId)!))
   const byId = new Map(loads.map((load) => [load.member.memberId, load]))
+  // When all are leaving the application ends: they go on with what they have.
+  const staying = loads.filter(({ member }) => member.leaving !== true)
+  const heirs = staying.length === 0 ? loads : staying
   const unplaced: Placed[] = []
   let total = 0
   for (const task of tasks) {
@@ -91,12 +95,25 @@ export function balance(
       unplaced.push(placed)
     }
   }
-  const share = total / Math.max(1, loads.length)
+  const share = total / Math.max(1, heirs.length)
   // Heavy ones first: the light ones then fill the gaps.
   for (const placed of unplaced.sort((a, b) => b.weight - a.weight)) {
-    place(placed, loads, share)
+    const heir = heirOf(placed, heirs, share)
+    if (heir !== undefined && placed.copies.caughtUp(heir.member)) {
+      placed.ready = heir.member.memberId
+    }
+    heir?.add(placed)
   }
-  even(loads)
+  for (const load of loads.filter((load) => !heirs.includes(load))) {
+    for (const placed of [...load.tasks.values()].sort((a, b) => b.weight - a.weight)) {
+      const heir = heirOf(placed, heirs, share)
+      if (heir !== undefined) {
+        load.remove(placed)
+        heir.add(placed)
+      }
+    }
+  }
+  even(heirs)
   const result = new Map<TaskVersionKey, Place>()
   for (const load of loads) {
     for (const { key, ready } of load.tasks.values()) {
@@ -107,21 +124,19 @@ export function balance(
 }
 
 /** Whose copy has caught up goes on at once, whatever else it has to do; evening out comes later, by warm-ups. */
-function place(placed: Placed, loads: readonly Load[], share: number): void {
+function heirOf(placed: Placed, loads: readonly Load[], share: number): Load | undefined {
   const { copies } = placed
   const able = loads.filter((load) => load.knows(placed) && copies.mayOpen(load.member))
   const caughtUp = able.filter((load) => copies.caughtUp(load.member))
   const open = caughtUp.filter((load) => copies.of(load.member)!.open)
   const heir = lightest(open.length > 0 ? open : caughtUp, placed)
   if (heir !== undefined) {
-    placed.ready = heir.member.memberId
-    heir.add(placed)
-    return
+    return heir
   }
   const begun = able.filter((load) => copies.of(load.member) !== undefined && load.weight + placed.weight <= share + placed.weight / 2)
   const shortest = Math.min(...begun.map((load) => copies.of(load.member)!.lag))
   const best = begun.filter((load) => copies.of(load.member)!.lag === shortest)
-  lightest(best.length > 0 ? best : able, placed)?.add(placed)
+  return lightest(best.length > 0 ? best : able, placed)
 }
 
 /** Least loaded; then fewest tasks of the same subtopology; then the process with least; then the first. */

@@ -51,6 +51,8 @@ export interface MembershipOptions {
 
 /** Pause between tries of a group call that found no coordinator; prevents a busy loop while a broker restarts. */
 const RETRY_MS = 100
+/** Between heartbeats while another round is known to follow: nobody runs the tasks that are on their way. */
+const FOLLOW_MS = 25
 
 export class Membership {
   readonly #options: MembershipOptions
@@ -59,6 +61,7 @@ export class Membership {
   readonly #confirmed = new Map<string, number>()
   /** Taken away in the last round. */
   #released: readonly TaskVersion[] = []
+  #awaited = 0
   #timer: NodeJS.Timeout | undefined
   #heartbeating = false
   #stopped = false
@@ -71,6 +74,11 @@ export class Membership {
 
   get state(): MembershipState {
     return this.#state
+  }
+
+  /** Tasks this member keeps, although it is leaving, until others are ready for them; as of the newest assignment. */
+  get awaited(): number {
+    return this.#awaited
   }
 
   /** Who commits now; undefined outside any generation. */
@@ -269,14 +277,30 @@ export class Membership {
       const assignments = joined.leader === joined.memberId ? this.#assign(joined.members) : []
       const bytes = await this.#retry(now, () => group.sync({ groupId, memberId: now.memberId, generationId: now.generation }, joined.protocolName, assignments))
       if (this.#current(now)) {
-        const { tasks, watch, standbys, warmups } = decodeAssignment(bytes)
+        const { tasks, watch, standbys, warmups, awaited, follows } = decodeAssignment(bytes)
+        this.#awaited = awaited ?? 0
         this.#options.onCopies?.(standbys ?? [], warmups ?? [])
         if (watch !== undefined) {
           this.#options.onWatch?.(watch)
         }
         this.#dispatch({ type: 'synced', tasks })
+        if (follows === true) {
+          this.#expectRound(now)
+        }
       }
     })
+  }
+
+  /** Asks often for the round that follows, as long as an interval of heartbeats; who releases slowly is heard of with those. */
+  #expectRound(now: Identity): void {
+    const until = performance.now() + this.#options.heartbeatIntervalMs
+    const timer = setInterval(() => {
+      if (this.#stopped || !this.#current(now) || performance.now() >= until) {
+        clearInterval(timer)
+      } else {
+        this.#heartbeat()
+      }
+    }, FOLLOW_MS)
   }
 
   /** The leader's part: pure computation on what the members said (rule C15). */

@@ -27,6 +27,8 @@ interface SubscriptionJson {
   /** 1: it feeds copies. */
   readonly f?: number
   readonly g?: { readonly [tag: string]: string }
+  /** 1: it is leaving. */
+  readonly l?: number
 }
 
 type EndpointJson = readonly [host: string, port: number, machine?: string]
@@ -41,6 +43,10 @@ interface AssignmentJson {
   readonly u?: TasksJson
   /** Processes to watch. */
   readonly w?: readonly (readonly [processId: string, endpoint: EndpointJson, members: readonly (readonly [memberId: string, transactionalId: string])[]])[]
+  /** Tasks of a leaving member that it is to keep until others are ready. */
+  readonly k?: number
+  /** 1: another round follows. */
+  readonly n?: number
 }
 
 class ByteWriter {
@@ -156,6 +162,7 @@ export function encodeSubscription(subscription: Subscription, topics: readonly 
     ...(subscription.transactionalId === undefined ? {} : { x: subscription.transactionalId }),
     ...(subscription.feeds === true ? { f: 1 } : {}),
     ...(subscription.tags === undefined ? {} : { g: subscription.tags }),
+    ...(subscription.leaving === true ? { l: 1 } : {}),
   }
   const writer = new ByteWriter().int16(1).int32(topics.length)
   for (const topic of topics) {
@@ -217,6 +224,7 @@ function subscriptionOf(bytes: Uint8Array): Subscription {
     ...(json.x === undefined ? {} : { transactionalId: json.x }),
     ...(json.f === 1 ? { feeds: true } : {}),
     ...(json.g === undefined ? {} : { tags: json.g }),
+    ...(json.l === 1 ? { leaving: true } : {}),
   }
 }
 
@@ -263,6 +271,8 @@ export function encodeAssignment(assignment: MemberAssignment, descriptions: Rea
     ...(assignment.standbys?.length ? { s: tasksJson(assignment.standbys) } : {}),
     ...(assignment.warmups?.length ? { u: tasksJson(assignment.warmups) } : {}),
     ...(watch === undefined ? {} : { w: watch }),
+    ...(assignment.awaited === undefined ? {} : { k: assignment.awaited }),
+    ...(assignment.follows === true ? { n: 1 } : {}),
   }
   return writer.bytes(pack(json)).done()
 }
@@ -307,5 +317,7 @@ function assignmentOf(bytes: Uint8Array): MemberAssignment {
     ...(json.s === undefined ? {} : { standbys: tasksOf(json.s) }),
     ...(json.u === undefined ? {} : { warmups: tasksOf(json.u) }),
     ...(watch === undefined ? {} : { watch }),
+    ...(json.k === undefined ? {} : { awaited: json.k }),
+    ...(json.n === 1 ? { follows: true } : {}),
   }
 }

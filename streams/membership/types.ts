@@ -75,6 +75,8 @@ export interface Subscription {
   readonly feeds?: boolean
   /** Where its process runs (rack, zone), for placing standbys apart. */
   readonly tags?: { readonly [tag: string]: string }
+  /** It is about to leave: nothing new is for it, and what it has goes to the others as soon as they are ready for it. */
+  readonly leaving?: boolean
 }
 
 export interface Member extends Subscription {
@@ -89,6 +91,10 @@ export interface MemberAssignment {
   readonly warmups?: readonly TaskVersion[]
   /** Processes its process watches; only one member of a process is told. */
   readonly watch?: readonly PeerProcess[]
+  /** For a member that is leaving: its tasks that others are to have, and are not ready for. Absent: none. */
+  readonly awaited?: number
+  /** Tasks are on their way between members: another round follows as soon as their holders have released them. */
+  readonly follows?: boolean
 }
 
 /** What an application wants of its copies; the leader's settings count. */

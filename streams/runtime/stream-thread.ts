@@ -19,6 +19,7 @@ import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import { ThreadQueries } from '../queries/thread-queries.ts'
 import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
+import { Departure } from './departure.ts'
 import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import { InputTopics } from './input-topics.ts'
@@ -105,6 +106,7 @@ export class StreamThread {
   #starting: Promise<void> | undefined
   #exclusive: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
+  #departure: Departure | undefined
 
   constructor(options: StreamThreadOptions) {
     const { cluster, config, folder, processId, thread, topology } = options
@@ -191,6 +193,7 @@ export class StreamThread {
         if (this.#parts?.membership.state.name === 'stable') {
           this.#inputs.afterRound()
         }
+        this.#departure?.look()
       },
       onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
       onCopies: (copies) => {
@@ -211,7 +214,7 @@ export class StreamThread {
       thread,
       subtopologies: descriptions,
       copies: [...describeCopies(tasks.copies), ...this.#resting.describe(descriptions, tasks)],
-      feeds: true,
+      ...(this.#departure === undefined ? { feeds: true } : { leaving: true }),
       ...(Object.keys(config.clientTags).length === 0 ? {} : { tags: config.clientTags }),
       ...(this.#endpoint === undefined ? {} : { endpoint: this.#endpoint }),
       ...(config.processingGuarantee === 'exactly_once_v2' ? { transactionalId: this.#producer.transactionalId } : {}),
@@ -356,6 +359,26 @@ export class StreamThread {
     }
   }
 
+  /** It may fail while something is awaited. */
+  get #hasFailed(): boolean {
+    return this.#state === 'failed'
+  }
+
+  /** It runs a task whose state others would have to restore at length. */
+  get #hasMuch(): boolean {
+    const { acceptableRecoveryLag, maxWarmupReplicas } = this.#options.config
+    const runs = this.#state === 'running' || this.#state === 'rebalancing'
+    return runs && maxWarmupReplicas > 0 && this.#parts?.tasks.running.some(({ changelogSize }) => changelogSize !== undefined && changelogSize > acceptableRecoveryLag) === true
+  }
+
+  /** Goes on until others have taken over what takes long to restore, or for half of the time a stop may take. */
+  async #depart(): Promise<void> {
+    const { membership } = this.#parts!
+    this.#departure = new Departure(membership)
+    this.#departure.look()
+    await within(this.#departure.done, this.#options.config.closeTimeoutMs / 2)
+  }
+
   /** Commits, leaves the group, closes everything. Idempotent. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
@@ -363,7 +386,10 @@ export class StreamThread {
   }
 
   async #close(): Promise<void> {
-    if (this.#state === 'failed') {
+    if (this.#hasMuch) {
+      await this.#depart()
+    }
+    if (this.#hasFailed) {
       await this.#exclusive
       return
     }
@@ -378,7 +404,7 @@ export class StreamThread {
       await tasks.close([...tasks.all])
     })
     // Leaving may have failed the thread, which then has released everything by itself.
-    if (this.state !== 'failed') {
+    if (!this.#hasFailed) {
       await this.#shutDown()
       await this.#producer.retire()
       await this.#options.cluster.close()
@@ -391,6 +417,7 @@ export class StreamThread {
    * closed, or after some seconds.
    */
   async end(): Promise<void> {
+    this.#departure?.giveUp()
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
     this.#parts?.membership.abandon()
@@ -418,6 +445,7 @@ export class StreamThread {
       return
     }
     this.#move('failed')
+    this.#departure?.giveUp()
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
     this.#exclusive = this.#exclusive
@@ -462,9 +490,9 @@ export class StreamThread {
       state: this.#state,
       membership: this.#parts?.membership.state.name ?? 'unjoined',
       counters: { ...this.#counters },
+      refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),
       commitLatency: this.#commitLatency.snapshot(),
       ...(this.#left === undefined ? {} : { left: this.#left }),
-      refusedPartitions: this.#parts === undefined ? 0 : this.#inputs.now.refused.reduce((sum, { partitions, taken }) => sum + partitions - taken, 0),
       tasks: this.#parts === undefined ? [] : [...this.#parts.tasks.all].map(snapshotTask),
     }
   }

@@ -21,6 +21,11 @@ app.onStateChange((state) => {
     runningTasks().then((tasks) => report({ tasks }))
   }
 })
+app.onRestore(({ type, task, from, to, copy }) => {
+  if (type === 'start') {
+    report({ restore: { task, from, to, copy } })
+  }
+})
 async function runningTasks(): Promise<string[]> {
   const threads = await app.metrics()
   return threads.flatMap((thread) => thread.tasks.filter((task) => task.status === 'running').map((task) => task.id))

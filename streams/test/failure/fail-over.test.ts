@@ -2,8 +2,9 @@
 import t from 'tap'
 import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
+import { endlessLines } from './load.ts'
 import type { FailureSettings } from './topology.ts'
-import { type Line, lines, outputProblems, topics } from './word-load.ts'
+import { outputProblems, topics } from './word-load.ts'
 
 t.setTimeout(240_000)
 const cluster = new TestCluster()
@@ -25,27 +26,6 @@ async function untilTasks(child: Child, count: number): Promise<readonly string[
   }
 }
 
-/** Sends until told to stop, slowly enough for what is measured not to wait behind a backlog. */
-function load(settings: FailureSettings): { input: Line[]; stop: () => Promise<void> } {
-  const input: Line[] = []
-  let stopped = false
-  const done = (async () => {
-    while (!stopped) {
-      const more = lines(input.length, 50)
-      input.push(...more)
-      await cluster.send(settings.source, more)
-      await new Promise((resolve) => setTimeout(resolve, 20))
-    }
-  })()
-  return {
-    input,
-    stop: () => {
-      stopped = true
-      return done
-    },
-  }
-}
-
 async function consumedAll(applicationId: string, settings: FailureSettings): Promise<void> {
   await cluster.consumed(applicationId, settings.source)
   await cluster.consumed(applicationId, `${applicationId}-by-word-repartition`)
@@ -57,7 +37,7 @@ t.test('two processes: one is killed, the other runs its tasks long before any s
   const part = { peers: { secret: 'what all instances of it know' } }
   const a = new Child(options(applicationId, settings, part))
   await a.running()
-  const sending = load(settings)
+  const sending = endlessLines(cluster, settings.source, 50, 20)
   const b = new Child(options(applicationId, settings, part))
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
   const killedAt = Date.now()
@@ -79,7 +59,7 @@ t.test('an evicted member that lives: fenced, it drops what is uncommitted, join
   const applicationId = cluster.name('mistake')
   const a = new Child(options(applicationId, settings))
   await a.running()
-  const sending = load(settings)
+  const sending = endlessLines(cluster, settings.source, 50, 20)
   const b = new Child(options(applicationId, settings))
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
   // What a watcher does that takes a living process for dead.

@@ -502,6 +502,27 @@ t.test('of members without a ready copy the one with a database on its disk gets
   t.same(warming.members.get('b')!.warmups!.map(({ partition }) => partition).sort(), [1, 3], 'of tasks another one runs')
 })
 
+t.test('what a leaving member has goes to the others, each state once a copy of it has caught up; nothing comes to it', async (t) => {
+  const group = new Group({ maxWarmups: 2 })
+  for (const id of ['a', 'b', 'c']) {
+    group.join(member(id, [ORDERS]))
+  }
+  group.settle()
+  const leaving = group.last!.members.get('a')!.tasks
+  t.ok(leaving.length > 0)
+  group.join({ ...group.members.get('a')!, leaving: true, feeds: false })
+  group.round()
+  t.same(group.last!.members.get('a')!.tasks, leaving, 'it keeps them while nobody else is ready')
+  t.equal(group.last!.members.get('a')!.awaited, leaving.length)
+  group.settle()
+  t.match(group.last!.members.get('a'), { tasks: [], standbys: [], warmups: [], awaited: undefined }, 'nothing is left to wait for')
+  t.same([...group.held()].flatMap(([, tasks]) => tasks.map(({ partition }) => partition)).toSorted(), [0, 1, 2, 3])
+
+  const alone = assign([{ ...member('a', [ORDERS], leaving.map((task) => ({ ...task, generation: 1, size: SIZE }))), leaving: true }])
+  t.equal(alone.members.get('a')!.tasks.length, 4, 'where all are leaving they go on with what there is')
+  t.equal(alone.members.get('a')!.awaited, undefined, 'and nobody is waited for')
+})
+
 t.test('a small state, and one of a build that says nothing of sizes, moves without a warm-up', async (t) => {
   for (const size of [100, undefined]) {
     const owned = [0, 1, 2, 3].map((partition) => ({ subtopology: 'orders', fingerprint: 'f1', partition, generation: 1, ...(size === undefined ? {} : { size }) }))

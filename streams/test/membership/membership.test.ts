@@ -140,6 +140,20 @@ t.test('a rebalance is joined at once, with claims; what is taken away is releas
   t.ok(group.calls.includes('leave m'))
 })
 
+t.test('while another round is known to follow the group is asked often, not at the next interval', async (t) => {
+  const { group, membership, answerJoin } = member({ heartbeatIntervalMs: 3_600_000 })
+  membership.start()
+  await group.called('join')
+  answerJoin(1)
+  await group.called('sync')
+  group.syncs[0]!.answer.resolve(encodeAssignment({ tasks: [T0], awaited: 3, follows: true }, new Map()))
+  await group.called('heartbeat', 2)
+  t.equal(membership.awaited, 3)
+  group.heartbeatAnswer = () => Promise.reject(new KafkaError(27, 'Heartbeat'))
+  await group.called('join', 2)
+  await membership.leave()
+})
+
 t.test('22 of a commit during our own rejoin waits for its answer (C1)', async (t) => {
   const { group, membership, answerJoin, answerSync } = await stable([T0])
   group.heartbeatAnswer = () => Promise.reject(new KafkaError(27, 'Heartbeat'))

@@ -27,6 +27,8 @@ t.test('a subscription comes back, lags rounded up to powers of two', async (t) 
   t.same(decodeSubscription(encodeSubscription(subscription, ['orders'])), subscription)
   const odd = { ...subscription, copies: [{ subtopology: 'orders', partition: 3, lag: 1000, open: false }] }
   t.same(decodeSubscription(encodeSubscription(odd, ['orders'])).copies, [{ subtopology: 'orders', partition: 3, lag: 1024, open: false }])
+  const leaving = { ...subscription, leaving: true }
+  t.same(decodeSubscription(encodeSubscription(leaving, ['orders'])), leaving)
   const { endpoint, transactionalId, feeds, tags, ...plain } = subscription
   t.same(decodeSubscription(encodeSubscription(plain, ['orders'])), plain, 'as earlier builds write it')
 })
@@ -55,6 +57,8 @@ t.test('an assignment comes back; no bytes are no tasks', async (t) => {
     standbys: tasks.slice(1, 2),
     warmups: tasks.slice(2),
     watch: [{ processId: 'p2', endpoint: { host: 'h', port: 1 }, members: [{ memberId: 'm', transactionalId: 'x' }] }],
+    awaited: 2,
+    follows: true,
   }
   t.same(decodeAssignment(encodeAssignment(whole, new Map())), whole)
 })
