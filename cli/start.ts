@@ -43,6 +43,7 @@ async function run(given: StartArguments, signal: AbortSignal, closing: Closing)
   say(`ready after ${((performance.now() - begin) / 1000).toFixed(1)} s
   live page       ${page}
   API             http://${api!.host}:${api!.port}/v1/documents (tokens in ${join(environment.addresses.secrets, 'development-tokens.json')})
+  review          http://${api!.host}:${api!.port}/review/ (documents that wait for a person; the tenant's token)
   file share      ${environment.share}/<tenant>/
   the instance    process ${instance.pid}, log ${join(environment.folder, 'logs', 'instance.log')}
   stop with       Ctrl-C`)

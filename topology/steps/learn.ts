@@ -30,8 +30,10 @@ export function learn(services: Services, tenantStore: string): AsyncProcessor<s
       return { lesson, dateOrder: dateOrder === 'mdy' ? 'month-day' : 'day-month' }
     },
     call: async ({ lesson: { header, taught }, dateOrder }, { signal }) => {
-      const content = await services.content()
-      const bytes = await content.get(header.tenantId, header.contentReference!)
+      const bytes = await bytesOf(services, header)
+      if (bytes === undefined) {
+        return 'nothing'
+      }
       const text = await services.reader.read(bytes, { signal })
       if (!text.ok || text.value.eInvoice !== undefined) {
         return 'nothing'
@@ -49,6 +51,12 @@ export function learn(services: Services, tenantStore: string): AsyncProcessor<s
       }
     },
   }
+}
+
+/** What was erased since, or collected, teaches nothing: no retry would bring it back. */
+async function bytesOf(services: Services, { tenantId, contentReference }: DocumentHeader): Promise<Uint8Array | undefined> {
+  const content = await services.content()
+  return (await content.has(tenantId, contentReference!)) === undefined ? undefined : await content.get(tenantId, contentReference!)
 }
 
 /** Adds a lesson to what is remembered of the vendor, and gives out the whole. */

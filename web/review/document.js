@@ -73,6 +73,9 @@ function row(path, field, named) {
   const confidence = field?.confidence
   const meter = confidence === undefined ? element('span') : element('meter', { min: 0, max: 1, low: 0.5, high: SURE, optimum: 1, value: confidence, title: `${Math.round(confidence * 100)} % sure, ${field.provenance?.method ?? ''}` })
   const input = inputFor(path, value, path)
+  if (path === 'type') {
+    input.setAttribute('list', 'types')
+  }
   input.id = `field-${path}`
   return element('div', { class: named ? 'field named' : 'field' }, element('label', { for: input.id, text: path }), input, meter)
 }
@@ -85,16 +88,25 @@ export function addField(path) {
   ;(known ?? byId('values').lastElementChild.querySelector('input')).focus()
 }
 
+function lineRow(line, index) {
+  return element('tr', {}, ...COLUMNS.map((name) => element('td', {}, inputFor(`lines.${index}.${name}`, line[name]?.normalised ?? '', `line ${index + 1} ${name}`))))
+}
+
+export function addLine() {
+  const body = byId('lines').tBodies[0]
+  body.append(lineRow({}, body.childElementCount))
+  body.lastElementChild.querySelector('input').focus()
+}
+
 function showFields(found, given) {
   const named = new Set((given.validation?.results ?? []).filter(({ outcome, severity }) => outcome === 'failed' && severity === 'hard').flatMap(({ fields }) => fields))
   const rest = [...found.keys()].filter((path) => !FIRST.includes(path) && !path.startsWith('lines.')).sort()
   const type = { normalised: given.type ?? '', confidence: given.probability ?? undefined, provenance: { method: 'type of the document' } }
   byId('values').replaceChildren(...[...FIRST, ...rest].map((path) => row(path, path === 'type' ? type : found.get(path), named.has(path))))
   const lines = given.lineItems ?? []
-  byId('lines').hidden = lines.length === 0
   byId('lines').tHead.replaceChildren(element('tr', {}, ...COLUMNS.map((name) => element('th', { scope: 'col', text: name }))))
   byId('lines').tBodies[0].replaceChildren(
-    ...lines.map((line, index) => element('tr', {}, ...COLUMNS.map((name) => element('td', {}, inputFor(`lines.${index}.${name}`, line[name]?.normalised ?? '', `line ${index + 1} ${name}`))))),
+    ...lines.map(lineRow),
   )
   byId('field-names').replaceChildren(...[...found.keys()].map((path) => element('option', { value: path })))
 }

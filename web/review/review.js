@@ -1,7 +1,7 @@
 // The queue of documents that wait for a person, and what that person decides. Everything works from the keyboard.
 
 import { decide, queue, read, Refused, signIn } from './api.js'
-import { addField, changes, clear, element, point, show } from './document.js'
+import { addField, addLine, changes, clear, element, point, show } from './document.js'
 
 const byId = (id) => document.getElementById(id)
 /** A corrected document goes through the pipeline again; looked for again this often, so long. */
@@ -161,6 +161,7 @@ byId('add').addEventListener('click', () => {
     byId('new-field').value = ''
   }
 })
+byId('add-line').addEventListener('click', addLine)
 document.addEventListener('keydown', (event) => {
   const typing = event.target instanceof HTMLInputElement
   if (event.ctrlKey && event.key === 'Enter') {

@@ -23,7 +23,8 @@ t.test('a row arrives in both stores with every value', async (t) => {
   const sent = row({
     tenant_id: 'acme', document_id: documentId, revision: 1_790_000_000_000_001, file_name: 'Rechnung Ä 漢字.pdf', size: 2 ** 40, sha256: 'ab'.repeat(32),
     type: 'invoice', probability: 0.875, vendor: 'Müller & Söhne', number: 'R-1', date: '2026-09-30', currency: 'EUR', total: '1234.50', page_count: 3,
-    fields: JSON.stringify(fields), line_items: '[]', versions: '{"extract":"1"}'
+    fields: JSON.stringify(fields), line_items: '[]', versions: '{"extract":"1"}',
+    corrections: '[{"field":"total","by":"ann"}]', page_sizes: '[{"width":595,"height":842}]'
   })
   await bench.sendRows([sent])
   const stored = await eventually('the row in PostgreSQL', () => documents.get('acme', documentId))
@@ -32,6 +33,7 @@ t.test('a row arrives in both stores with every value', async (t) => {
     fileName: 'Rechnung Ä 漢字.pdf', vendor: 'Müller & Söhne', total: '1234.50', probability: 0.875, pageCount: 3, lineItems: [], dueDate: null
   })
   t.same(stored.fields, fields)
+  t.same([stored.corrections, stored.pageSizes], [[{ field: 'total', by: 'ann' }], [{ width: 595, height: 842 }]])
   t.same(await eventually('the row in Cassandra', () => archive.get('acme', documentId)), { documentId, revision: 1_790_000_000_000_001, status: 'ARCHIVED' })
   t.same(await eventually('the row in the day', async () => (await archive.day('acme', '2026-10-01')).find((found) => found.documentId === documentId)), {
     documentId, revision: 1_790_000_000_000_001, status: 'ARCHIVED'
@@ -39,6 +41,7 @@ t.test('a row arrives in both stores with every value', async (t) => {
   const { rows } = await bench.cassandra.execute('SELECT * FROM document_by_id WHERE tenant_id = ? AND document_id = ?', ['acme', documentId], { prepare: true })
   t.equal(rows[0]!.get('vendor'), 'Müller & Söhne')
   t.equal(rows[0]!.get('page_count'), 3)
+  t.equal(rows[0]!.get('corrections'), sent.corrections)
   t.equal(rows[0]!.get('probability'), 0.875)
   t.equal(String(rows[0]!.get('size')), String(2 ** 40))
   t.equal((rows[0]!.get('received_at') as Date).getTime(), sent.received_at)

@@ -1,7 +1,8 @@
 // A person corrects a document by the API: the pipeline checks it again, and both databases hold the higher revision with its history.
+import pg from 'pg'
 import sharp from 'sharp'
 import t from 'tap'
-import { CassandraReader } from '../../../connectors/index.ts'
+import { CassandraReader, postgresqlPasswords } from '../../../connectors/index.ts'
 import { generateSamples } from '../../../samples/index.ts'
 import { documentKey } from '../../../topology/topics.ts'
 import { Bench } from '../bench.ts'
@@ -92,6 +93,18 @@ t.test('the correction is in both databases, in a higher revision, with who and 
   t.match(row, /corrections.*grandTotal/)
   t.equal((await correct(before.revision, right, 'first')).status, 202, 'the same request gets the same answer')
   t.equal((await correct(before.revision, right, 'third')).status, 409)
+})
+
+t.test('what was decided is shown to its own tenant only', async (t) => {
+  const { host, port, database } = environment.connectors.postgresql
+  const client = new pg.Client({ host, port, database, user: 'millrace_api', password: postgresqlPasswords(environment.connectors.secretsFolder).millrace_api })
+  await client.connect()
+  const rows = async (tenant: string): Promise<number> => {
+    await client.query("SELECT set_config('app.tenant_id', $1, false)", [tenant])
+    return (await client.query('SELECT FROM millrace.corrections')).rowCount!
+  }
+  t.same([await rows(''), await rows('globex'), await rows(TENANT)], [0, 0, 1])
+  await client.end()
 })
 
 t.test('the next decision is about the new revision', async (t) => {

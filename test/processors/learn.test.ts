@@ -1,0 +1,55 @@
+import t from 'tap'
+import { extract } from '../../processors/index.ts'
+import { observe, remember, vendorKeysOf, type VendorMemory } from '../../processors/learn/index.ts'
+import type { DocumentFields, DocumentText } from '../../processors/types.ts'
+import { page } from './fixtures/text.ts'
+
+const invoice = (number: string, total: string, label = 'Our sign'): DocumentText =>
+  page([['Alder Works Ltd', 300, 'VAT Reg. No. GB123456782'], ['Invoice'], [label, 300, number], ['Paper', 300, '1', 400, '10.00'], ['We ask for', 400, total]])
+const fieldsOf = (text: DocumentText, memory?: VendorMemory, sure = true): DocumentFields => {
+  const extraction = extract(text, memory === undefined ? {} : { learned: (key) => (key.sure === sure ? memory : undefined) })
+  if (!extraction.ok) {
+    throw new Error(extraction.failure.code)
+  }
+  return extraction.value.fields
+}
+const hint = (label: string, field = 'invoiceNumber' as const) => ({ field, label, where: 'left' as const, shape: 'A-9', page: 1, x: 0.5, y: 0.5, seen: 1 })
+
+t.test('a value that a person wrote is found on the page, with the words beside it', async (t) => {
+  t.match(observe(invoice('QX-4711', '10.00'), [{ field: 'invoiceNumber', value: 'QX-4711' }], 'day-month'), {
+    places: [{ field: 'invoiceNumber', label: 'our sign', where: 'left', shape: 'A-9', page: 1, seen: 1 }], constants: [],
+  })
+  const nothing = { places: [], constants: [] }
+  t.same(observe(invoice('QX-4711', '10.00'), [{ field: 'invoiceNumber', value: 'QX-9999' }, { field: 'note', value: 'x' }, { field: 'lines.0.quantity', value: '1' }], 'day-month'), nothing, 'not there, or nothing to learn')
+  t.match(observe(page([['QX-4711']]), [{ field: 'invoiceNumber', value: 'QX-4711' }], 'day-month').places, [{ label: '', where: 'left' }], 'by its place alone')
+})
+
+t.test('the next document of the vendor is read with it; where the words are others, it is not', async (t) => {
+  const memory = observe(invoice('QX-4711', '10.00'), [{ field: 'invoiceNumber', value: 'QX-4711' }], 'day-month')
+  t.match(fieldsOf(invoice('QX-4712', '12.00'), memory).invoiceNumber, { normalised: 'QX-4712', confidence: 0.9, provenance: { method: 'learned', page: 1 } })
+  t.same(fieldsOf(invoice('QX-4712', '12.00', 'Their sign'), memory), fieldsOf(invoice('QX-4712', '12.00', 'Their sign')))
+})
+
+t.test('name and address of a vendor are believed where a number says who it is', async (t) => {
+  const memory: VendorMemory = { places: [], constants: [{ field: 'seller.name', value: 'Alder Works Limited' }, { field: 'seller.address', value: '1 Mill Lane' }] }
+  t.match(fieldsOf(invoice('QX-4712', '12.00'), memory).seller, { name: { normalised: 'Alder Works Limited', provenance: { method: 'learned' } }, address: { normalised: '1 Mill Lane' } })
+  t.notMatch(fieldsOf(invoice('QX-4712', '12.00'), memory, false).seller, { name: { normalised: 'Alder Works Limited' } }, 'known by its name alone')
+})
+
+t.test('memory is bounded, the newest first; what is seen again counts', async (t) => {
+  let memory: VendorMemory | undefined
+  for (const label of ['a', 'b', 'c', 'd', 'e', 'c']) {
+    memory = remember(memory, { places: [hint(label)], constants: [{ field: 'seller.name', value: label }] })
+  }
+  t.same(memory!.places.map(({ label, seen }) => [label, seen]), [['c', 2], ['e', 1], ['d', 1], ['b', 1]])
+  t.same(memory!.constants, [{ field: 'seller.name', value: 'c' }])
+})
+
+t.test('a vendor is known by what is read for sure, and keys say nothing', async (t) => {
+  const field = (normalised: string, confidence = 1) => ({ value: normalised, normalised, confidence, provenance: { page: 1, method: 'rule' as const } })
+  const keys = vendorKeysOf({ seller: { vatId: field('GB123456782'), name: field('Alder Works Ltd') }, iban: field('GB00', 0.2) })
+  t.same(keys.map(({ sure }) => sure), [true, false])
+  t.ok(keys.every(({ digest }) => /^[0-9a-f]{64}$/.test(digest)))
+  t.same(vendorKeysOf({ seller: {} }), [])
+  t.equal(vendorKeysOf({ seller: { name: field('ALDER WORKS limited') } })[0]!.digest, keys[1]!.digest, 'however the name is set')
+})
