@@ -22,7 +22,6 @@ export async function prepareEngines(names: readonly EngineName[], say: (line: s
 const QUIX_STREAMS_LACKS: { readonly [workload in Workload]?: string } = {
   'async-10ms': 'it has no asynchronous call',
   restore: 'its changelogs and the end of a restore are not to be seen from outside',
-  failover: 'a dead process of it is noticed by the broker alone, after the 45 s of its session',
 }
 
 /** Why an engine has no row of a workload; undefined if it has one. */
