@@ -33,7 +33,7 @@ type Committed = readonly Pick<CommittedOffset, 'topic' | 'partition' | 'offset'
 /** Steps 2 to 4; the entry's state is open. Resolves with the offsets to begin from. */
 export async function restoreTask(entry: TaskEntry, options: ActivationOptions, signal: AbortSignal): Promise<readonly CommittedOffset[]> {
   const partitions = entry.changelogs.map(({ topic }) => ({ topic, partition: entry.partition }))
-  const committed = await options.offsets.starting(entry.inputs, () => hasState(entry, partitions, options), signal)
+  const committed = await options.offsets.starting(entry.inputs, () => hasState(entry, partitions, options, signal), signal)
   signal.throwIfAborted()
   await restoreStores(entry, committed, options, signal)
   return committed
@@ -63,7 +63,7 @@ export async function restoreStores(entry: TaskEntry, committed: Committed, opti
   signal.throwIfAborted()
 }
 
-async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[], options: ActivationOptions): Promise<boolean> {
+async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[], options: ActivationOptions, signal: AbortSignal): Promise<boolean> {
   const own = entry.changelogs.filter((changelog) => changelog.source === undefined)
   if (own.some((changelog) => (entry.state?.position(changelog.key)?.offset ?? 0) > 0)) {
     return true
@@ -72,7 +72,33 @@ async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[],
     return false
   }
   const { logStarts, highWatermarks } = await readMarks(partitions, options)
-  return own.some(({ key }) => (highWatermarks.get(key) ?? 0) > (logStarts.get(key) ?? 0))
+  const held = await Promise.all(own.map((changelog) => holdsRecords(entry, changelog, logStarts.get(changelog.key) ?? 0, highWatermarks.get(changelog.key) ?? 0, options, signal)))
+  return held.includes(true)
+}
+
+/** Some committed record: what the first transaction of a task left that was aborted is no state. */
+async function holdsRecords(entry: TaskEntry, changelog: StoreChangelog, from: number, to: number, options: ActivationOptions, signal: AbortSignal): Promise<boolean> {
+  const found = new AbortController()
+  try {
+    await options.restorer.read({
+      topic: changelog.topic,
+      partition: entry.partition,
+      from,
+      to,
+      signal: AbortSignal.any([signal, found.signal]),
+      apply: async ({ cursor }) => {
+        if (cursor.next()) {
+          found.abort()
+        }
+      },
+      onStall: onStall(entry, changelog, to, options, signal),
+    })
+  } catch (error) {
+    if (!found.signal.aborted) {
+      throw error
+    }
+  }
+  return found.signal.aborted
 }
 
 async function restoreStore(

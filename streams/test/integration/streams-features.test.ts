@@ -280,6 +280,26 @@ t.test('lost offsets are not a new application (A9)', async (t) => {
   await t.rejects(application('lost', describe, { stateDir }).start(), { code: 'OFFSETS_MISSING' }, 'the changelog knows as well')
 })
 
+t.test('what the first transaction of a task left in its changelog, aborted, is no state (A9)', async (t) => {
+  const source = await cluster.topic('aborted-source', 1)
+  const describe = (b: StreamsBuilder) => void b.stream(source, TEXT).groupByKey().count({ name: 'aborted' })
+  const topic = `${cluster.name('aborted')}-aborted-changelog`
+  await cluster.ours.admin().createTopics([{ name: topic, partitions: 1, replicationFactor: 1, config: { 'cleanup.policy': 'compact' } }])
+  const producer = cluster.ours.producer({ transactionalId: `${cluster.name('aborted')}-dead` })
+  await producer.init()
+  const writer = cluster.ours.writer({ topic, partition: 0 })
+  writer.append(Date.now(), Buffer.from('k'), Buffer.alloc(16), [])
+  await producer.produce([writer])
+  await producer.abort()
+  await producer.close()
+  const app = application('aborted', describe)
+  await app.start()
+  await cluster.send(source, messages(20))
+  await cluster.consumed(cluster.name('aborted'), source)
+  t.equal(app.state, 'RUNNING')
+  await app.close()
+})
+
 t.test('records deleted before they were read stop the task with the range (A9)', async (t) => {
   const source = await cluster.topic('range-source', 1)
   const stateDir = cluster.folder()
