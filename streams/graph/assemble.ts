@@ -103,7 +103,7 @@ function storeDefinition(applicationId: string, { builder, changelog }: StoreSpe
     case 'none':
       return definition
     case 'source':
-      return { ...definition, changelog: changelog.topic }
+      return { ...definition, changelog: changelog.topic, ...(changelog.writer === undefined ? {} : { writer: changelog.writer }) }
     case 'own':
       return { ...definition, changelog: changelogTopicName(applicationId, builder.name) }
     case 'in-flight': {

@@ -57,7 +57,7 @@ export function topologyToJSON(topology: Topology): TopologyJSON {
   }
 }
 
-function storeJSON({ name, kind, changelog, sourceIsChangelog, timestamped, engine: _, key: _key, value: _value, topicConfig: _config, ...settings }: StoreDefinition) {
+function storeJSON({ name, kind, changelog, sourceIsChangelog, timestamped, engine: _, key: _key, value: _value, topicConfig: _config, writer: _writer, ...settings }: StoreDefinition) {
   return { name, kind, changelog, sourceIsChangelog, timestamped, settings }
 }
 

@@ -67,7 +67,7 @@ export type NodeSpec = SourceSpec | ProcessorSpec | AsyncSpec | SinkSpec
 export type Changelog =
   | { readonly kind: 'own' }
   | { readonly kind: 'in-flight' }
-  | { readonly kind: 'source'; readonly topic: string }
+  | { readonly kind: 'source'; readonly topic: string; readonly writer?: string }
   | { readonly kind: 'none' }
 
 export interface StoreSpec {

@@ -20,6 +20,7 @@ import type {
 } from './node-spec.ts'
 import type { StoreBuilder } from './store-builder.ts'
 import { checkSerde } from './store-builder.ts'
+import { storeUpdater } from './store-updater.ts'
 import type { AnyAsyncOperator, AnyProcessor, Topology, TopicNameExtractor } from './topology.ts'
 
 export interface ProcessorSettings {
@@ -108,6 +109,24 @@ export class TopologyBuilder {
     }
     this.#connections.set(processor, connected)
     return this
+  }
+
+  /**
+   * A store that is what its topic says (KIP-813): the engine keeps the last value of each key in it and restores it from the
+   * topic itself, without a changelog. Processors in the same tasks only read it; they need records of the same partitions.
+   */
+  addReadOnlyStateStore(store: StoreBuilder, topic: string, settings: Pick<SourceSettings, 'onError'> = {}): this {
+    if (store.kind !== 'key-value' || store.ttlMs !== undefined) {
+      throw new StreamsError(
+        'TOPOLOGY_INVALID',
+        `The read-only store '${store.name}' must be a key-value store without a ttl: its topic is not the engine's to write tombstones to.`
+      )
+    }
+    const { name, key, value, timestamped } = store
+    const writer = `${name}/update`
+    this.addStore(store, { kind: 'source', topic, writer })
+    this.#addSource(`${name}/source`, topic, { ...settings, key, value })
+    return this.addNode({ kind: 'processor', name: writer, supplier: () => storeUpdater(writer, name, timestamped) }, `${name}/source`, [name])
   }
 
   /** A table that every stream thread holds whole. Its topic is its changelog. */

@@ -90,6 +90,8 @@ export type StoreDefinition = StoreShape & {
    */
   readonly changelog?: string
   readonly sourceIsChangelog: boolean
+  /** The only node that may write to it; the others get its reading methods. Absent: whoever is connected. */
+  readonly writer?: string
   /** Settings of the changelog topic over the defaults. */
   readonly topicConfig: { readonly [key: string]: string }
 }

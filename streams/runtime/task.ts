@@ -528,7 +528,8 @@ export class Task implements StreamTask {
       if (found === undefined) {
         throw new StreamsError('TOPOLOGY_INVALID', `${name} is connected to store '${store}', which ${this.subtopology} does not have.`)
       }
-      connected.set(store, found)
+      const { kind, writer = name } = this.definitions.get(store) ?? { kind: 'key-value' }
+      connected.set(store, writer === name ? found : readOnly(kind, found))
     }
     return connected
   }
