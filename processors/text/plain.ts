@@ -23,12 +23,19 @@ export function plainTextBlocks(text: string): Block[] {
     if (n > 0) {
       blocks.push({ kind: 'page' })
     }
+    let blank = 0
     for (const line of page.split(/\r\n|[\n\r\u0085\u2028\u2029]/)) {
-      blocks.push(...cellsOf(line))
+      blank = line === '' ? blank + 1 : 0
+      if (blank <= maxBlankLines) {
+        blocks.push(...cellsOf(line))
+      }
     }
   }
   return blocks
 }
+
+/** More of them say no more, and each costs a line. */
+const maxBlankLines = 200
 
 /** What only draws a frame: ASCII, and Unicode's box drawing. */
 const frame = /[|\u2500-\u257f]/g

@@ -8,13 +8,17 @@ import { createInvoice } from '../../samples/invoice.ts'
 import { drawInvoice } from '../../samples/pdf-invoice.ts'
 import type { Random } from '../../samples/random.ts'
 import { createRandom } from '../../samples/random.ts'
+import { zipOf } from '../../samples/zip.ts'
+import { archives } from './archives.ts'
+import { mails } from './mails.ts'
+import { markup, officeDocuments } from './markup.ts'
 import { deflatedBlanks, pageOf, pdfOf, stream } from './pdf.ts'
 
 export interface HostileFile {
   readonly name: string
   readonly contentType: string
   readonly bytes: Uint8Array
-  /** The codes it may end with; `read` where it may be read after all. */
+  /** The codes it may end with; `read` where it may be read after all, `unfolded` where it holds documents and has no text. */
   readonly ends: readonly string[]
 }
 
@@ -26,8 +30,9 @@ export interface CorpusOptions {
   readonly wide: boolean
 }
 
+const hello = zipOf([{ name: 'a.txt', data: Buffer.from('hello') }])
 const now = new Date('2026-11-21T12:00:00Z')
-const anyEnd = ['read', 'scan', 'CORRUPT', 'ENCRYPTED', 'TOO_MANY_PAGES', 'TOO_MUCH_TEXT', 'TIMEOUT', 'MEMORY', 'CRASHED', 'XML_REFUSED', 'TYPE_UNSUPPORTED']
+const anyEnd = ['read', 'scan', 'CORRUPT', 'ENCRYPTED', 'TOO_MANY_PAGES', 'TOO_MUCH_TEXT', 'TIMEOUT', 'MEMORY', 'CRASHED', 'XML_REFUSED', 'TYPE_UNSUPPORTED', 'unfolded']
 const stopped = ['TIMEOUT', 'MEMORY', 'CRASHED', 'CORRUPT', 'TOO_MUCH_TEXT', 'read', 'scan']
 
 export async function* hostileFiles(options: CorpusOptions): AsyncGenerator<HostileFile> {
@@ -45,7 +50,10 @@ export async function* hostileFiles(options: CorpusOptions): AsyncGenerator<Host
   yield* bombs(options.wide)
   yield* pictures(options.wide)
   yield* xmlFiles()
-  yield* archives()
+  yield* archives(options.wide)
+  yield* mails(plain)
+  yield* markup()
+  yield* officeDocuments()
   yield* mislabelled(plain)
   for (let n = 0; n < options.fuzzed; n += 1) {
     yield pdf(`fuzzed-${n}.pdf`, fuzz(random, n % 2 === 0 ? plain : hybrid))
@@ -66,9 +74,13 @@ function* truncated(plain: Buffer, hybrid: Buffer): Generator<HostileFile> {
 function* polyglots(plain: Buffer): Generator<HostileFile> {
   const pdf = (name: string, bytes: Uint8Array): HostileFile => ({ name, contentType: 'application/octet-stream', bytes, ends: anyEnd })
   yield pdf('html-and-pdf.pdf', Buffer.concat([Buffer.from('<html><script>alert(1)</script>'), plain]))
-  yield pdf('pdf-and-zip.pdf', Buffer.concat([plain, zip([['a.txt', Buffer.from('hello')]])]))
+  yield pdf('pdf-and-zip.pdf', Buffer.concat([plain, hello]))
   yield pdf('jpeg-and-pdf.jpg', Buffer.concat([Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 16]), plain]))
-  yield pdf('png-and-zip.png', Buffer.concat([png(40, 30, 8), zip([['a.txt', Buffer.from('hello')]])]))
+  yield pdf('png-and-zip.png', Buffer.concat([png(40, 30, 8), hello]))
+  yield pdf('zip-and-pdf.zip', Buffer.concat([hello, plain]))
+  yield pdf('gif-and-zip.gif', Buffer.concat([Buffer.from('GIF89a'), hello]))
+  yield pdf('html-and-zip.html', Buffer.concat([Buffer.from('<html><!--'), hello]))
+  yield pdf('mail-and-pdf.eml', Buffer.concat([Buffer.from('MIME-Version: 1.0\r\nFrom: a@b\r\n\r\n'), plain]))
   yield pdf('xml-and-pdf.xml', Buffer.concat([Buffer.from('<?xml version="1.0"?><a><![CDATA['), plain, Buffer.from(']]></a>')]))
 }
 
@@ -198,51 +210,7 @@ function* xmlFiles(): Generator<HostileFile> {
   yield xml('odd-encoding.xml', '<?xml version="1.0" encoding="UTF-7"?><Invoice/>', ['XML_REFUSED'])
   yield xml('bytes-of-no-encoding.xml', Buffer.concat([Buffer.from('<Invoice><ID>'), Buffer.from([0xff, 0xfe, 0xc0, 0x80]), Buffer.from('</ID></Invoice>')]), ['XML_REFUSED'])
   yield xml('names-of-prototypes.xml', '<Invoice><__proto__><polluted>1</polluted></__proto__><constructor><prototype>1</prototype></constructor><ID>1</ID></Invoice>', ['read', 'CORRUPT'])
-  yield xml('no-invoice.xml', '<html><body>hello</body></html>', ['TYPE_UNSUPPORTED'])
-}
-
-/** A ZIP with stored members. */
-function zip(members: readonly (readonly [string, Uint8Array])[]): Buffer {
-  const parts: Buffer[] = []
-  const directory: Buffer[] = []
-  let at = 0
-  for (const [name, data] of members) {
-    const label = Buffer.from(name)
-    const local = Buffer.alloc(30)
-    local.writeUInt32LE(0x04034b50, 0)
-    local.writeUInt16LE(20, 4)
-    local.writeUInt32LE(crc32(data), 14)
-    local.writeUInt32LE(data.length, 18)
-    local.writeUInt32LE(data.length, 22)
-    local.writeUInt16LE(label.length, 26)
-    const central = Buffer.alloc(46)
-    central.writeUInt32LE(0x02014b50, 0)
-    local.copy(central, 6, 4, 30)
-    central.writeUInt32LE(at, 42)
-    parts.push(local, label, Buffer.from(data))
-    directory.push(Buffer.concat([central, label]))
-    at += 30 + label.length + data.length
-  }
-  const end = Buffer.alloc(22)
-  end.writeUInt32LE(0x06054b50, 0)
-  end.writeUInt16LE(members.length, 8)
-  end.writeUInt16LE(members.length, 10)
-  end.writeUInt32LE(Buffer.concat(directory).length, 12)
-  end.writeUInt32LE(at, 16)
-  return Buffer.concat([...parts, ...directory, end])
-}
-
-function* archives(): Generator<HostileFile> {
-  const file = (name: string, bytes: Uint8Array): HostileFile => ({ name, contentType: 'application/octet-stream', bytes, ends: [...anyEnd, 'MALWARE', 'TOO_LARGE'] })
-  let nested = zip([['a.txt', Buffer.from('deep down')]])
-  for (let depth = 0; depth < 40; depth += 1) {
-    nested = zip([[`level-${depth}.zip`, nested]])
-  }
-  yield file('deep.zip', nested)
-  yield file('many.zip', zip(Array.from({ length: 5000 }, (_, n) => [`../../f${n}`, new Uint8Array()] as const)))
-  const bomb = zip([['bomb', deflatedBlanks(32 * 1024 * 1024)]])
-  bomb.writeUInt16LE(8, 8)
-  yield file('bomb.zip', bomb)
+  yield xml('no-invoice.xml', '<note><body>hello</body></note>', ['TYPE_UNSUPPORTED'])
 }
 
 /** The EICAR test string, in pieces, so that a scanner leaves this file alone. */
@@ -254,6 +222,10 @@ function* mislabelled(plain: Buffer): Generator<HostileFile> {
   yield { name: 'a-picture.pdf', contentType: 'application/pdf', bytes: png(16, 16, 8), ends: ['TYPE_MISMATCH'] }
   yield { name: 'a-document.png', contentType: 'image/png', bytes: plain, ends: ['TYPE_MISMATCH'] }
   yield { name: 'a-program.pdf', contentType: 'application/pdf', bytes: Buffer.concat([Buffer.from('\x7fELF'), noise(2000)]), ends: ['TYPE_UNSUPPORTED', 'TYPE_MISMATCH'] }
+  yield { name: 'a-letter.pdf', contentType: 'application/pdf', bytes: Buffer.from('Dear Sirs'), ends: ['TYPE_MISMATCH'] }
+  yield { name: 'an-archive.docx', contentType: 'application/vnd.openxmlformats-officedocument.wordprocessingml.document', bytes: hello, ends: ['TYPE_MISMATCH'] }
+  yield { name: 'a-page.xml', contentType: 'application/xml', bytes: Buffer.from('<html><body>hello'), ends: ['TYPE_MISMATCH'] }
+  yield { name: 'old.doc', contentType: 'application/msword', bytes: Buffer.concat([Buffer.from('d0cf11e0a1b11ae1', 'hex'), Buffer.alloc(2000)]), ends: ['FORMAT_OUTDATED'] }
   yield { name: 'noise.pdf', contentType: 'application/octet-stream', bytes: noise(5000), ends: ['TYPE_UNSUPPORTED', 'CORRUPT'] }
 }
 

@@ -1,4 +1,4 @@
-import { deflateSync } from 'node:zlib'
+import { deflateRawSync, deflateSync } from 'node:zlib'
 
 /** An object's body: a dictionary as text, or a stream. */
 export type PdfObject = string | { readonly dictionary: string; readonly data: Uint8Array }
@@ -46,6 +46,11 @@ export function pageOf(content: PdfObject, resources = '/Font << /F 4 0 R >>', e
 /** So many bytes of blanks, as deflate packs them: about a thousandth. Packed in pieces, so that making a bomb needs no memory. */
 export function deflatedBlanks(bytes: number): Buffer {
   return deflateSync(Buffer.alloc(bytes, 0x20), { level: 9 })
+}
+
+/** The same without a frame: what a ZIP's entry holds. */
+export function rawBlanks(bytes: number): Buffer {
+  return deflateRawSync(Buffer.alloc(bytes, 0x20), { level: 9 })
 }
 
 export function stream(data: Uint8Array | string, dictionary = ''): PdfObject {

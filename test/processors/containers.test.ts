@@ -1,7 +1,7 @@
 /** Mail and ZIP taken apart: the parts, their names, and everything that is refused before it is unfolded. */
 import t from 'tap'
 import { allowanceOf, countParts, defaultContainerBounds, looksLikeMail, readMail, readZipDirectory, shares, unfold, unzipEntry } from '../../processors/containers/index.ts'
-import { zipOf } from './fixtures/zip.ts'
+import { zipOf } from '../../samples/zip.ts'
 
 const bounds = defaultContainerBounds
 const lines = (...all: readonly string[]): Buffer => Buffer.from(all.join('\r\n'), 'latin1')

@@ -8,7 +8,7 @@ import { readFlow } from '../../processors/text/formats.ts'
 import type { FlowKind } from '../../processors/text/messages.ts'
 import { refusalOf, sniff } from '../../processors/text/sniff.ts'
 import { docxOf, odfOf, paragraph, pptxOf, wordTable, xlsxOf } from './fixtures/office.ts'
-import { zipOf } from './fixtures/zip.ts'
+import { zipOf } from '../../samples/zip.ts'
 
 /** The text as it stands on its pages, as a terminal would show it. */
 function shown(kind: FlowKind, bytes: Uint8Array | string, bounds = {}): string[][] {
@@ -102,6 +102,7 @@ t.test('plain text keeps its columns; rulers and frames are none', async (t) => 
   t.same(shown('text', 'x y '.repeat(30), { maxCharacters: 100 }), [['TOO_MUCH_TEXT']])
   t.same(shown('text', '\fx'.repeat(501)), [['TOO_MANY_PAGES']])
   t.same(shown('text', '\n'.repeat(900), { maxCharacters: 100 }), [['TOO_MUCH_TEXT']], 'lines of nothing')
+  t.equal(shown('text', `a${'\r\n'.repeat(5000)}b`).length, 1, 'a long gap is a gap')
 })
 
 t.test('DOCX: deleted, hidden and doubled text is left out, text boxes are not', async (t) => {
@@ -109,6 +110,7 @@ t.test('DOCX: deleted, hidden and doubled text is left out, text boxes are not',
   t.same(shown('docx', docxOf(`<w:p><w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:del><w:r><w:t>deleted</w:t></w:r></w:del><w:ins><w:r><w:t>inserted</w:t></w:r></w:ins></w:p>
     <w:sdt><w:sdtContent>${paragraph('controlled', '<w:br w:type="page"/>', 'second page')}</w:sdtContent></w:sdt>${paragraph(box)}`)), [['inserted', 'controlled'], ['second page', 'boxed']])
   t.same(shown('docx', docxOf(paragraph('&x;'), { prologue: '<!DOCTYPE x [<!ENTITY x SYSTEM "file:///etc/passwd">]>' })), [['XML_REFUSED']])
+  t.same(shown('docx', docxOf(`${'<w:tbl><w:tr><w:tc>'.repeat(20)}${paragraph('inmost')}${'</w:tc></w:tr></w:tbl>'.repeat(20)}`)), [['inmost']])
   t.same(shown('docx', zipOf([{ name: '[Content_Types].xml', data: Buffer.from('<Types/>') }])), [['CORRUPT']])
 })
 

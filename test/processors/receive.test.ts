@@ -5,7 +5,7 @@ import { createDocumentParsers, createReceiver } from '../../processors/index.ts
 import type { ReceiveResult } from '../../processors/index.ts'
 import { generateSamples } from '../../samples/index.ts'
 import { docxOf, paragraph } from './fixtures/office.ts'
-import { zipOf } from './fixtures/zip.ts'
+import { zipOf } from '../../samples/zip.ts'
 
 const parsers = createDocumentParsers({ limits: { maxBytes: 2_000_000 } })
 t.teardown(() => parsers.close())

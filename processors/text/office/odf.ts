@@ -7,8 +7,9 @@ import { Paragraph } from './lines.ts'
 import type { OfficePackage } from './package.ts'
 import { childAt, childrenOf, countOf, isNode, within } from './package.ts'
 
-/** A sheet's last row is repeated a million times; repeated rows with text are seldom more than one. */
+/** A sheet's last row is repeated a million times; rows and cells that are repeated with their text are seldom more than a few. */
 const maxRepeated = 100
+const maxRepeatedCells = 5000
 
 /** OpenDocument 1.3, part 3: text, sheets (each a page), slides (each a page). */
 export function odfBlocks(office: OfficePackage): Outcome<Block[]> {
@@ -99,7 +100,7 @@ function rowsOf(node: XmlNode): Cell[][] {
       return []
     }
     const cells = cellsOf(child)
-    const times = cells.length === 0 ? 1 : Math.min(countOf(child, 'number-rows-repeated'), maxRepeated)
+    const times = cells.length === 0 ? 1 : Math.min(countOf(child, 'number-rows-repeated'), maxRepeated, Math.ceil(maxRepeatedCells / cells.length))
     return Array.from({ length: times }, () => cells)
   })
 }
@@ -112,7 +113,7 @@ function cellsOf(row: XmlNode): Cell[] {
       continue
     }
     const cell: Cell = { blocks: blocksOf(node), columns: countOf(node, 'number-columns-spanned'), rows: countOf(node, 'number-rows-spanned') }
-    const times = Math.min(countOf(node, 'number-columns-repeated'), maxColumns - cells.length)
+    const times = Math.min(countOf(node, 'number-columns-repeated'), maxColumns - cells.length, cell.blocks.length === 0 ? maxColumns : maxRepeated)
     cells.push(...Array.from({ length: times }, () => cell))
   }
   while (cells.at(-1)?.blocks.length === 0) {

@@ -8,8 +8,8 @@ import { decodeXml, parseMixedXml } from '../xml.ts'
 
 /** A presentation has a file for every picture and every slide. */
 export const maxOfficeParts = 5000
-/** Tables in text boxes in tables. */
-const maxDepth = 256
+/** Some thirty tables in tables; the parser itself goes no deeper. */
+const maxDepth = 100
 
 /** The parts of an office document: a ZIP of XML files that name each other. What it names outside of itself is never looked at. */
 export class OfficePackage {

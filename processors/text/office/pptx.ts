@@ -16,13 +16,15 @@ export function pptxBlocks(office: OfficePackage): Outcome<Block[]> {
     return root.ok ? (relations as Outcome<never>) : root
   }
   const blocks: Block[] = []
+  const seen = new Set<string>()
   for (const slide of childrenOf(childAt(root.value, 'sldIdLst'), 'sldId')) {
     // id is the slide's number without its prefix; the relationship's comes second and wins
     const part = relations.value.get(slide.attributes.get('id') ?? '')
-    const read = part === undefined ? succeed(undefined) : office.xml(part)
+    const read = part === undefined || seen.has(part) ? succeed(undefined) : office.xml(part)
     if (!read.ok) {
       return read
     }
+    seen.add(part ?? '')
     if (read.value !== undefined && read.value.attributes.get('show') !== '0') {
       blocks.push(...(blocks.length === 0 ? [] : [{ kind: 'page' } as const]), ...shapes(childAt(read.value, 'cSld', 'spTree')))
     }

@@ -31,11 +31,13 @@ export function xlsxBlocks(office: OfficePackage): Outcome<Block[]> {
     since1904: /^(?:1|true)$/.test(childAt(root.value, 'workbookPr')?.attributes.get('date1904') ?? ''),
   }
   const blocks: Block[] = []
+  const seen = new Set<string>()
   for (const sheet of childrenOf(childAt(root.value, 'sheets'), 'sheet')) {
     const part = relations.value.get(sheet.attributes.get('id') ?? '')
-    if (part === undefined || (sheet.attributes.get('state') ?? 'visible') !== 'visible') {
+    if (part === undefined || seen.has(part) || (sheet.attributes.get('state') ?? 'visible') !== 'visible') {
       continue
     }
+    seen.add(part)
     const read = office.xml(part)
     if (!read.ok) {
       return read

@@ -4,7 +4,9 @@
  */
 import { readdirSync, readFileSync } from 'node:fs'
 import t from 'tap'
+import { allowanceOf, defaultContainerBounds, type Part, shares } from '../../../processors/containers/index.ts'
 import { classify, createDocumentParsers, createValidator, extract } from '../../../processors/index.ts'
+import { kindOf } from '../../../processors/text/index.ts'
 import { createInvoice } from '../../../samples/invoice.ts'
 import { drawInvoice } from '../../../samples/pdf-invoice.ts'
 import { createRandom } from '../../../samples/random.ts'
@@ -25,12 +27,42 @@ const validator = createValidator()
 t.setTimeout(wide ? 3_600_000 : 200_000)
 t.teardown(() => parsers.close())
 
-/** How it ends: a refusal's code, `scan` when its pages have to be recognised, `read` when it went through all steps that parse. */
-async function endOf(file: HostileFile): Promise<string> {
-  const received = await parsers.receiver.receive({ bytes: file.bytes, contentType: file.contentType })
+/** Documents that one file may become here: more would be a bomb that went off. */
+const maxDocuments = 1500
+
+/**
+ * How it ends: a refusal's code, `scan` when its pages have to be recognised, `read` when it went through all steps that parse, `unfolded` when
+ * all of it is in its parts, each of which goes the same way.
+ */
+async function endOf(file: Pick<HostileFile, 'name' | 'contentType' | 'bytes'>, allowance = allowanceOf({}, defaultContainerBounds.maxUnfoldedBytes), count = { documents: 0 }): Promise<string> {
+  count.documents += 1
+  if (count.documents > maxDocuments) {
+    return 'too many documents'
+  }
+  const own = { maxParts: allowance.parts, maxUnfoldedBytes: allowance.bytes }
+  const received = await parsers.receiver.receive({ bytes: file.bytes, contentType: file.contentType }, { depth: allowance.depth, bounds: own })
   if (received.outcome === 'rejected') {
     t.ok(received.reason.length > 0 && received.reason.length < 200, `${file.name}: a reason`)
     return received.code
+  }
+  if (received.outcome === 'accepted' && received.parts > 0) {
+    const kind = received.kind === 'zip' ? 'zip' : 'mail'
+    const parts: Part[] = []
+    for (let from: number | undefined = 0; from !== undefined;) {
+      const unfolded = await parsers.reader.unfold(kind, file.bytes, from, { bounds: own })
+      if (!unfolded.ok) {
+        return unfolded.failure.code
+      }
+      parts.push(...unfolded.value.parts)
+      from = unfolded.value.next
+    }
+    const given = shares(allowance, parts.map(({ bytes }) => ({ size: bytes.byteLength, container: ['zip', 'mail'].includes(kindOf(bytes) ?? '') })))
+    for (const [n, part] of parts.entries()) {
+      await endOf({ name: `${file.name}/${part.section}`, contentType: part.contentType ?? '', bytes: part.bytes }, given[n], count)
+    }
+    if (kind === 'zip') {
+      return 'unfolded'
+    }
   }
   const text = wide ? await parsers.reader.read(file.bytes, { bounds: { maxOcrPages: 2 } }) : await parsers.reader.readText(file.bytes)
   if (text === 'scan') {

@@ -14,7 +14,7 @@ import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
 import { openServices } from '../../../topology/services.ts'
 import { ScriptedRegistry } from '../../avro/support.ts'
-import { zipOf } from '../../processors/fixtures/zip.ts'
+import { zipOf } from '../../../samples/zip.ts'
 
 const registry = await ScriptedRegistry.start()
 const folder = await mkdtemp(join(tmpdir(), 'millrace-unfolding-'))
