@@ -117,6 +117,24 @@ t.test('by tokens, paths, queries and headers', async (t) => {
   }
 })
 
+t.test('by search and by questions', async (t) => {
+  const claims = { 'x-tenant-id': VICTIM, 'content-type': 'application/json' }
+  const search = async (words: string, token: string, more = ''): Promise<string> => (await get(`/v1/search?q=${encodeURIComponent(words)}${more}`, token, claims)).text()
+  const ask = async (question: string, token: string): Promise<string> =>
+    (await fetch(`${api}/v1/ask`, { method: 'POST', headers: { authorization: `Bearer ${token}`, ...claims }, body: JSON.stringify({ question }) })).text()
+  const [, sellerName] = target.confidential as [string, string]
+  await bench.progress('the text in the database', async () => (await search(`"${sellerName}"`, victimsToken)).includes(target.documentId))
+  t.match(await ask(`What does ${sellerName} charge?`, victimsToken), target.documentId)
+  const all = 'invoice or total or date or rechnung or summe'
+  t.match(await search(all, intrudersToken), own.documentId, 'its own')
+  for (const words of [...target.confidential.slice(1), `"${sellerName}" or x`, `x' OR tenant_id = '${VICTIM}`, all]) {
+    for (const text of [await search(words, intrudersToken, '&limit=50'), await search(words, intrudersToken, '&type=invoice&most=999999999'), await ask(words, intrudersToken)]) {
+      t.notOk(documents.some(({ documentId }) => text.includes(documentId)), 'nothing of the victim')
+    }
+  }
+  t.match(JSON.parse(await search('invoice', intrudersToken, `&tenantId=${VICTIM}`)), { error: { code: 'QUERY_INVALID', field: 'tenantId' } })
+})
+
 t.test('by uploads: the same idempotency key, the same bytes, names that are paths', async (t) => {
   const upload = async (token: string, document: TestDocument, fileName: string): Promise<string> => {
     const form = new FormData()
