@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
-import { migratePostgresql, PostgresqlReader, postgresqlPasswords } from '../../../connectors/index.ts'
+import { migratePostgresql, PostgresqlCorrections, PostgresqlReader, postgresqlPasswords } from '../../../connectors/index.ts'
 import { readMigrations } from '../../../connectors/migrations.ts'
 import { stackFile } from './support.ts'
 
@@ -175,6 +175,50 @@ t.test('the reader gives pages of one tenant, newest first', async (t) => {
   for (const wrong of ['x', 'e30', Buffer.from('["a","b"]').toString('base64url'), Buffer.from('[1]').toString('base64url')]) {
     await t.rejects(reader.list('pages', { limit: 5, cursor: wrong }), { code: 'CURSOR_INVALID' })
   }
+})
+
+t.test('the queue of review: who has waited longest first, by reason, type and vendor', async (t) => {
+  const ids = Array.from({ length: 9 }, () => randomUUID())
+  for (const [index, id] of ids.entries()) {
+    await write('queue', id, 1, {
+      received_at: new Date(1_790_000_000_000 + Math.floor(index / 3) * 1_000 + 7), status: index === 8 ? 'ARCHIVED' : 'IN_REVIEW', reason_code: index % 2 === 0 ? 'RULE_FAILED' : 'LOW_PROBABILITY,RULE_FAILED',
+      vendor: index === 0 ? 'Müller & 100 %_Söhne' : null, type: index === 1 ? 'receipt' : 'invoice',
+    })
+  }
+  const seen: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = await reader.review('queue', { limit: 3, cursor })
+    t.ok(page.documents.length <= 3)
+    seen.push(...page.documents.map(({ documentId }) => documentId))
+    cursor = page.cursor
+  } while (cursor !== undefined)
+  const order = (n: number): string[] => ids.slice(3 * n, 3 * n + 3).filter((id) => id !== ids[8]).sort()
+  t.same(seen, [...order(0), ...order(1), ...order(2)], 'every one once, those of one time by their id')
+  const count = async (filter: { reason?: string; type?: string; vendor?: string }): Promise<number> => (await reader.review('queue', { limit: 100, ...filter })).documents.length
+  t.same(
+    [await count({ reason: 'LOW_PROBABILITY' }), await count({ reason: 'RULE_FAILED' }), await count({ reason: 'RULE' }), await count({ type: 'receipt' }), await count({ vendor: 'müller' }), await count({ vendor: '%' }), await count({ vendor: 'x%' })],
+    [4, 8, 0, 1, 1, 1, 0],
+    'a vendor is a text, no pattern',
+  )
+  t.same(await reader.review('nobody', { limit: 5 }), { documents: [], cursor: undefined })
+  await t.rejects(reader.review('queue', { limit: 5, cursor: 'x' }), { code: 'CURSOR_INVALID' })
+})
+
+t.test('of several decisions about one revision the first is kept, under its key', async (t) => {
+  const corrections = new PostgresqlCorrections({ host, port, database, password: passwords.millrace_api, connections: 4 })
+  const decision = (correctionId: string, baseRevision = 7) => ({ documentId: 'd', baseRevision, correctionId, sha256: correctionId, by: 'ann', at: 1_790_000_000_007 })
+  const taken = await Promise.all(['a', 'b', 'c', 'd'].map((id) => corrections.take('deciders', id, decision(id))))
+  t.equal(taken.filter(Boolean).length, 1, 'of those at the same time one')
+  const first = ['a', 'b', 'c', 'd'][taken.indexOf(true)]!
+  t.same(await corrections.find('deciders', first), { ...decision(first), produced: false })
+  t.equal(await corrections.take('deciders', first, decision('e', 8)), false, 'a key is for one decision')
+  t.equal(await corrections.take('others', first, decision('f')), true, 'of its tenant')
+  await corrections.markProduced('deciders', { documentId: 'd', baseRevision: 7 })
+  t.match(await corrections.find('deciders', first), { produced: true })
+  t.match(await corrections.find('others', first), { correctionId: 'f', produced: false })
+  t.equal(await corrections.find('nobody', first), undefined)
+  await corrections.close()
 })
 
 t.test('a query that fails leaves a clean connection behind', async (t) => {
