@@ -103,6 +103,7 @@ export { type QueryAccess, QueryServer, type QueryServerOptions } from './querie
 export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'
 export type { TracingFunction } from './tracing/load.ts'
 export type { OpenTelemetry, Span as TraceSpan, SpanContext, Tracer } from './tracing/open-telemetry.ts'
+export { type ParkedAccess, ParkedServer, type ParkedServerOptions } from './http/parked-server.ts'
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'

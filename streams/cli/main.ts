@@ -5,11 +5,12 @@ import { helpOf, parseCommand, UsageError } from './command.ts'
 import { deadLettersList, deadLettersReplay, deadLettersShow } from './dead-letters.ts'
 import { describeTopology } from './describe.ts'
 import { groups } from './groups.ts'
+import { parkedDrop, parkedRelease } from './parked-door.ts'
 import { parkedList } from './parked.ts'
 import { reset } from './reset.ts'
 import { topologyDiff } from './topology-diff.ts'
 
-const COMMANDS: readonly Command[] = [groups, reset, deadLettersList, deadLettersShow, deadLettersReplay, parkedList, describeTopology, topologyDiff]
+const COMMANDS: readonly Command[] = [groups, reset, deadLettersList, deadLettersShow, deadLettersReplay, parkedList, parkedRelease, parkedDrop, describeTopology, topologyDiff]
 
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length))
