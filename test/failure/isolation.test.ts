@@ -10,6 +10,7 @@ import type { DocumentReceived } from '../../avro/types.ts'
 import { postgresqlPasswords } from '../../connectors/index.ts'
 import { valueSerde } from '../../topology/serdes.ts'
 import { documentKey, rawTopicOfTenant, topics } from '../../topology/topics.ts'
+import { ScriptedOllama } from '../models/scripted-ollama.ts'
 import { Bench, say, sha256 } from '../pipeline/bench.ts'
 import { DocumentMaker, type TestDocument, templates } from '../pipeline/documents.ts'
 import { leaks } from '../pipeline/leaks.ts'
@@ -21,7 +22,11 @@ const INTRUDER = 'globex'
 t.setTimeout(600_000)
 const seed = randomInt(2 ** 31)
 say(`samples of seed ${seed}`)
-const bench = await Bench.open({ tenants: [VICTIM, INTRUDER], settings: { tenantTopics: [INTRUDER] } })
+// every text is as near to every other as can be: only the tenant tells them apart
+const ollama = await new ScriptedOllama().start()
+ollama.embedding = () => [0.6, 0.8]
+t.teardown(() => ollama.stop())
+const bench = await Bench.open({ tenants: [VICTIM, INTRUDER], settings: { tenantTopics: [INTRUDER], ollama: { url: ollama.url, embeddingModel: 'vectors' } } })
 t.teardown(() => bench.close())
 const { environment, config } = bench
 const api = `http://${config.api!.host}:${config.api!.port}`
@@ -127,7 +132,10 @@ t.test('by search and by questions', async (t) => {
   t.match(await ask(`What does ${sellerName} charge?`, victimsToken), target.documentId)
   const all = 'invoice or total or date or rechnung or summe'
   t.match(await search(all, intrudersToken), own.documentId, 'its own')
-  for (const words of [...target.confidential.slice(1), `"${sellerName}" or x`, `x' OR tenant_id = '${VICTIM}`, all]) {
+  const NOWHERE = 'qwxzy'
+  await bench.progress('the embedding in the database', async () => (await search(NOWHERE, victimsToken, '&limit=50')).includes(target.documentId))
+  await bench.progress('the embedding of its own', async () => (await search(NOWHERE, intrudersToken)).includes(own.documentId))
+  for (const words of [NOWHERE, ...target.confidential.slice(1), `"${sellerName}" or x`, `x' OR tenant_id = '${VICTIM}`, all]) {
     for (const text of [await search(words, intrudersToken, '&limit=50'), await search(words, intrudersToken, '&type=invoice&most=999999999'), await ask(words, intrudersToken)]) {
       t.notOk(documents.some(({ documentId }) => text.includes(documentId)), 'nothing of the victim')
     }
