@@ -80,7 +80,7 @@ async function runAll(bench: Bench): Promise<number> {
     say('a run of reduced size: the bars are stated for the full one')
     return 0
   }
-  return report.bars.every((bar) => bar.met) ? 0 : 3
+  return report.bars.every(({ met, aim }) => met || aim) ? 0 : 3
 }
 
 /** Engines take turns, so that a slow minute of the machine strikes both. */

@@ -40,6 +40,8 @@ export interface Bar {
   readonly limit: string
   readonly value: number
   readonly met: boolean
+  /** Told, but not held against a run. */
+  readonly aim?: true
 }
 
 /** What the figures were taken on. */
@@ -184,6 +186,8 @@ const WORK_OFF_BARS: { readonly [workload in Workload]?: { readonly throughput: 
 const THROUGHPUT_OF_TWO_THREADS = 1.3
 const ASYNC_RECORDS_PER_SECOND = 20_000
 const P99_SHARE = 0.5
+const P99_AIM = 1 / 3
+const MEMORY_AIM = 1
 const P99_AT_10K_MS = 100
 const FAILOVER_SHARE = 0.2
 
@@ -210,6 +214,12 @@ export function bars(rows: readonly Row[]): Bar[] {
     if (workload === 'latency-5k' && typeof ours.p99Ms === 'number' && typeof javas?.p99Ms === 'number') {
       const p99 = ours.p99Ms / javas.p99Ms
       found.push({ name: `${name}: p99 / Java's`, limit: `at most ${P99_SHARE}`, value: round(p99, 2), met: p99 <= P99_SHARE })
+      found.push({ name: `${name}: p99 / Java's`, limit: 'at most a third', value: round(p99, 2), met: p99 <= P99_AIM, aim: true })
+    }
+    // the engines of async-10ms get unequal numbers of events
+    if (javas !== undefined && workload !== 'async-10ms') {
+      const memory = ours.rssMiB / javas.rssMiB
+      found.push({ name: `${name}: memory / Java's`, limit: `at most ${MEMORY_AIM}`, value: round(memory, 2), met: memory <= MEMORY_AIM, aim: true })
     }
     if (workload === 'failover' && typeof ours.failoverMs === 'number' && typeof javas?.failoverMs === 'number') {
       const share = ours.failoverMs / javas.failoverMs
@@ -247,7 +257,7 @@ export function describeRow(row: Row): string {
 
 export function describeReport({ rows, bars: found }: Report): string {
   const medianLines = rows.map(describeRow)
-  const barLines = found.map((bar) => `${bar.met ? 'met   ' : 'missed'}  ${bar.name}: ${bar.value} (${bar.limit})`)
+  const barLines = found.map((bar) => `${bar.met ? 'met   ' : 'missed'}  ${bar.name}: ${bar.value} (${bar.aim ? 'aim: ' : ''}${bar.limit})`)
   return ['', 'medians', ...medianLines, '', ...barLines].join('\n')
 }
 
