@@ -23,7 +23,7 @@ export interface ApiContext {
   readonly serialised: Serialised
   readonly content: ContentStore
   readonly intake: Pick<PostgresqlIntake, 'take' | 'markProduced' | 'get' | 'overview'>
-  readonly documents: Pick<PostgresqlReader, 'get' | 'review'>
+  readonly documents: Pick<PostgresqlReader, 'get' | 'parts' | 'review'>
   readonly corrections: Pick<PostgresqlCorrections, 'find' | 'take' | 'markProduced'>
   readonly search: Pick<PostgresqlSearch, 'search'>
   readonly models: Pick<Models, 'answers' | 'embedder'>

@@ -115,7 +115,25 @@ export const getDocument = {
         fields: {}, lineItems: {}, validation: {}, enrichment: {}, versions: {},
         reasons: reasonsForReview,
         corrections: { description: 'What people changed, the oldest first; null: nothing.' },
+        parentId: { ...textOrNull, description: 'The mail or archive it came out of.' }, part: { ...textOrNull, description: 'Its name in there.' },
+        partCount: { type: ['integer', 'null'], description: 'Documents that came out of it: see `parts`.' },
         pageSizes: { description: 'Of each page: width and height in the unit of the boxes on it.' },
+      },
+    },
+    ...errors(401, 404, 500, 503),
+  },
+}
+
+export const getParts = {
+  summary: 'What became of the documents that came out of a mail or an archive',
+  tags, security, params,
+  response: {
+    200: {
+      description: 'Those that have ended, whichever way; `partCount` of the document says how many there are.',
+      type: 'object',
+      properties: {
+        documentId,
+        parts: { type: 'array', items: { type: 'object', properties: { documentId, part: textOrNull, state: text, reasonCode: textOrNull, type: textOrNull, links } } },
       },
     },
     ...errors(401, 404, 500, 503),

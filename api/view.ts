@@ -1,5 +1,5 @@
 /** What the API gives out: names of its own, so that columns can change. Times are ISO 8601, money decimal strings. */
-import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, TakenDocument, WaitingDocument } from '../connectors/index.ts'
+import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, StoredPart, TakenDocument, WaitingDocument } from '../connectors/index.ts'
 import { UNDER_WAY } from '../connectors/index.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
@@ -38,6 +38,11 @@ interface ReasonForReview {
   readonly step: string
   /** Field, rule or page. */
   readonly subject: string
+}
+
+/** A document that came out of another, and how it ended. */
+export function partView({ documentId, status, ...part }: StoredPart) {
+  return { documentId, ...part, state: status, links: links(documentId) }
 }
 
 /** A document that waits for a person, and why. */

@@ -5,8 +5,8 @@ import { isDocumentId } from '../../topology/topics.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
 import { PAGE } from '../limits.ts'
-import { getDocument, getLifecycle, listDocuments } from '../schemas.ts'
-import { documentView, eventView, summaryView, underWayView } from '../view.ts'
+import { getDocument, getLifecycle, getParts, listDocuments } from '../schemas.ts'
+import { documentView, eventView, partView, summaryView, underWayView } from '../view.ts'
 
 interface ById {
   readonly Params: { readonly documentId: string }
@@ -32,6 +32,15 @@ export function documentRoutes(app: FastifyInstance, { documents, intake, archiv
       return underWayView(taken)
     }
     throw new ApiError('DOCUMENT_NOT_FOUND', { field: 'documentId' })
+  })
+
+  app.get<ById>('/v1/documents/:documentId/parts', { schema: getParts }, async ({ tenantId, params }) => {
+    const documentId = knownId(params.documentId)
+    const parts = await documents.parts(tenantId, documentId)
+    if (parts.length === 0 && (await documents.get(tenantId, documentId)) === undefined && (await intake.get(tenantId, documentId)) === undefined) {
+      throw new ApiError('DOCUMENT_NOT_FOUND', { field: 'documentId' })
+    }
+    return { documentId, parts: parts.map(partView) }
   })
 
   app.get<ById>('/v1/documents/:documentId/lifecycle', { schema: getLifecycle }, async ({ tenantId, params }) => {

@@ -39,11 +39,28 @@ export interface StoredDocument {
   reason: string | null
   pipelineVersion: string | null
   versions: unknown
+  /** The mail or archive it came out of, and its name in there. */
+  parentId: string | null
+  part: string | null
+  /** Documents that came out of it. */
+  partCount: number | null
   /** What people changed, the oldest first. */
   corrections: unknown
   /** Of each page, in the unit of the boxes on it. */
   pageSizes: unknown
 }
+
+/** What became of a document that came out of another. */
+export interface StoredPart {
+  documentId: string
+  part: string | null
+  status: string
+  reasonCode: string | null
+  type: string | null
+}
+
+/** More than one container may hold. */
+const MOST_PARTS = 1000
 
 export interface ListOptions {
   state?: string | undefined
@@ -88,7 +105,7 @@ const COLUMNS = `tenant_id AS "tenantId", document_id AS "documentId", revision,
   status, source, file_name AS "fileName", content_type AS "contentType", size, sha256, content, language, route, page_count AS "pageCount",
   type, probability, vendor, vendor_id AS "vendorId", number, date, due_date AS "dueDate", currency, subtotal, tax, total, fields,
   line_items AS "lineItems", validation, enrichment, duplicate_of AS "duplicateOf", reason_code AS "reasonCode", reason,
-  pipeline_version AS "pipelineVersion", versions, corrections, page_sizes AS "pageSizes"`
+  pipeline_version AS "pipelineVersion", versions, corrections, page_sizes AS "pageSizes", parent_id AS "parentId", part, part_count AS "partCount"`
 
 /** Reads one tenant's documents as `millrace_api`. */
 export class PostgresqlReader {
@@ -101,6 +118,16 @@ export class PostgresqlReader {
   async get(tenantId: string, documentId: string): Promise<StoredDocument | undefined> {
     const rows = await this.#query<RawRow>(tenantId, `SELECT ${COLUMNS} FROM millrace.documents WHERE tenant_id = $1 AND document_id = $2`, [tenantId, documentId])
     return rows.map(document)[0]
+  }
+
+  /** What became of the documents that came out of one: those that ended, whichever way. */
+  async parts(tenantId: string, documentId: string): Promise<StoredPart[]> {
+    return await this.#query<StoredPart>(
+      tenantId,
+      `SELECT document_id AS "documentId", part, status, reason_code AS "reasonCode", type
+        FROM millrace.documents WHERE tenant_id = $1 AND parent_id = $2 ORDER BY document_id LIMIT $3`,
+      [tenantId, documentId, MOST_PARTS]
+    )
   }
 
   /** Newest first. @throws ConnectorError CURSOR_INVALID */

@@ -272,7 +272,7 @@ t.test('the answers are described: every path, every error', async (t) => {
   t.match(description.openapi, /^3\.1/)
   t.same(Object.keys(description.paths).sort(), [
     '/v1/ask', '/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/corrections', '/v1/documents/{documentId}/lifecycle',
-    '/v1/documents/{documentId}/pages/{page}', '/v1/review', '/v1/search',
+    '/v1/documents/{documentId}/pages/{page}', '/v1/documents/{documentId}/parts', '/v1/review', '/v1/search',
   ])
   t.same(Object.keys(description.paths['/v1/documents']!['post']!.responses), ['202', '400', '401', '403', '408', '409', '413', '415', '429', '500', '503'])
   for (const { message, fix, status } of Object.values(errorCatalogue)) {
@@ -284,11 +284,28 @@ const inReview = (over: Partial<StoredDocument> = {}): StoredDocument => ({
   tenantId: 'acme', documentId: REVIEWED, revision: 77, receivedAt: 1, processedAt: 2, status: 'IN_REVIEW', source: 'api', fileName: 'a.pdf', contentType: 'application/pdf', size: 3, sha256: null, content: null,
   language: 'en', route: 'ocr', pageCount: 3, type: 'invoice', probability: 0.9, vendor: 'Alder', vendorId: null, number: null, date: null, dueDate: null, currency: null, subtotal: null, tax: null, total: '10.00',
   fields: { seller: {}, buyer: {}, grandTotal: { value: '10.00', normalised: '10.00', confidence: 0.5, provenance: { page: 1, method: 'ocr' } } }, lineItems: [], validation: null, enrichment: null,
-  duplicateOf: null, reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]', pipelineVersion: '1', versions: null, corrections: null,
+  duplicateOf: null, reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]', pipelineVersion: '1', versions: null, corrections: null, parentId: null, part: null, partCount: null,
   pageSizes: [{ width: 10, height: 20 }, { width: 10, height: 20 }, { width: 10, height: 20, turned: 90 }],
   ...over,
 })
 const REVIEWED = '0b8f5a3e-3c63-4a0e-9d53-0c8a6f3b7a11'
+
+t.test('the parts of a mail say how each of them ended; nobody else sees them', async (t) => {
+  const { url, ended } = await open(t)
+  const part = '5c4c9dd5-6a39-8a53-9a73-5d0f0a3f6d21'
+  ended.set(`acme|${REVIEWED}`, inReview({ status: 'ARCHIVED', type: 'letter', partCount: 1 }))
+  ended.set(`acme|${part}`, inReview({ documentId: part, status: 'REJECTED', reasonCode: 'CORRUPT', reason: null, type: null, parentId: REVIEWED, part: 'a/b.pdf' }))
+  const ask = (path: string, token = TOKEN): Promise<Response> => fetch(`${url}/${path}`, { headers: { authorization: `Bearer ${token}` } })
+  t.match(await (await ask(REVIEWED)).json(), { partCount: 1, parentId: null })
+  t.match(await (await ask(part)).json(), { parentId: REVIEWED, part: 'a/b.pdf' })
+  const answer = await ask(`${REVIEWED}/parts`)
+  t.same(await answer.json(), {
+    documentId: REVIEWED,
+    parts: [{ documentId: part, part: 'a/b.pdf', state: 'REJECTED', reasonCode: 'CORRUPT', type: null, links: { self: `/v1/documents/${part}`, lifecycle: `/v1/documents/${part}/lifecycle`, content: `/v1/documents/${part}/content` } }],
+  })
+  t.same(await (await ask(`${part}/parts`)).json(), { documentId: part, parts: [] })
+  await refused(t, await ask('0b8f5a3e-3c63-4a0e-9d53-0c8a6f3b7a00/parts'), 'DOCUMENT_NOT_FOUND', { field: 'documentId' })
+})
 
 t.test('a correction is checked, recorded, produced and answered; of two for one revision the first', async (t) => {
   const { url, ended, decided, failing, get } = await open(t)

@@ -85,6 +85,10 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
         guard('database')
         return ended.get(`${tenantId}|${id}`)
       },
+      async parts(tenantId, id) {
+        guard('database')
+        return [...ended.values()].filter((one) => one.tenantId === tenantId && one.parentId === id)
+      },
       async review(tenantId, options) {
         reviews.push(options)
         return { documents: waiting.get(tenantId) ?? [], cursor: undefined }

@@ -139,6 +139,18 @@ t.test('the higher revision stays, whatever the order', async (t) => {
   t.match(await reader.get('acme', id), { revision: 3, vendor: 'vendor 3' })
 })
 
+t.test('what became of the documents that came out of one, in its own tenant only', async (t) => {
+  const [mail, first, second] = [randomUUID(), 'a', 'b'].map((id) => `parts-${id}`) as [string, string, string]
+  await write('acme', first, 1, { parent_id: mail, part: '2026/a.pdf', status: 'REJECTED', reason_code: 'CORRUPT' })
+  await write('acme', second, 1, { parent_id: mail, part: 'b.pdf', type: 'invoice' })
+  await write('acme', mail, 1, { part_count: 2 })
+  t.same(await reader.parts('acme', mail), [
+    { documentId: first, part: '2026/a.pdf', status: 'REJECTED', reasonCode: 'CORRUPT', type: null }, { documentId: second, part: 'b.pdf', status: 'ARCHIVED', reasonCode: null, type: 'invoice' },
+  ])
+  t.match(await reader.get('acme', mail), { partCount: 2, parentId: null })
+  t.same(await reader.parts('globex', mail), [])
+})
+
 t.test('no text a document can hold is refused, and amounts that are numbers can be summed', async (t) => {
   const id = randomUUID()
   const long = 'x'.repeat(500_000)
