@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { openSets } from '../../evaluation/sets.ts'
 import { generateSamples } from '../../samples/index.ts'
-import { UsageError } from '../engine/options.ts'
+import { UsageError } from '../command-line.ts'
 import { type DocumentOptions, parseDocumentOptions, USAGE } from './options.ts'
 import { RECOGNISERS, Steps } from './steps.ts'
 

@@ -1,6 +1,5 @@
 /** The command line of `npm run benchmark -- documents`. */
-import { parseArgs } from 'node:util'
-import { count, UsageError } from '../engine/options.ts'
+import { count, parse } from '../command-line.ts'
 
 export interface DocumentOptions {
   /** A set of scans laid out as `evaluation/README.md` says; undefined: the project's own samples. */
@@ -24,25 +23,16 @@ export const USAGE = `What documents cost: recognition and everything around it,
 Profile standard: tesseract.js alone, one parsing and two recognising processes. Exit codes: 0 done, 1 a document was not read, 2 wrong usage.
 `
 
+const OPTIONS = { data: { type: 'string' }, json: { type: 'string' }, scans: { type: 'string' }, 'text-pages': { type: 'string' }, documents: { type: 'string' } } as const
+
 /** Throws UsageError. */
 export function parseDocumentOptions(args: readonly string[]): DocumentOptions {
-  const values = parse(args)
+  const values = parse(args, OPTIONS)
   return {
     data: values.data,
     json: values.json,
     scans: count('--scans', values.scans, 100, 2),
     textPages: count('--text-pages', values['text-pages'], 1_000, 2),
     documents: count('--documents', values.documents, 2_000, 40),
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { data: { type: 'string' }, json: { type: 'string' }, scans: { type: 'string' }, 'text-pages': { type: 'string' }, documents: { type: 'string' } },
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
   }
 }

@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
+import { command } from '../command-line.ts'
 import { withBroker } from './broker.ts'
 import type { Engine, EngineSettings } from './engines.ts'
 import { measureFailover } from './failover.ts'
 import { measureLatency } from './latency.ts'
-import { type BenchmarkOptions, LATENCY_RATES, type LatencyName, parseOptions, USAGE, UsageError, type Workload } from './options.ts'
+import { type BenchmarkOptions, LATENCY_RATES, type LatencyName, parseOptions, USAGE, type Workload } from './options.ts'
 import { leftOut, prepareEngines } from './prepare-engines.ts'
 import { describeReport, describeRow, failoverRow, isFullSize, latencyRow, makeReport, type RunRow, throughputRow } from './report.ts'
 import { measureRestore } from './restore.ts'
@@ -32,13 +33,8 @@ interface Bench {
   readonly signal: AbortSignal
 }
 
-/** Runs the benchmark; returns the exit code of the command. */
-export async function runEngineBenchmark(args: readonly string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    say(USAGE)
-    return 0
-  }
-  const options = parseOptions(args)
+/** Returns the exit code of the command. */
+async function runEngineBenchmark(options: BenchmarkOptions): Promise<number> {
   const engines = await prepareEngines(options.engines, say)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-benchmark-'))
   try {
@@ -194,15 +190,6 @@ function owned(prefix: string): string[] {
   return [prefix, `changelog__${prefix}`, `repartition__${prefix}`]
 }
 
-/** The command: usage errors are told apart from failures. */
-export async function main(args: readonly string[]): Promise<number> {
-  try {
-    return await runEngineBenchmark(args)
-  } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${error.message}\n\n${USAGE}`)
-      return 2
-    }
-    throw error
-  }
+export function main(args: readonly string[]): Promise<number> {
+  return command(USAGE, args, () => runEngineBenchmark(parseOptions(args)))
 }

@@ -1,5 +1,5 @@
 /** The command line of the engine benchmark. */
-import { parseArgs } from 'node:util'
+import { choices, count, counts, parse } from '../command-line.ts'
 import type { EngineName } from './engines.ts'
 import { type ThroughputName, throughputWorkloads } from './workloads/index.ts'
 
@@ -56,14 +56,24 @@ The broker is that of the file named by MILLRACE_STACK, else one that is started
 Exit codes: 0 done, 1 failed or wrong outputs, 2 wrong usage, 3 a bar was missed.
 `
 
-/** A command line that cannot be followed; the message says what to write instead. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError'
-}
+const OPTIONS = {
+  json: { type: 'string' },
+  workload: { type: 'string' },
+  engine: { type: 'string' },
+  records: { type: 'string' },
+  keys: { type: 'string' },
+  runs: { type: 'string' },
+  'warm-up-runs': { type: 'string' },
+  threads: { type: 'string' },
+  rate: { type: 'string' },
+  'latency-seconds': { type: 'string' },
+  'latency-warm-up': { type: 'string' },
+  keep: { type: 'boolean' },
+} as const
 
 /** Throws UsageError. */
 export function parseOptions(args: readonly string[]): BenchmarkOptions {
-  const values = parse(args)
+  const values = parse(args, OPTIONS)
   return {
     json: values.json,
     workloads: values.workload === 'all' ? WORKLOADS : choices('--workload', values.workload, WORKLOADS, USUAL),
@@ -78,54 +88,4 @@ export function parseOptions(args: readonly string[]): BenchmarkOptions {
     latencyWarmUpSeconds: count('--latency-warm-up', values['latency-warm-up'], 10, 0),
     keep: values.keep ?? false,
   }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        json: { type: 'string' },
-        workload: { type: 'string' },
-        engine: { type: 'string' },
-        records: { type: 'string' },
-        keys: { type: 'string' },
-        runs: { type: 'string' },
-        'warm-up-runs': { type: 'string' },
-        threads: { type: 'string' },
-        rate: { type: 'string' },
-        'latency-seconds': { type: 'string' },
-        'latency-warm-up': { type: 'string' },
-        keep: { type: 'boolean' },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
-  }
-}
-
-/** Some of the choices, separated by commas, each once. */
-function choices<T extends string>(option: string, value: string | undefined, all: readonly T[], fallback: readonly T[]): readonly T[] {
-  return value === undefined ? fallback : [...new Set(value.split(',').map((name) => choice(option, name, all)))]
-}
-
-function choice<T extends string>(option: string, value: string, all: readonly T[]): T {
-  if (!all.includes(value as T)) {
-    throw new UsageError(`${option} is '${value}': give ${all.join(' or ')}`)
-  }
-  return value as T
-}
-
-/** A whole number; throws UsageError. */
-export function count(option: string, value: string | undefined, fallback: number, minimum: number): number {
-  const number = value === undefined ? fallback : Number(value)
-  if (!Number.isSafeInteger(number) || number < minimum) {
-    throw new UsageError(`${option} is '${value}': give a whole number of at least ${minimum}`)
-  }
-  return number
-}
-
-/** Whole numbers, separated by commas, each once; throws UsageError. */
-export function counts(option: string, value: string | undefined, fallback: readonly number[], minimum: number): readonly number[] {
-  return value === undefined ? fallback : [...new Set(value.split(',').map((one) => count(option, one, 0, minimum)))]
 }

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import process from 'node:process'
 import { fileURLToPath } from 'node:url'
+import { command } from '../command-line.ts'
 import { withBroker } from '../engine/broker.ts'
 import { millrace } from '../engine/engines.ts'
-import { UsageError } from '../engine/options.ts'
 import { describeMachine, machine } from '../engine/report.ts'
 import { BenchmarkTopics } from '../engine/topics.ts'
 import { measurePoint, type PointRow } from './measure.ts'
@@ -20,21 +20,8 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-/** The command: usage errors are told apart from failures. */
-export async function main(args: readonly string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    say(USAGE)
-    return 0
-  }
-  try {
-    return await runGrowth(parseGrowthOptions(args))
-  } catch (error) {
-    if (error instanceof UsageError) {
-      process.stderr.write(`${error.message}\n\n${USAGE}`)
-      return 2
-    }
-    throw error
-  }
+export function main(args: readonly string[]): Promise<number> {
+  return command(USAGE, args, () => runGrowth(parseGrowthOptions(args)))
 }
 
 async function runGrowth(options: GrowthOptions): Promise<number> {

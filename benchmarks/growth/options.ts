@@ -1,6 +1,5 @@
 /** The command line of the growth curves, and the points it asks for. */
-import { parseArgs } from 'node:util'
-import { count, counts, UsageError } from '../engine/options.ts'
+import { count, counts, parse } from '../command-line.ts'
 
 export const AXES = ['partitions', 'keys', 'valueBytes'] as const
 export type Axis = (typeof AXES)[number]
@@ -53,9 +52,19 @@ the file named by MILLRACE_STACK, else one that is started for it and stopped af
 Exit codes: 0 done, 1 failed or wrong outputs, 2 wrong usage.
 `
 
+const OPTIONS = {
+  json: { type: 'string' },
+  draw: { type: 'boolean' },
+  minutes: { type: 'string' },
+  records: { type: 'string' },
+  partitions: { type: 'string' },
+  keys: { type: 'string' },
+  'value-bytes': { type: 'string' },
+} as const
+
 /** Throws UsageError. */
 export function parseGrowthOptions(args: readonly string[]): GrowthOptions {
-  const values = parse(args)
+  const values = parse(args, OPTIONS)
   return {
     json: values.json,
     draw: values.draw ?? false,
@@ -66,25 +75,6 @@ export function parseGrowthOptions(args: readonly string[]): GrowthOptions {
       keys: counts('--keys', values.keys, POINTS.keys, 1),
       valueBytes: counts('--value-bytes', values['value-bytes'], POINTS.valueBytes, 100),
     },
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        json: { type: 'string' },
-        draw: { type: 'boolean' },
-        minutes: { type: 'string' },
-        records: { type: 'string' },
-        partitions: { type: 'string' },
-        keys: { type: 'string' },
-        'value-bytes': { type: 'string' },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
   }
 }
 

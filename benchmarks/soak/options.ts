@@ -1,6 +1,5 @@
 /** The command line of the soak. */
-import { parseArgs } from 'node:util'
-import { count, UsageError } from '../engine/options.ts'
+import { count, parse } from '../command-line.ts'
 
 export interface SoakOptions {
   readonly json: string | undefined
@@ -27,13 +26,24 @@ export const USAGE = `An hour of the engine under a steady load: two instances, 
   --store-memory N    MiB that the databases of an instance may take (storeMemoryMiB); default 256
 
 The memory of the databases must stay within its bound. What grows is judged from 20 minutes on: resident memory,
-threads and open files that the surviving instance has in the last quarter against the second. The broker is that of the file named by MILLRACE_STACK, else one that is started for it and stopped after it.
+threads and open files that the surviving instance has in the last quarter against the second. The broker is that of
+the file named by MILLRACE_STACK, else one that is started for it and stopped after it.
 Exit codes: 0 done, 1 failed or wrong outputs, 2 wrong usage, 3 something grows, or is above its bound.
 `
 
+const OPTIONS = {
+  json: { type: 'string' },
+  draw: { type: 'boolean' },
+  minutes: { type: 'string' },
+  rate: { type: 'string' },
+  keys: { type: 'string' },
+  'kill-every': { type: 'string' },
+  'store-memory': { type: 'string' },
+} as const
+
 /** Throws UsageError. */
 export function parseSoakOptions(args: readonly string[]): SoakOptions {
-  const values = parse(args)
+  const values = parse(args, OPTIONS)
   return {
     json: values.json,
     draw: values.draw ?? false,
@@ -42,24 +52,5 @@ export function parseSoakOptions(args: readonly string[]): SoakOptions {
     keys: count('--keys', values.keys, 100_000, 1),
     killEverySeconds: count('--kill-every', values['kill-every'], 300, 0),
     storeMemoryMiB: count('--store-memory', values['store-memory'], 256, 16),
-  }
-}
-
-function parse(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        json: { type: 'string' },
-        draw: { type: 'boolean' },
-        minutes: { type: 'string' },
-        rate: { type: 'string' },
-        keys: { type: 'string' },
-        'kill-every': { type: 'string' },
-        'store-memory': { type: 'string' },
-      },
-    }).values
-  } catch (error) {
-    throw new UsageError((error as Error).message)
   }
 }

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { command } from '../command-line.ts'
 import { withBroker } from '../engine/broker.ts'
-import { UsageError } from '../engine/options.ts'
 import { describeMachine, machine } from '../engine/report.ts'
 import { BenchmarkTopics } from '../engine/topics.ts'
 import { outputs } from './input.ts'
@@ -25,12 +25,8 @@ const say = (line: string): void => {
   process.stdout.write(`${line}\n`)
 }
 
-async function main(args: readonly string[]): Promise<number> {
-  if (args.includes('--help') || args.includes('-h')) {
-    say(USAGE)
-    return 0
-  }
-  const options = parseSoakOptions(args)
+/** Returns the exit code of the command. */
+async function runSoak(options: SoakOptions): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-soak-'))
   let kept = true
   try {
@@ -147,12 +143,5 @@ ${table(result)}
 `
 }
 
-try {
-  process.exitCode = await main(process.argv.slice(2))
-} catch (error) {
-  if (!(error instanceof UsageError)) {
-    throw error
-  }
-  process.stderr.write(`${error.message}\n\n${USAGE}`)
-  process.exitCode = 2
-}
+const args = process.argv.slice(2)
+process.exitCode = await command(USAGE, args, () => runSoak(parseSoakOptions(args)))

@@ -3,10 +3,11 @@
  * of one input. Stores forget after minutes, so that an hour of it has a size that stays.
  */
 import type { StreamsBuilder } from 'millrace'
-import { JoinWindows, Serdes, Stores, TimeWindows } from 'millrace'
-import { type DocumentEvent, type DocumentState, WINDOW_MS } from '../events.ts'
+import { JoinWindows, Serdes, Stores } from 'millrace'
+import type { DocumentEvent, DocumentState } from '../events.ts'
 import { type Approval, type Approved, APPROVAL_WINDOW_MS, GRACE_MS, outputs } from '../../soak/input.ts'
 import { ReadModifyWrite, STORE } from './keyed-rmw.ts'
+import { countPerWindow } from './rekey-window-count.ts'
 import type { TopologySettings } from './settings.ts'
 
 /** `table` is the topic of approvals, `output` the prefix of three outputs. */
@@ -19,14 +20,7 @@ export default function topology(b: StreamsBuilder, { input, table, output }: To
       stores: [Stores.keyValueStore(STORE, { key: Serdes.string(), value: Serdes.json<DocumentState>() })],
     })
     .to(states, { key: Serdes.string(), value: Serdes.json() })
-  events
-    .map((_key, { tenant, type, seq }) => [`${tenant}|${type}`, seq])
-    .groupByKey({ name: 'by-tenant-and-type', key: Serdes.string(), value: Serdes.long() })
-    .windowedBy(TimeWindows.ofSizeAndGrace(WINDOW_MS, GRACE_MS))
-    .count({ name: 'per-window' })
-    .toStream()
-    .map(({ key, window }, result) => [`${key}@${window.start}`, { result }])
-    .to(counts, { key: Serdes.string(), value: Serdes.json() })
+  countPerWindow(events, GRACE_MS, counts)
   b.stream(table!, { key: Serdes.string(), value: Serdes.json<Approval>() })
     .join(
       events.mapValues(({ seq }) => seq),
