@@ -14,7 +14,7 @@ import { topics } from '../topology/topics.ts'
 import { FileAuthenticator, requireLoopback } from './authenticator.ts'
 import type { ApiObserver } from './context.ts'
 import { Serialised } from './idempotency.ts'
-import { CLOSE_TIMEOUT_MS } from './limits.ts'
+import { CLOSE_TIMEOUT_MS, EMBEDDING_TIMEOUT_MS } from './limits.ts'
 import { RateLimit } from './rate-limit.ts'
 import { RawProducer } from './raw-producer.ts'
 import { createServer } from './server.ts'
@@ -67,7 +67,7 @@ export async function startApi({ config, cluster, registry, tenants, observer, o
   const pages = createPageImages()
   const app = await createServer({
     authenticator, tenants, content, intake, documents, search, corrections, archive, producer, correctionProducer, received, correction, pages, onError,
-    models: openModels(config),
+    models: openModels(config, EMBEDDING_TIMEOUT_MS),
     rate: new RateLimit(),
     serialised: new Serialised(),
     rawTopic: raw.name,

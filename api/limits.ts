@@ -38,6 +38,6 @@ export const PAGE = { default: 50, most: 500 } as const
 /** A search's text is a few words; a page of hits carries their passages. */
 export const SEARCH = { textLength: 500, page: 10, mostHits: 50 } as const
 /** A search does not wait longer for the embedding of its text: words alone rank then. */
-export const EMBED_TIMEOUT_MS = 3_000
+export const EMBEDDING_TIMEOUT_MS = 3_000
 /** A question holds a request to the model open: so many at once, and no tenant takes them all. */
 export const ASK = { bodyBytes: 16 * 1024, questionLength: 1_000, documents: 8, passages: 8, atOnce: 4, perTenant: 2 } as const

@@ -16,8 +16,11 @@ export interface Models {
 
 const defaults = { timeoutMs: 60_000, concurrency: 2 }
 
-/** Nothing is connected to before the first request. */
-export function openModels({ ollama }: Pick<ApplicationConfig, 'ollama'>): Models {
+/**
+ * Nothing is connected to before the first request.
+ * @param embeddingMs of a request for embeddings, where whoever asks waits no longer
+ */
+export function openModels({ ollama }: Pick<ApplicationConfig, 'ollama'>, embeddingMs?: number): Models {
   if (ollama === undefined) {
     return { concurrency: defaults.concurrency }
   }
@@ -26,6 +29,6 @@ export function openModels({ ollama }: Pick<ApplicationConfig, 'ollama'>): Model
     concurrency,
     ...(fieldsModel === undefined ? {} : { fields: whileUp(ollamaModel({ url, model: fieldsModel, timeoutMs })) }),
     ...(answersModel === undefined ? {} : { answers: whileUp(ollamaModel({ url, model: answersModel, timeoutMs })) }),
-    ...(embeddingModel === undefined ? {} : { embedder: ollamaEmbedder({ url, model: embeddingModel, timeoutMs }) }),
+    ...(embeddingModel === undefined ? {} : { embedder: ollamaEmbedder({ url, model: embeddingModel, timeoutMs: Math.min(timeoutMs, embeddingMs ?? timeoutMs) }) }),
   }
 }

@@ -3,7 +3,7 @@ import { ConnectorError, type Hit, type SearchFilters, type SearchOptions } from
 import { documentTypes } from '../../processors/types.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
-import { EMBED_TIMEOUT_MS, SEARCH } from '../limits.ts'
+import { SEARCH } from '../limits.ts'
 import { getSearch } from '../schemas.ts'
 
 /** Full text and, where there are embeddings, what is alike, in one ranking. */
@@ -33,7 +33,7 @@ export async function embeddingOf({ models }: ApiContext, text: string): Promise
     return null
   }
   try {
-    const [vector] = await models.embedder.embed([text], { signal: AbortSignal.timeout(EMBED_TIMEOUT_MS) })
+    const [vector] = await models.embedder.embed([text])
     return vector === undefined ? null : { model: models.embedder.name, vector }
   } catch {
     return null

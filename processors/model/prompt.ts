@@ -23,21 +23,24 @@ export function promptName(prompt: TenantPrompt | undefined): string {
   return prompt === undefined ? `prompt-${promptVersion}` : `prompt-${promptVersion}+${prompt.promptSetId}@${prompt.version}`
 }
 
-/** Characters of a document that the model is shown, from its beginning and from its end: where totals stand. */
-const shown = { head: 8_000, tail: 4_000 }
+/** What the model is shown of a document, from its beginning and from its end, where totals stand: characters, and runs of them, each with its place. */
+const shown = { head: { characters: 8_000, runs: 1_000 }, tail: { characters: 4_000, runs: 500 } }
 const maxInstructions = 2_000
 const answerTokens = 60
 
 /** The rows that the model is shown, with their places, as small as a pending record may be. */
 export function excerptOf(text: DocumentText): DocumentText {
-  const sizes = text.pages.map((page) => page.lines.map((line) => line.text.length + 1))
-  const total = sizes.flat().reduce((sum, size) => sum + size, 0)
-  let before = 0
-  const pages = text.pages.map((page, n): TextPage => {
-    const lines = page.lines.flatMap(({ text: words, box, confidence }, m) => {
-      before += sizes[n]![m]!
-      const kept = before <= shown.head || total - before < shown.tail
-      return kept ? [{ text: words.slice(0, 500).toWellFormed(), box, confidence }] : []
+  const all = text.pages.flatMap((page) => page.lines)
+  const total = all.reduce((sum, line) => sum + line.text.length + 1, 0)
+  let characters = 0
+  let runs = 0
+  const pages = text.pages.map((page): TextPage => {
+    const lines = page.lines.flatMap(({ text: words, box, confidence }) => {
+      characters += words.length + 1
+      runs += 1
+      const atHead = characters <= shown.head.characters && runs <= shown.head.runs
+      const atTail = total - characters < shown.tail.characters && all.length - runs < shown.tail.runs
+      return atHead || atTail ? [{ text: words.slice(0, 500).toWellFormed(), box, confidence }] : []
     })
     return { ...page, lines }
   })

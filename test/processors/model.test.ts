@@ -30,6 +30,8 @@ t.test('the question holds no value, shows a bounded part of the text, and canno
   t.notMatch(instructions, /\d/, 'nothing to copy')
   t.match(schema, { required: ['grandTotal', 'seller.name'], additionalProperties: false })
   t.ok(maximumTokens < 500)
+  const letters = excerptOf(page(Array.from({ length: 9_000 }, (_, n) => [String(n % 10)])))
+  t.equal(letters.pages[0]!.lines.length, 1_500, 'a page of single letters is no larger a record')
   t.not(promptName(undefined), promptName({ promptSetId: 'p', version: 3, instructions: '', fields: [] }))
 })
 

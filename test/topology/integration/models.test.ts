@@ -15,6 +15,7 @@ import { answerRequest, citedParts } from '../../../processors/search/index.ts'
 import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
 import { openServices } from '../../../topology/services.ts'
+import { keepLargeText, toWireText } from '../../../topology/steps/document-text.ts'
 import { ScriptedRegistry } from '../../avro/support.ts'
 import { ScriptedOllama } from '../../models/scripted-ollama.ts'
 import { injections } from '../../processors/fixtures/injections.ts'
@@ -69,7 +70,7 @@ async function open(over: Partial<Tenant> = {}) {
       raw.pipeInput(`${tenantId}|${documentId}`, {
         tenantId, documentId, source: 'producer', fileName: null, contentType: 'application/pdf', size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'),
         receivedAt: Date.parse('2026-06-01'), traceparent: null, content: Buffer.from(bytes), reference: null, attributes: {}, parent: null,
-      } as never)
+      })
       await driver.settle()
       const row = rows.readRecordsToList().at(-1)!.value!
       return { documentId, row, fields: JSON.parse(row.fields!) as { [name: string]: DocumentProcessed['fields'][string] } & { seller: DocumentProcessed['fields'] } }
@@ -169,6 +170,21 @@ t.test('the text is written with its places, and every chunk gets its embedding 
   t.equal(written.length, 2, 'what has an embedding is not embedded again')
   t.equal(written[0]!.revision, written[1]!.revision)
   await driver.close()
+})
+
+t.test('a text that a record cannot carry lies in the content store, under its tenant', async (t) => {
+  const small = page([['Invoice 77']])
+  t.equal(await keepLargeText(services, 'acme', small), undefined)
+  const large = { ...small, pages: Array.from({ length: 40 }, (_, n) => ({ ...small.pages[0]!, number: n + 1, lines: Array.from({ length: 300 }, () => small.pages[0]!.lines[0]!) })) }
+  const textReference = await keepLargeText(services, 'acme', large)
+  t.match(textReference, /^content:[0-9a-f]{64}$/)
+  const header = { tenantId: 'acme', documentId: randomUUID(), source: 'api', fileName: '', contentType: '', size: 1, sha256: '', receivedAt: 0 }
+  const record = toWireText({ stored: { header, allowDuplicate: false }, text: large, textReference: textReference! }, 7)
+  t.match(record, { pages: [], reference: textReference, readAt: 7 })
+  const content = await services.content()
+  const pages = JSON.parse(Buffer.from(await content.get('acme', textReference!)).toString()) as unknown[]
+  t.same(pages, toWireText({ stored: { header, allowDuplicate: false }, text: large }, 7).pages)
+  await t.rejects(content.get('globex', textReference!), { code: 'NOT_FOUND' })
 })
 
 const real = process.env['MILLRACE_OLLAMA']
