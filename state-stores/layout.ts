@@ -1,6 +1,6 @@
 import type { Bytes, ChangelogPosition, Database, Row, StoreSpec } from './contract.ts'
 import { StateStoreError } from './errors.ts'
-import { prefixEnd } from './bytes.ts'
+import { copyInto, prefixEnd } from './bytes.ts'
 
 /**
  * How a task's database is laid out: every key begins with four bytes, big-endian. 0 is the database's own book, kept as
@@ -30,6 +30,20 @@ export function prefixOf(number: number): Bytes {
 export function rowsOf(number: number): { readonly from: Bytes; readonly to: Bytes | undefined } {
   const from = prefixOf(number)
   return { from, to: prefixEnd(from) }
+}
+
+/** Rows of a store, with keys of their own behind its prefix. */
+export function prefixedRows(rows: readonly Row[], number: number): Row[] {
+  const prefix = prefixOf(number)
+  const all: Row[] = new Array(rows.length)
+  for (let i = 0; i < rows.length; i++) {
+    const { key, value } = rows[i]!
+    const prefixed = Buffer.allocUnsafe(PREFIX_LENGTH + key.length)
+    copyInto(prefixed, prefix, 0)
+    copyInto(prefixed, key, PREFIX_LENGTH)
+    all[i] = { key: prefixed, value }
+  }
+  return all
 }
 
 export function bookRow(name: string, content: unknown): Row {

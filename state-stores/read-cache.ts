@@ -105,6 +105,11 @@ export class StoreCache {
     return copy
   }
 
+  /** It remembers nothing of the store. */
+  get empty(): boolean {
+    return this.#young.size === 0 && this.#old.size === 0
+  }
+
   delete(id: string): void {
     this.#young.delete(id)
     this.#old.delete(id)

@@ -1,4 +1,4 @@
-import type { Bytes, Database, RangeOptions, StoreView } from './contract.ts'
+import type { Bytes, Database, RangeOptions, Row, StoreView } from './contract.ts'
 import { copyInto, copyOf, idOf } from './bytes.ts'
 import { StateStoreError } from './errors.ts'
 import { PREFIX_LENGTH, prefixOf } from './layout.ts'
@@ -178,9 +178,12 @@ export class TaskStoreView implements StoreView {
   }
 
   /** Rows were written past the overlays. */
-  restored(ids: readonly string[]): void {
-    for (const id of ids) {
-      this.#cache.delete(id)
+  restored(rows: readonly Row[]): void {
+    // Usually nothing was read while the store is restored; the ids would cost as much as the rows.
+    if (!this.#cache.empty) {
+      for (const { key } of rows) {
+        this.#cache.delete(idOf(key))
+      }
     }
   }
 

@@ -9,11 +9,10 @@ import type {
   TaskState,
   TaskStateOptions,
 } from './contract.ts'
-import { idOf } from './bytes.ts'
 import { CommittedView } from './committed-view.ts'
 import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
-import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixOf, readBook, recordStores } from './layout.ts'
+import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixedRows, readBook, recordStores } from './layout.ts'
 import type { MergedRange } from './merged-range.ts'
 import { OpenRanges } from './open-ranges.ts'
 import { OverlayChanges } from './overlay.ts'
@@ -310,20 +309,13 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     this.#assertOpen()
     const view = this.store(store)
     const rebuilding = view.rebuilding
-    const prefix = prefixOf(rebuilding ?? view.prefixNumber)
-    const batch: Row[] = new Array(rows.length)
-    const ids: string[] = new Array(rows.length)
-    for (let i = 0; i < rows.length; i++) {
-      const { key, value } = rows[i]!
-      ids[i] = idOf(key)
-      batch[i] = { key: Buffer.concat([prefix, key]), value }
-    }
+    const batch = prefixedRows(rows, rebuilding ?? view.prefixNumber)
     const now = mergePosition(undefined, position, changelog)!
     batch.push(bookRow(rebuilding === undefined ? `position/${changelog}` : `rebuilt/${rebuilding}/${changelog}`, now))
     await this.#writes.write(batch)
     if (rebuilding === undefined) {
       this.#book.positions.set(changelog, now)
-      view.restored(ids)
+      view.restored(rows)
       this.#expiry.sweep(view, expired)
     } else {
       this.#rebuilds.advanced(rebuilding, changelog, now)

@@ -1,5 +1,4 @@
 import type { Bytes, Row } from '../contract.ts'
-import { copyOf } from '../bytes.ts'
 import type { ExpiredRange } from './store-clock.ts'
 import { encodeTimestamped, plainValueOf } from './timestamped.ts'
 
@@ -11,7 +10,10 @@ export interface ChangelogFormat {
   /** Key of the record that a row becomes (`deleted`: or its deletion); undefined for what concerns only this copy. */
   recordKey(row: Bytes, deleted: boolean): Bytes | undefined
   recordValue(value: Bytes): Bytes | null
-  /** The rows a record becomes, in bytes of their own; the last write of a row counts. `timestamp` is the record's. */
+  /**
+   * The rows a record becomes; the last write of a row counts. They may be views of what is given: who keeps them copies
+   * them. `timestamp` is the record's.
+   */
   rows(key: Bytes, value: Bytes | null, timestamp: number): readonly Row[]
   /** Time of a record of a store that forgets by it. */
   time?(key: Bytes): number
@@ -30,7 +32,7 @@ export interface ChangelogFormat {
 export const plainFormat: ChangelogFormat = {
   recordKey: (row) => row,
   recordValue: (value) => value,
-  rows: (key, value) => [{ key: copyOf(key), value: value === null ? null : copyOf(value) }],
+  rows: (key, value) => [{ key, value }],
   byTime: false,
 }
 
@@ -38,6 +40,6 @@ export const plainFormat: ChangelogFormat = {
 export const timestampedFormat: ChangelogFormat = {
   recordKey: (row) => row,
   recordValue: plainValueOf,
-  rows: (key, value, timestamp) => [{ key: copyOf(key), value: value === null ? null : encodeTimestamped(value, timestamp) }],
+  rows: (key, value, timestamp) => [{ key, value: value === null ? null : encodeTimestamped(value, timestamp) }],
   byTime: false,
 }

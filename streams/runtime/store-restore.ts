@@ -8,6 +8,37 @@ import type { FetchedRecords } from '../kafka/contract.ts'
 
 import type { StoreChangelog } from './task-entry.ts'
 
+/** Rows of a chunk after which it is known whether keys recur in it. */
+const SAMPLE = 256
+
+/**
+ * Rows to write in one batch, of which the last of a key wins. Where keys recur only that one is kept, which spares the
+ * database the others; where they hardly do, looking for them costs more than it spares. The first rows tell.
+ */
+class LastRows {
+  readonly rows: Row[] = []
+  readonly #at = new Map<string, number>()
+  #seen = 0
+  #recur = true
+
+  add(row: Row): void {
+    if (!this.#recur) {
+      this.rows.push(row)
+      return
+    }
+    const id = idOf(row.key)
+    const at = this.#at.get(id)
+    if (at === undefined) {
+      this.#at.set(id, this.rows.push(row) - 1)
+    } else {
+      this.rows[at] = row
+    }
+    if (++this.#seen === SAMPLE) {
+      this.#recur = this.rows.length < (SAMPLE * 3) / 4
+    }
+  }
+}
+
 /** Applies the records below `to` in one batch, last value per key, with the position that follows them. Returns their number. */
 export async function restoreChunk(
   state: TaskState,
@@ -18,7 +49,7 @@ export async function restoreChunk(
   deserialization: ErrorAction,
   now: number,
 ): Promise<number> {
-  const rows = new Map<string, Row>()
+  const rows = new LastRows()
   const { cursor } = records
   const before = state.position(changelog.key)
   let leaderEpoch = before?.leaderEpoch ?? -1
@@ -36,15 +67,12 @@ export async function restoreChunk(
       highest = Math.max(highest, format.time(key))
     }
     for (const row of format.rows(key, cursor.value(), cursor.timestamp)) {
-      const id = idOf(row.key)
-      // Deleted first: the order of a map is that of first insertion, and the last write of a key is the one that counts.
-      rows.delete(id)
-      rows.set(id, row)
+      rows.add(row)
     }
   }
   const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
   const expired = highest < 0 ? undefined : format.expiredAt?.(highest)
-  await state.restore(changelog.store, [...rows.values()], changelog.key, position, expired)
+  await state.restore(changelog.store, rows.rows, changelog.key, position, expired)
   return count
 }
 

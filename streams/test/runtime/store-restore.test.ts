@@ -1,0 +1,44 @@
+/** One chunk of a changelog as rows: the last record of a key counts, whether keys recur or not. */
+import t from 'tap'
+import { openMemoryTaskState, timestampedFormat } from 'millrace-state-stores'
+import { BatchCursor } from '../../kafka/record-cursor.ts'
+import { restoreChunk } from '../../runtime/store-restore.ts'
+import { batchOf } from '../kafka/batches.ts'
+
+/** Keys by the number of the record; every seventh of those that recur is a deletion at last. */
+const CHUNKS: { readonly [name: string]: (i: number) => number } = {
+  'keys that recur from the beginning': (i) => i % 10,
+  'keys that recur only later': (i) => (i < 300 ? i : i % 50),
+  'keys that recur at the beginning only': (i) => (i < 300 ? i % 20 : i),
+  'keys of one record each': (i) => i,
+}
+
+for (const [name, keyOf] of Object.entries(CHUNKS)) {
+  t.test(name, async (t) => {
+    const expected = new Map<string, string>()
+    const records = Array.from({ length: 1_000 }, (_, i) => {
+      const key = `k${keyOf(i)}`
+      const value = i > 900 && keyOf(i) % 7 === 0 ? null : `v${i}`
+      expected.delete(key)
+      if (value !== null) {
+        expected.set(key, `${value}@${i}`)
+      }
+      return { timestamp: i, key: Buffer.from(key), value: value === null ? null : Buffer.from(value), headers: [] }
+    })
+    const state = openMemoryTaskState([{ name: 's', kind: 'key-value', logged: true }])
+    const data = batchOf(records, { baseOffset: 5, leaderEpoch: 3 })
+    const cursor = new BatchCursor({ topic: 'log', partition: 0, data, fetchOffset: 5, aborted: null })
+    const fetched = { topic: 'log', partition: 0, epoch: 0, cursor, bytes: data.length, maxRecords: 1_000, nextOffset: 1_006, highWatermark: 1_006, lastStableOffset: 1_006, logStartOffset: 0, receivedAt: 0 }
+    // Read before: what is cached must not outlive it.
+    const store = state.store('s')
+    t.equal(store.get(Buffer.from('k1')), undefined)
+    const count = await restoreChunk(state, { store: 's', topic: 'log', key: 'log-0', format: timestampedFormat, source: undefined }, fetched, 2_000, 'T', 'fail', 77)
+    data.fill(0)
+    t.equal(count, 1_000)
+    t.same(state.position('log-0'), { offset: 1_006, topicId: 'T', leaderEpoch: 3, appliedAt: 77 })
+    const found = new Map(Array.from(store.range({}), ([key, value]) => [Buffer.from(key).toString(), `${Buffer.from(value.subarray(8)).toString()}@${Buffer.from(value).readBigInt64BE(0)}`]))
+    t.same(found, expected)
+    t.same(store.get(Buffer.from('k1'))?.subarray(8), Buffer.from(expected.get('k1')!.split('@')[0]!))
+    await state.close()
+  })
+}
