@@ -30,7 +30,7 @@ const POINTS: GrowthOptions['points'] = {
 }
 /** What a point has on the axes that are not its own. */
 export const BASE = { partitions: 4, keys: 100_000, valueBytes: 100 } as const
-const RECORDS = 300_000
+const RECORDS = 500_000
 const MINUTES = 20
 /** Large values come in fewer records: what a point reads stays below this. */
 const POINT_BYTES = 300e6

@@ -62,7 +62,7 @@ t.test('a lost, doubled, reordered or changed output is found', async (t) => {
 t.test('the plan begins with the least work and keeps large values to few records', async (t) => {
   const plan = planOf(parseGrowthOptions([]))
   t.equal(plan.length, 15)
-  t.same(plan.at(-1), { axis: 'keys', partitions: 4, keys: 10_000_000, valueBytes: 100, records: 300_000 })
+  t.same(plan.at(-1), { axis: 'keys', partitions: 4, keys: 10_000_000, valueBytes: 100, records: 500_000 })
   t.match(plan.find(({ valueBytes }) => valueBytes === 100_000), { keys: 3_000, records: 3_000 })
   t.match(parseGrowthOptions(['--partitions', '1,4', '--minutes', '2', '--draw']), { points: { partitions: [1, 4] }, budgetMinutes: 2, draw: true })
   for (const wrong of [['--keys', '0'], ['--value-bytes', '10'], ['--partitions', ''], ['x']]) {
