@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { StateDirectory } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import { externalSourceTopics } from '../graph/tasks.ts'
+import { matchingTopics } from '../graph/topic-patterns.ts'
 import type { GroupDescription, KafkaCluster, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
 import { brokerCodeOf } from '../kafka/kafka-error.ts'
 import type { Arguments, Command, Output } from './command.ts'
@@ -173,7 +174,7 @@ class Reset {
       topics: new Map([...metadata].map(([topic, { partitions }]) => [topic, partitions.length])),
       groups: groups.map(({ groupId }) => groupId),
       committed,
-      inputs: inputs.length > 0 ? inputs : topology && externalSourceTopics(topology).filter((topic) => !global.has(topic)),
+      inputs: inputs.length > 0 ? inputs : topology && [...externalSourceTopics(topology), ...matchingTopics(topology, names)].filter((topic) => !global.has(topic)),
       internal: internal.length > 0 ? internal : ofTopology,
     })
   }

@@ -19,9 +19,16 @@ export type TopologyFunction = (builder: StreamsBuilder) => void
 export class StreamsBuilder {
   readonly #graph = new DslGraph()
 
-  /** Reads one topic or several with the same serdes. Reading a topic twice gives the same source, if the options are equal. */
-  stream<K, V>(topics: string | readonly string[], options: StreamOptions<K, V>): KStream<K, V> {
-    return new KStream<K, V>(this.#source('stream', topics, options, options?.name))
+  /**
+   * Reads one topic or several with the same serdes. Reading a topic twice gives the same source, if the options are equal.
+   *
+   * A pattern reads every topic whose whole name matches (`/orders-.*\/`), and needs a `name`. Topics that come while the
+   * application runs are read, too, from their first record on.
+   */
+  stream<K, V>(topics: string | readonly string[], options: StreamOptions<K, V>): KStream<K, V>
+  stream<K, V>(pattern: RegExp, options: StreamOptions<K, V> & { readonly name: string }): KStream<K, V>
+  stream<K, V>(topics: string | readonly string[] | RegExp, options: StreamOptions<K, V>): KStream<K, V> {
+    return new KStream<K, V>(topics instanceof RegExp ? this.#pattern(topics, options) : this.#source('stream', topics, options, options?.name))
   }
 
   /**
@@ -66,11 +73,20 @@ export class StreamsBuilder {
     return this.#graph.topology.build(options)
   }
 
+  #pattern(pattern: RegExp, options: StreamOptions<unknown, unknown>): StreamState {
+    const { name, key, value, timestampExtractor, onError, offsetReset = 'earliest', retryTopic = false } = options ?? {}
+    if (name === undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `stream(${pattern}) needs a name, stream(${pattern}, { name: 'orders', … }): its tasks and their state are called by it, for the topics it matches change.`)
+    }
+    this.#graph.topology.addDerivedSource(checkName('source', name), pattern, { key, value, timestampExtractor, onError, offsetReset, retryTopic })
+    return { graph: this.#graph, node: name, path: name, key, value, keyChanged: false, sources: new Set([name]), nullKeys: [] }
+  }
+
   #source(operation: string, topics: string | readonly string[], options: SourceSettings, name: string | undefined): StreamState {
     if (typeof topics !== 'string' && !Array.isArray(topics)) {
       throw new StreamsError(
         'TOPOLOGY_INVALID',
-        `${operation}() takes the name of a topic or a list of names. Topics by pattern are not there yet.`
+        `${operation}() takes the name of a topic${operation === 'stream' ? ', a list of names or a pattern' : '; topics by pattern are for stream()'}.`
       )
     }
     const given = typeof topics === 'string' ? [topics] : [...new Set<string>(topics)]

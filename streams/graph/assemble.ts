@@ -2,6 +2,7 @@
 import { StreamsError } from '../errors.ts'
 import { BuiltTopology } from './built-topology.ts'
 import { nodeGroups } from './components.ts'
+import { copartitionedTopics, mergedGroups } from './copartitioning.ts'
 import { fingerprint } from './fingerprint.ts'
 import {
   changelogTopic,
@@ -81,6 +82,7 @@ function sourceNode(applicationId: string, spec: SourceSpec, children: readonly 
     kind: 'source',
     name: spec.name,
     topics: [...sourceTopics(applicationId, spec), ...retries.values()],
+    ...(spec.pattern === undefined ? {} : { pattern: spec.pattern }),
     key: spec.key,
     value: spec.value,
     timestampExtractor: spec.timestampExtractor,
@@ -137,9 +139,8 @@ function subtopology(
   }
   internalTopics.push(...retryTopics(sources))
   const names = new Set(sources.map((source) => source.name))
-  const copartitionGroups = merged(graph.copartitioned.filter((group) => [...group].some((name) => names.has(name))))
-    .map((group) => sources.filter((source) => group.has(source.name)).flatMap((source) => source.topics))
-    .filter((topics) => topics.length > 1)
+  const copartitionedSources = mergedGroups(graph.copartitioned.filter((group) => [...group].some((name) => names.has(name)))).map((group) => sources.flatMap(({ name }) => (group.has(name) ? [name] : [])))
+  const copartitionGroups = copartitionedTopics(copartitionedSources, sources)
   const description = { nodes, sources, sinks, stores, internalTopics, copartitionGroups }
   return {
     name: subtopologyName(applicationId, sources),
@@ -151,25 +152,16 @@ function subtopology(
     stores,
     internalTopics,
     copartitionGroups,
+    copartitionedSources,
   }
 }
 
-/** The smallest of its source topics, repartition topics without the application's prefix: every topic has one reader. */
+/** The smallest of its source topics, repartition topics without the application's prefix, patterns by the names of their sources: every topic has one reader. */
 function subtopologyName(applicationId: string, sources: readonly SourceNode[]): string {
   const names = sources.flatMap((source) =>
-    ownTopics(source).map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic))
+    source.pattern !== undefined ? [source.name] : ownTopics(source).map((topic) => (source.repartition ? topic.slice(applicationId.length + 1) : topic))
   )
   return names.sort()[0]!
-}
-
-function merged(groups: readonly ReadonlySet<string>[]): ReadonlySet<string>[] {
-  const result: Set<string>[] = []
-  for (const group of groups) {
-    const overlapping = result.filter((other) => [...group].some((name) => other.has(name)))
-    const union = new Set([...group, ...overlapping.flatMap((other) => [...other])])
-    result.splice(0, result.length, ...result.filter((other) => !overlapping.includes(other)), union)
-  }
-  return result
 }
 
 function globalTables(graph: GraphSpec): GlobalTable[] {

@@ -162,7 +162,7 @@ function byName<T extends { readonly name: string }>(topology: TopologyJSON, of:
 }
 
 function sourcesOf({ nodes }: SubtopologyJSON): readonly string[] {
-  return nodes.flatMap(({ topics = [] }) => topics)
+  return nodes.flatMap(({ topics = [], pattern }) => (pattern === undefined ? topics : [pattern]))
 }
 
 function externalSourcesOf(subtopology: SubtopologyJSON): readonly string[] {

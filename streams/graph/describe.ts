@@ -28,7 +28,7 @@ function describeSubtopology(subtopology: Subtopology): string {
 function describeNode(node: Node, children: readonly string[], parents: readonly string[]): string {
   switch (node.kind) {
     case 'source':
-      return `Source: ${node.name} (topics: [${node.topics.join(', ')}])\n      --> ${names(children)}`
+      return `Source: ${node.name} (topics: ${node.pattern === undefined ? `[${node.topics.join(', ')}]` : node.pattern.source})\n      --> ${names(children)}`
     case 'sink':
       return `Sink: ${node.name} (${typeof node.topic === 'string' ? `topic: ${node.topic}` : `extractor class: ${node.topic.name || 'anonymous'}`})\n      <-- ${names(parents)}`
     default:

@@ -16,7 +16,7 @@ export interface SubtopologyParts {
  */
 export function fingerprint(parts: SubtopologyParts): string {
   const description = {
-    sources: parts.sources.map((source) => [...source.topics].sort().join(',') + (source.repartition ? ' repartition' : '')).sort(),
+    sources: parts.sources.map((source) => (source.pattern === undefined ? [...source.topics].sort().join(',') + (source.repartition ? ' repartition' : '') : String(source.pattern))).sort(),
     sinks: [...new Set(parts.sinks.map((sink) => (typeof sink.topic === 'string' ? sink.topic : '(by record)')))].sort(),
     internalTopics: parts.internalTopics.map((topic) => `${topic.kind} ${topic.name} ${topic.partitions ?? 'derived'}`).sort(),
     stores: parts.stores

@@ -1,6 +1,7 @@
-/** What a running application may take of source topics that have grown: what a start with them would accept, nothing else. */
+/** What a running application may take of source topics that have grown, or come: what a start with them would accept, nothing else. */
 import { StreamsError } from '../errors.ts'
 import { resolvePartitions } from './partitions.ts'
+import { matchTopics } from './topic-patterns.ts'
 import type { Topology } from './topology.ts'
 
 /** Partitions of a source topic that are not read. */
@@ -32,10 +33,10 @@ export function acceptGrowth(topology: Topology, known: ReadonlyMap<string, numb
   const sources = new Map(known)
   const refused: RefusedPartitions[] = []
   const grown = [...now].filter(([topic, partitions]) => partitions > (known.get(topic) ?? 0)).map(([topic]) => topic)
-  for (const together of units(topology, grown)) {
+  for (const together of units(topology, now, grown)) {
     const wanted = new Map([...sources, ...together.map((topic) => [topic, now.get(topic)!] as const)])
     try {
-      resolvePartitions(topology, new Map([...internal, ...wanted]))
+      resolvePartitions(matchTopics(topology, wanted.keys()), new Map([...internal, ...wanted]))
       for (const topic of together) {
         sources.set(topic, now.get(topic)!)
       }
@@ -50,10 +51,10 @@ export function acceptGrowth(topology: Topology, known: ReadonlyMap<string, numb
 }
 
 /** Topics that must have the same partition count can only grow together. */
-function units(topology: Topology, grown: readonly string[]): string[][] {
+function units(topology: Topology, now: ReadonlyMap<string, number>, grown: readonly string[]): string[][] {
   const result: string[][] = []
   const placed = new Set<string>()
-  for (const group of topology.subtopologies.flatMap(({ copartitionGroups }) => copartitionGroups)) {
+  for (const group of copartitionGroups(topology, now)) {
     const together = grown.filter((topic) => group.includes(topic) && !placed.has(topic))
     for (const topic of together) {
       placed.add(topic)
@@ -63,4 +64,13 @@ function units(topology: Topology, grown: readonly string[]): string[][] {
     }
   }
   return [...result, ...grown.filter((topic) => !placed.has(topic)).map((topic) => [topic])]
+}
+
+function copartitionGroups(topology: Topology, now: ReadonlyMap<string, number>): readonly (readonly string[])[] {
+  try {
+    return matchTopics(topology, now.keys()).subtopologies.flatMap((subtopology) => subtopology.copartitionGroups)
+  } catch {
+    // Of a topic that two patterns match, which is refused by itself.
+    return []
+  }
 }

@@ -5,6 +5,8 @@ export interface NodeJSON {
   readonly kind: Node['kind']
   readonly children: readonly string[]
   readonly topics?: readonly string[]
+  /** Of a source that reads all topics whose names match. */
+  readonly pattern?: string
   /** Absent on sinks whose topic depends on the record. */
   readonly topic?: string
   readonly stores?: readonly string[]
@@ -77,7 +79,7 @@ function nodeJSON(node: Node): NodeJSON {
   const { name, kind, children } = node
   switch (node.kind) {
     case 'source':
-      return { name, kind, children, topics: node.topics }
+      return { name, kind, children, topics: node.topics, ...(node.pattern === undefined ? {} : { pattern: String(node.pattern) }) }
     case 'sink':
       return { name, kind, children, topic: typeof node.topic === 'string' ? node.topic : undefined }
     default:

@@ -26,7 +26,7 @@ export function describeMermaid(topology: Topology): string {
       for (const store of storesOf(node)) {
         edges.push(`  ${id('node', node.name)} <-.-> ${id('store', store)}`)
       }
-      for (const topic of node.kind === 'source' ? node.topics : []) {
+      for (const topic of node.kind === 'source' ? (node.pattern === undefined ? node.topics : [String(node.pattern)]) : []) {
         topics.add(topic)
         edges.push(`  ${id('topic', topic)} --> ${id('node', node.name)}`)
       }

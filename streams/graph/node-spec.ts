@@ -40,6 +40,8 @@ export interface SourceSpec extends SourceSettings {
   readonly kind: 'source'
   readonly name: string
   readonly topics: readonly string[] | RepartitionReference
+  /** Instead of topics. */
+  readonly pattern?: RegExp
 }
 
 export interface ProcessorSpec {

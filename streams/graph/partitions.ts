@@ -22,12 +22,15 @@ export function resolvePartitions(topology: Topology, existing: ReadonlyMap<stri
     for (const topic of sources) {
       result.set(topic, resolution.count(topic))
     }
-    const tasks = Math.max(...sources.map((topic) => resolution.count(topic)))
+    // None while a pattern matches nothing.
+    const tasks = Math.max(0, ...sources.map((topic) => resolution.count(topic)))
     for (const topic of subtopology.internalTopics.filter(({ kind }) => kind === 'changelog')) {
       result.set(topic.name, tasks)
     }
     for (const topic of subtopology.internalTopics) {
-      checkExisting(topic, result.get(topic.name)!, existing)
+      if (tasks > 0) {
+        checkExisting(topic, result.get(topic.name)!, existing)
+      }
     }
   }
   for (const { source } of topology.globalTables) {

@@ -21,7 +21,7 @@ export function sourceTopicsOf(subtopology: Subtopology): readonly string[] {
 /** One task per partition of the source topic that has most (Kafka Streams' rule). */
 export function tasksOf(subtopology: Subtopology, partitionsOf: (topic: string) => number): readonly TaskDescription[] {
   const counts = sourceTopicsOf(subtopology).map((topic) => ({ topic, partitions: partitionsOf(topic) }))
-  const tasks = Math.max(...counts.map(({ partitions }) => partitions))
+  const tasks = Math.max(0, ...counts.map(({ partitions }) => partitions))
   return Array.from({ length: tasks }, (_, partition) => ({
     id: taskId(subtopology.name, partition),
     subtopology: subtopology.name,

@@ -20,6 +20,7 @@ import type {
 } from './node-spec.ts'
 import type { StoreBuilder } from './store-builder.ts'
 import { checkSerde } from './store-builder.ts'
+import { matchesTopic } from './topic-patterns.ts'
 import { storeUpdater } from './store-updater.ts'
 import type { AnyAsyncOperator, AnyProcessor, Topology, TopicNameExtractor } from './topology.ts'
 
@@ -49,9 +50,12 @@ export class TopologyBuilder {
   readonly #copartitioned: ReadonlySet<string>[] = []
   /** Which source reads a topic. */
   readonly #readers = new Map<string, string>()
+  /** By the source that reads what matches. */
+  readonly #patterns = new Map<string, RegExp>()
   #built = false
 
-  addSource(name: string, topics: string | readonly string[], settings: SourceSettings): this {
+  /** Reads topics by name, or every topic whose whole name matches a pattern; those that come later are read from their first record on. */
+  addSource(name: string, topics: string | readonly string[] | RegExp, settings: SourceSettings): this {
     this.#addSource(checkName('source', name), topics, settings)
     return this
   }
@@ -206,7 +210,7 @@ export class TopologyBuilder {
   }
 
   /** @internal */
-  addDerivedSource(name: string, topics: string | readonly string[] | RepartitionReference, settings: SourceSettings): this {
+  addDerivedSource(name: string, topics: string | readonly string[] | RegExp | RepartitionReference, settings: SourceSettings): this {
     this.#addSource(name, topics, settings)
     return this
   }
@@ -251,9 +255,13 @@ export class TopologyBuilder {
     return node?.kind === 'source' ? node : undefined
   }
 
-  #addSource(name: string, topics: string | readonly string[] | RepartitionReference, settings: SourceSettings): void {
+  #addSource(name: string, topics: string | readonly string[] | RegExp | RepartitionReference, settings: SourceSettings): void {
     this.#mutable()
     this.#nodeNameFree(name)
+    if (topics instanceof RegExp) {
+      this.#addPattern(name, topics, settings)
+      return
+    }
     const given = typeof topics === 'string' ? [topics] : topics
     if ('repartition' in given) {
       this.#nodes.set(name, this.#sourceSpec(name, given, settings))
@@ -268,6 +276,19 @@ export class TopologyBuilder {
       this.#readers.set(topic, name)
     }
     this.#nodes.set(name, this.#sourceSpec(name, [...given], settings))
+    this.#parents.set(name, [])
+  }
+
+  #addPattern(name: string, pattern: RegExp, settings: SourceSettings): void {
+    const taken = [...this.#readers].find(([topic]) => matchesTopic(pattern, topic))
+    if (taken !== undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `The pattern ${pattern} of '${name}' matches the topic '${taken[0]}', which '${taken[1]}' reads already: a topic is read once. Let the pattern leave it out.`)
+    }
+    if (settings?.retryTopic === true) {
+      throw new StreamsError('CONFIG_INVALID', `The source '${name}': retryTopic needs topics by name; which topics ${pattern} matches is known only while it runs. Replay to the source instead (--to source).`)
+    }
+    this.#patterns.set(name, pattern)
+    this.#nodes.set(name, { ...this.#sourceSpec(name, [], settings), pattern })
     this.#parents.set(name, [])
   }
 
@@ -328,6 +349,10 @@ export class TopologyBuilder {
         'TOPOLOGY_INVALID',
         `The topic '${topic}' is already read by '${reader}': a topic is read once. Take both branches from one stream, with the same serdes and options.`
       )
+    }
+    const matching = [...this.#patterns].find(([, pattern]) => matchesTopic(pattern, topic))
+    if (matching !== undefined) {
+      throw new StreamsError('TOPOLOGY_INVALID', `The topic '${topic}' matches the pattern ${matching[1]} of '${matching[0]}' already: a topic is read once. Let the pattern leave it out.`)
     }
   }
 

@@ -28,8 +28,10 @@ export type OffsetReset = 'earliest' | 'latest' | 'none'
 export interface SourceNode {
   readonly kind: 'source'
   readonly name: string
-  /** Concrete topic names; a topic is read by one source node of a topology. */
+  /** Concrete topic names; a topic is read by one source node of a topology. Of a pattern: none before `matchTopics`. */
   readonly topics: readonly string[]
+  /** It reads every topic whose whole name matches. */
+  readonly pattern?: RegExp
   readonly key: AnySerde
   readonly value: AnySerde
   readonly timestampExtractor?: TimestampExtractor
@@ -121,6 +123,8 @@ export interface Subtopology {
   readonly internalTopics: readonly InternalTopic[]
   /** Source topics that must have equal partition counts. */
   readonly copartitionGroups: readonly (readonly string[])[]
+  /** The source nodes that read them. */
+  readonly copartitionedSources: readonly (readonly string[])[]
 }
 
 export interface GlobalTable {

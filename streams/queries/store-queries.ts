@@ -1,6 +1,7 @@
 /** Queries as an application asks them: finds who has the store's partition, here or elsewhere, and reads page after page. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { StreamsError, type StreamsErrorCode } from '../errors.ts'
+import { matchesTopic } from '../graph/topic-patterns.ts'
 import type { StoreDefinition, Subtopology, Topology } from '../graph/topology.ts'
 import { partitionFor } from '../kafka/partitioner.ts'
 import type { GroupMetadata, KeyQueryMetadata, StreamsMetadata } from './group-metadata.ts'
@@ -112,13 +113,15 @@ export class StoreQueries {
     return found
   }
 
-  async partitions({ subtopology }: QueriedStore): Promise<number> {
+  async partitions({ definition, subtopology }: QueriedStore): Promise<number> {
     if (subtopology === undefined) {
       return 1
     }
     let count = this.#counts.get(subtopology.name)
     if (count === undefined) {
-      count = await this.#options.partitions(subtopology.sources.flatMap(({ topics }) => topics))
+      // A changelog has a partition for each task, whatever a pattern matches.
+      const byPattern = definition.changelog !== undefined && subtopology.sources.some(({ pattern }) => pattern !== undefined)
+      count = await this.#options.partitions(byPattern ? [definition.changelog] : subtopology.sources.flatMap(({ topics }) => topics))
       this.#counts.set(subtopology.name, count)
     }
     return count
@@ -284,7 +287,7 @@ function boundOf({ definition, subtopology }: QueriedStore, position: Position |
   const inputs = new Set(subtopology?.sources.flatMap(({ topics }) => topics))
   const bound: { [topicPartition: string]: number } = {}
   for (const [topic, offsets] of Object.entries(position)) {
-    if (!inputs.has(topic)) {
+    if (!inputs.has(topic) && subtopology?.sources.some(({ pattern }) => pattern !== undefined && matchesTopic(pattern, topic)) !== true) {
       throw new StreamsError('QUERY_INVALID', `position names a topic that does not feed the store '${definition.name}'; its task reads: ${[...inputs].join(', ') || 'none'}.`)
     }
     for (const [partition, offset] of Object.entries(offsets)) {

@@ -3,6 +3,7 @@
  * partitions may come. What has changed is told to the group in a round of its own; nothing is asked inside one.
  */
 import type { Topology } from '../graph/topology.ts'
+import { patternSources } from '../graph/topic-patterns.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { isRetriable } from '../kafka/kafka-error.ts'
 import type { RuntimeConfig } from './config.ts'
@@ -52,14 +53,18 @@ export class InputTopics {
     const { catalog, cluster, config, topology } = this.#options
     this.#now = await prepareTopics(cluster, topology, config)
     this.#first = this.#now.sources
+    for (const { name, pattern } of patternSources(this.#now.topology).filter(({ topics }) => topics.length === 0)) {
+      this.#options.onWarning(`No topic matches the pattern ${pattern} of '${name}' yet (the whole name must match): topics are looked for every ${config.metadataMaxAgeMs} ms (metadataMaxAgeMs).`)
+    }
     this.#lookedAt = performance.now()
     await catalog.load([...outputTopics(topology, config), ...this.#now.subscribed])
   }
 
   /** Rule A8: says which topics would lose what is made of records that are old already. Never rejects. */
   async checkAge(): Promise<void> {
-    const { catalog, cluster, config, topology, onWarning } = this.#options
-    const age = new InputAge({ cluster, groupId: config.applicationId, topology, counts: this.now.sources, now: Date.now() })
+    const { catalog, cluster, config, onWarning } = this.#options
+    const { topology, sources } = this.now
+    const age = new InputAge({ cluster, groupId: config.applicationId, topology, counts: sources, now: Date.now() })
     const warnings = await retentionWarnings(age, topology, catalog).catch((error: Error) => [`The age of unread records could not be looked up: ${error.message}`])
     for (const warning of this.#stopped ? [] : warnings) {
       onWarning(warning)
@@ -79,7 +84,7 @@ export class InputTopics {
 
   /** A partition that came while the application ran: nobody has decided to leave out what is in it. */
   cameLater(topic: string, partition: number): boolean {
-    return partition >= (this.#first.get(topic) ?? Number.POSITIVE_INFINITY)
+    return partition >= (this.#first.get(topic) ?? 0)
   }
 
   /** The group had a round: perhaps because another member has seen partitions that are not known here yet. */
@@ -119,7 +124,7 @@ export class InputTopics {
     // The same object while it says the same: whoever told the group compares no more than that.
     const same = JSON.stringify(now.descriptions) === JSON.stringify(before.descriptions)
     this.#now = same ? { ...now, descriptions: before.descriptions } : now
-    if (others.length > 0 || [...now.sources].some(([topic, count]) => before.sources.get(topic) !== count)) {
+    if (others.length > 0 || now.sources.size !== before.sources.size || [...now.sources].some(([topic, count]) => before.sources.get(topic) !== count)) {
       onChanged()
     }
   }

@@ -15,12 +15,14 @@ import type { Progress } from './progress.ts'
 import { feedStandby } from './standby.ts'
 import type { Suspects } from './suspects.ts'
 import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
+import type { TaskInput } from './task-entry.ts'
 import { inputsOf, TaskEntry } from './task-entry.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 
 export interface TaskManagerOptions {
-  readonly topology: Topology
+  /** As its topics are now. */
+  readonly topology: () => Topology
   readonly config: RuntimeConfig
   readonly collector: RecordCollector
   readonly globalStores: ReadonlyMap<string, ReadOnlyKeyValueStore<unknown, unknown>>
@@ -96,9 +98,11 @@ export class TaskManager {
 
   /** Tasks and copies whose inputs are not those they would have now: a partition has come. */
   get outdated(): TaskEntry[] {
-    return [...this.#entries.values()].filter((entry) => {
-      const now = inputsOf(entry.subtopology, entry.partition, this.#options)
-      return now.length !== entry.inputs.length
+    const names = (inputs: readonly TaskInput[]) => inputs.map(({ topic }) => topic).join()
+    const { subtopologies } = this.#options.topology()
+    return [...this.#entries.values()].filter(({ version, subtopology, partition, inputs }) => {
+      const now = subtopologies.find(({ name, fingerprint }) => name === version.subtopology && fingerprint === version.fingerprint) ?? subtopology
+      return names(inputsOf(now, partition, this.#options)) !== names(inputs)
     })
   }
 
@@ -117,7 +121,7 @@ export class TaskManager {
   }
 
   #make(version: TaskVersion): TaskEntry {
-    const subtopology = this.#options.topology.subtopologies.find((s) => s.name === version.subtopology && s.fingerprint === version.fingerprint)
+    const subtopology = this.#options.topology().subtopologies.find((s) => s.name === version.subtopology && s.fingerprint === version.fingerprint)
     if (subtopology === undefined) {
       throw new StreamsError('TOPOLOGY_INVALID', `The group assigned ${version.subtopology}_${version.partition} in a version this instance does not have.`)
     }
@@ -233,7 +237,7 @@ export class TaskManager {
   /** Every partition of the repartition topics a task writes to. */
   #repartitions({ subtopology }: TaskEntry): TopicPartition[] {
     const { topology, partitionsOf } = this.#options
-    const internal = new Set(topology.subtopologies.flatMap((each) => each.sources.filter((source) => source.repartition).flatMap((source) => source.topics)))
+    const internal = new Set(topology().subtopologies.flatMap((each) => each.sources.filter((source) => source.repartition).flatMap((source) => source.topics)))
     const written = subtopology.sinks.flatMap(({ topic }) => (typeof topic === 'string' && internal.has(topic) ? [topic] : []))
     return written.flatMap((topic) => Array.from({ length: partitionsOf(topic) }, (_, partition) => ({ topic, partition })))
   }

@@ -202,10 +202,10 @@ interface TaskParts {
 }
 
 function makeTasks(options: PartsOptions, { fetcher, restorer, offsets, snapshots }: TaskParts, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {
-  const { topology, config, cluster, folder, topics, collector, producer, globals, inputs, counters, suspects, progress, onFailed, onWarning } = options
+  const { config, cluster, folder, topics, collector, producer, globals, inputs, counters, suspects, progress, onFailed, onWarning } = options
   const states = new TaskStates({ config, folder, memory: options.memory, snapshots })
   return new TaskManager({
-    topology,
+    topology: () => inputs.now.topology,
     config,
     collector,
     globalStores: globals.stores,

@@ -3,6 +3,7 @@ import { StreamsError } from '../errors.ts'
 import { acceptGrowth, type RefusedPartitions } from '../graph/growth.ts'
 import { resolvePartitions } from '../graph/partitions.ts'
 import { externalSourceTopics, sourceTopicsOf } from '../graph/tasks.ts'
+import { matchingTopics, matchTopics, patternSources } from '../graph/topic-patterns.ts'
 import type { InternalTopic, Subtopology, Topology } from '../graph/topology.ts'
 import type { KafkaCluster, NewTopic } from '../kafka/contract.ts'
 import type { SubtopologyDescription } from '../membership/types.ts'
@@ -11,6 +12,8 @@ import { InputAge } from './input-age.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './topic-catalog.ts'
 
 export interface PreparedTopics {
+  /** With the topics its patterns match. */
+  readonly topology: Topology
   /** Of all topics that are read or kept, as tasks are made of them. */
   readonly partitions: ReadonlyMap<string, number>
   /** As the cluster has them, of all topics the topology names. */
@@ -51,19 +54,23 @@ export function outputTopics(topology: Topology, config: RuntimeConfig): readonl
  *
  * @param running what a running application goes by: partitions that have come since are taken or refused, nothing else changes
  */
-export async function prepareTopics(cluster: KafkaCluster, topology: Topology, config: RuntimeConfig, running?: PreparedTopics): Promise<PreparedTopics> {
-  const internal = topology.subtopologies.flatMap((s) => s.internalTopics)
-  const outputs = outputTopics(topology, config)
-  const external = new Set(externalSourceTopics(topology))
+export async function prepareTopics(cluster: KafkaCluster, built: Topology, config: RuntimeConfig, running?: PreparedTopics): Promise<PreparedTopics> {
+  const matching = patternSources(built).length === 0 ? [] : matchingTopics(built, await cluster.admin().listTopics()).filter((topic) => topic !== config.deadLetterTopic)
+  const internal = built.subtopologies.flatMap((s) => s.internalTopics)
+  const outputs = outputTopics(built, config)
+  const external = new Set([...externalSourceTopics(built), ...matching])
   const metadata = await cluster.metadata([...new Set([...external, ...outputs])], { fresh: true })
   const existing = new Map([...metadata].map(([topic, { partitions }]) => [topic, partitions.length]))
   const internalNames = new Set(internal.map((topic) => topic.name))
   const found = new Map([...existing].filter(([topic]) => external.has(topic)))
   const own = new Map([...existing].filter(([topic]) => internalNames.has(topic)))
-  const { sources, refused } = running === undefined ? { sources: found, refused: [] } : acceptGrowth(topology, running.sources, found, own)
+  // A topic that a pattern matched and that is gone is read no longer; one that is named stays as it was.
+  const known = new Map([...(running?.sources ?? [])].filter(([topic]) => external.has(topic)))
+  const { sources, refused } = running === undefined ? { sources: found, refused: [] } : acceptGrowth(built, known, found, own)
+  const topology = matchTopics(built, sources.keys())
   const partitions = resolvePartitions(topology, new Map([...own, ...sources]))
   // One that was there before is never made anew: empty, it would pass for the state it has lost.
-  const missing = internal.filter(({ name }) => !existing.has(name) && !running?.partitions.has(name))
+  const missing = internal.filter(({ name }) => !existing.has(name) && (running?.partitions.get(name) ?? 0) === 0 && partitions.get(name)! > 0)
   const absent = outputs.filter((topic) => !existing.has(topic) && !internalNames.has(topic))
   if (absent.length > 0 && running === undefined) {
     throw new StreamsError('SOURCE_TOPIC_MISSING', `The output topic${absent.length > 1 ? 's' : ''} ${absent.join(', ')} do${absent.length > 1 ? '' : 'es'} not exist: create before the application starts.`)
@@ -80,6 +87,7 @@ export async function prepareTopics(cluster: KafkaCluster, topology: Topology, c
     await make(cluster, await Promise.all(topics), config)
   }
   return {
+    topology,
     partitions,
     existing,
     sources,

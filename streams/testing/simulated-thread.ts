@@ -198,7 +198,7 @@ export class SimulatedThread {
     const { topology, topics } = this.#options
     return topology.subtopologies.flatMap((subtopology) => {
       const sources = subtopology.sources.flatMap((source) => source.topics)
-      const count = Math.max(...sources.map((topic) => topics.partitions(topic)))
+      const count = Math.max(0, ...sources.map((topic) => topics.partitions(topic)))
       return Array.from({ length: count }, (_, partition) => {
         const inputs = sources.filter((topic) => partition < topics.partitions(topic)).map((topic) => ({ topic, partition }))
         const state = states.get(`${subtopology.name}_${partition}`) ?? openMemoryTaskState(storeSpecs(subtopology))

@@ -94,8 +94,12 @@ export class SimulatedTopics {
   #topic(name: string): Topic {
     let topic = this.#topics.get(name)
     if (topic === undefined) {
-      topic = { records: [], partitions: Array.from({ length: this.#partitionsOf(name) }, () => []) }
+      topic = { records: [], partitions: [] }
       this.#topics.set(name, topic)
+    }
+    // Behind a pattern that has matched nothing yet there are none.
+    for (let partition = topic.partitions.length; partition < this.#partitionsOf(name) && topic.records.length === 0; partition++) {
+      topic.partitions.push([])
     }
     return topic
   }

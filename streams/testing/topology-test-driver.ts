@@ -6,6 +6,7 @@ import type { TopologyFunction } from '../dsl/streams-builder.ts'
 import { buildTopology } from '../dsl/streams-builder.ts'
 import { StreamsError } from '../errors.ts'
 import { resolvePartitions } from '../graph/partitions.ts'
+import { matchingTopics, matchTopics } from '../graph/topic-patterns.ts'
 import type { StoreDefinition, Topology } from '../graph/topology.ts'
 import { partitionFor } from '../kafka/partitioner.ts'
 import type { ReadOnlyKeyValueStore, ValueAndTimestamp } from '../processor.ts'
@@ -68,6 +69,10 @@ export class TopologyTestDriver {
   readonly #globals: SimulatedGlobalStores
   readonly #thread: SimulatedThread
   readonly #deadLetterTopic: string
+  readonly #partitions: number
+  /** Topics of the test that patterns match. */
+  readonly #matched = new Set<string>()
+  #counts: ReadonlyMap<string, number>
   #time: number
 
   constructor(topology: Topology | TopologyFunction, options: TopologyTestDriverOptions = {}) {
@@ -75,10 +80,11 @@ export class TopologyTestDriver {
     this.#time = options.startTime ?? 0
     this.#deadLetterTopic = options.config?.deadLetterTopic ?? `${this.topology.applicationId}-dead-letters`
     this.#config = { maxTaskIdleMs: -1, ...options.config, deadLetterTopic: this.#deadLetterTopic }
-    const counts = partitionCounts(this.topology, options.partitions ?? 1)
+    this.#partitions = options.partitions ?? 1
+    this.#counts = partitionCounts(this.topology, this.#partitions)
     const globals = new SimulatedGlobalStores(this.topology.globalTables)
     this.#globals = globals
-    this.#topics = new SimulatedTopics((topic) => counts.get(topic) ?? 1, (record) => globals.has(record.topic) && globals.apply(record))
+    this.#topics = new SimulatedTopics((topic) => this.#counts.get(topic) ?? 1, (record) => globals.has(record.topic) && globals.apply(record))
     this.#thread = new SimulatedThread({
       topology: this.topology,
       topics: this.#topics,
@@ -101,9 +107,14 @@ export class TopologyTestDriver {
     return driver
   }
 
+  /** Of a source topic, or one that a pattern matches: which comes as it does while an application runs. */
   createInputTopic<K, V>(topic: string, key: Serde<K>, value: Serde<V>): TestInputTopic<K, V> {
     const known = this.topology.subtopologies.some(({ sources }) => sources.some(({ topics }) => topics.includes(topic)))
-    if (!known && !this.#globals.has(topic)) {
+    if (!known && matchingTopics(this.topology, [topic]).length > 0) {
+      this.#matched.add(topic)
+      this.commit()
+      this.redeploy(this.topology)
+    } else if (!known && !this.#globals.has(topic)) {
       throw new StreamsError('SOURCE_TOPIC_MISSING', `The topology does not read topic '${topic}'.`)
     }
     const target: InputTarget = { now: () => this.#time, pipe: (...record) => this.#pipe(...record) }
@@ -235,7 +246,9 @@ export class TopologyTestDriver {
    * version is gone, as it would be.
    */
   redeploy(topology: Topology | TopologyFunction, options: Pick<TopologyTestDriverOptions, 'config'> = {}): void {
-    this.topology = typeof topology === 'function' ? buildTopology(topology, { applicationId: this.topology.applicationId }) : topology
+    const built = typeof topology === 'function' ? buildTopology(topology, { applicationId: this.topology.applicationId }) : topology
+    this.topology = matchTopics(built, this.#matched)
+    this.#counts = new Map([...partitionCounts(this.topology, this.#partitions), ...[...this.#counts].filter(([, count]) => count > 0)])
     this.#thread.redeploy(this.topology, { ...this.#config, ...options.config })
     this.#thread.run()
   }

@@ -265,10 +265,36 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     },
   },
   'no topic': { code: 'TOPOLOGY_INVALID', message: /reads no topic/, topology: (b) => void b.stream([], strings) },
-  'a pattern': {
+  'a table of a pattern': {
     code: 'TOPOLOGY_INVALID',
-    message: /Topics by pattern are not there yet/,
-    topology: (b) => void b.stream(unchecked(/orders.*/), strings),
+    message: /takes the name of a topic; topics by pattern are for stream\(\)/,
+    topology: (b) => void b.table(unchecked(/orders.*/), strings),
+  },
+  'a pattern without a name': {
+    code: 'TOPOLOGY_INVALID',
+    message: /stream\(\/orders\.\*\/\) needs a name/,
+    topology: (b) => void b.stream(/orders.*/, unchecked(strings)),
+  },
+  'a pattern that matches what is read already': {
+    code: 'TOPOLOGY_INVALID',
+    message: /matches the topic 'orders-eu', which 'orders-eu\/source' reads already/,
+    topology: (b) => {
+      b.stream('orders-eu', strings)
+      b.stream(/orders-.*/, { ...strings, name: 'orders' })
+    },
+  },
+  'a topic that a pattern matches already': {
+    code: 'TOPOLOGY_INVALID',
+    message: /'orders-eu' matches the pattern \/orders-\.\*\/ of 'orders' already/,
+    topology: (b) => {
+      b.stream(/orders-.*/, { ...strings, name: 'orders' })
+      b.globalTable('orders-eu', strings)
+    },
+  },
+  'a pattern with a retry topic': {
+    code: 'CONFIG_INVALID',
+    message: /retryTopic needs topics by name/,
+    topology: (b) => void b.stream(/orders-.*/, { ...strings, name: 'orders', retryTopic: true }),
   },
   'nothing at all': {
     code: 'TOPOLOGY_INVALID',

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { buildTopology, resolvePartitions, Serdes, type StreamsBuilder } from '../../index.ts'
 import { acceptGrowth } from '../../graph/growth.ts'
+import { matchTopics } from '../../graph/topic-patterns.ts'
 
 const strings = { key: Serdes.string(), value: Serdes.string() }
 
@@ -8,8 +9,8 @@ const strings = { key: Serdes.string(), value: Serdes.string() }
 function grow(topology: (b: StreamsBuilder) => void, before: { [topic: string]: number }, now: { [topic: string]: number }) {
   const built = buildTopology(topology, { applicationId: 'app' })
   const known = new Map(Object.entries(before))
-  const counts = resolvePartitions(built, known)
-  const internal = new Map([...counts].filter(([topic]) => topic.startsWith('app-')))
+  const counts = resolvePartitions(matchTopics(built, known.keys()), known)
+  const internal = new Map([...counts].filter(([topic, count]) => topic.startsWith('app-') && count > 0))
   const { sources, refused } = acceptGrowth(built, known, new Map(Object.entries(now)), internal)
   return { sources: Object.fromEntries(sources), refused: refused.map(({ topic, partitions, taken, error }) => [topic, partitions, taken, error.code]) }
 }
@@ -43,4 +44,16 @@ t.test('co-partitioned topics grow together or not at all', async (t) => {
   const joined = (b: StreamsBuilder) => b.stream('s', strings).join(b.table('t', strings), (left, right) => left + right, { name: 'j' }).to('out', strings)
   t.same(grow(joined, { s: 2, t: 2 }, { s: 3, t: 3 }), { sources: { s: 3, t: 3 }, refused: [] })
   t.same(grow(joined, { s: 2, t: 2 }, { s: 3, t: 2 }), { sources: { s: 2, t: 2 }, refused: [['s', 3, 2, 'COPARTITION_MISMATCH']] })
+})
+
+t.test('a topic that a pattern matches is taken when it comes, as far as a state allows; a second one that two match is refused', async (t) => {
+  const counted = (b: StreamsBuilder) => void b.stream(/in-.*/, { ...strings, name: 'in' }).groupByKey().count({ name: 'n' })
+  t.same(grow(counted, { 'in-a': 2 }, { 'in-a': 2, 'in-b': 2 }), { sources: { 'in-a': 2, 'in-b': 2 }, refused: [] })
+  t.same(grow(counted, { 'in-a': 2 }, { 'in-a': 2, 'in-b': 3 }).refused, [['in-b', 3, 0, 'COPARTITION_MISMATCH']])
+  t.same(grow(counted, {}, { 'in-b': 3 }), { sources: { 'in-b': 3 }, refused: [] }, 'the first one decides')
+  const two = (b: StreamsBuilder) => {
+    b.stream(/in-.*/, { ...strings, name: 'in' }).to('out', strings)
+    b.stream(/.*-eu/, { ...strings, name: 'eu' }).to('out', strings)
+  }
+  t.same(grow(two, { 'in-a': 2 }, { 'in-a': 3, 'in-eu': 2, 'x-eu': 1 }), { sources: { 'in-a': 3, 'x-eu': 1 }, refused: [['in-eu', 2, 0, 'TOPOLOGY_INVALID']] })
 })
