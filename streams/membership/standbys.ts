@@ -186,9 +186,10 @@ class Evening {
     return false
   }
 
-  /** A copy of the task goes to this member, from whichever it evens out. */
+  /** A copy of the task goes to this member, from the fullest it evens out: from another, and it would come back in the next round. */
   move(placed: Placed, to: Member): void {
-    placed.standbys.some((from) => this.#movable.get(from.memberId)!.has(placed) && this.#moveBetween(placed, from, to))
+    const fullestFirst = [...placed.standbys].sort((a, b) => this.#count(b) - this.#count(a))
+    fullestFirst.some((from) => this.#movable.get(from.memberId)!.has(placed) && this.#moveBetween(placed, from, to))
   }
 
   #moveBetween(placed: Placed, from: Member, to: Member): boolean {

@@ -455,6 +455,9 @@ t.test('property: standbys are evened out over processes that come later; meanwh
       for (let before = ''; before !== JSON.stringify([...group.members.values()]).replaceAll(/"generation":\d+/g, ''); ) {
         before = JSON.stringify([...group.members.values()]).replaceAll(/"generation":\d+/g, '')
         group.round()
+        if (group.generation > 500) {
+          throw new Error('it never settles')
+        }
         for (let partition = 0; partition < tasks; partition++) {
           const ready = [...group.members].filter(([id, { copies }]) => group.last!.members.get(id)!.standbys!.some((task) => task.partition === partition) && copies.some((copy) => copy.partition === partition && copy.lag === 0))
           if (ready.length < wanted) {
