@@ -4,7 +4,7 @@ import type { SampleInvoice } from './invoice.ts'
 import { amount, localDate } from './invoice.ts'
 import type { Random } from './random.ts'
 
-const labels = {
+export const labels = {
   en: {
     title: ['INVOICE', 'Invoice', 'Tax Invoice'], number: ['Invoice No.', 'Invoice number', 'Invoice #'], date: ['Invoice date', 'Date', 'Date of issue'],
     due: ['Due date', 'Payment due'], to: ['Bill to', 'Customer'], columns: ['Description', 'Qty', 'Unit price', 'Amount'],

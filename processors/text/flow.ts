@@ -29,6 +29,8 @@ const textHeight = 10
 const margin = 36
 /** A sheet's width at least, so that what stands on the left is on the left. */
 const minWidth = 595
+/** Characters that a sheet is wide. */
+const sheetWidth = 87
 /** Characters of a line of prose, and of one in a cell. */
 const maxLine = 100
 const maxCellLine = 48
@@ -48,7 +50,7 @@ export function layOutBlocks(blocks: readonly Block[], bounds: FlowBounds): Outc
   const pages: TextPage[] = []
   let characters = 0
   for (const sheet of sheets(blocks)) {
-    const { lines, width } = compose(sheet, maxLine, 0)
+    const { lines, width } = compose(sheet, maxLine, 0, sheetWidth)
     for (const part of parted(lines)) {
       characters += part.reduce((sum, { text }) => sum + text.length, 0)
       if (characters > bounds.maxCharacters) {
@@ -116,7 +118,8 @@ function pageOf(number: number, lines: readonly Placed[], width: number): TextPa
   }
 }
 
-function compose(blocks: readonly Block[], widest: number, depth: number): Fragment {
+/** @param fill characters that tables spread over; 0: as wide as they are */
+function compose(blocks: readonly Block[], widest: number, depth: number, fill: number): Fragment {
   const lines: Placed[] = []
   let width = 0
   let height = 0
@@ -131,7 +134,7 @@ function compose(blocks: readonly Block[], widest: number, depth: number): Fragm
     if (block.kind === 'line') {
       put(prose(block.text, widest), block.column ?? 0, block.beside === true ? Math.max(0, height - 1) : height)
     } else if (block.kind === 'table') {
-      put(depth < maxTables ? table(block.rows, depth + 1) : nothing, 0, height)
+      put(depth < maxTables ? table(block.rows, depth + 1, fill) : nothing, 0, height)
     }
   }
   return { lines, width, height }
@@ -169,8 +172,9 @@ interface PlacedCell {
   readonly columns: number
 }
 
-function table(rows: readonly (readonly Cell[])[], depth: number): Fragment {
-  const cells = cellsOf(rows, depth)
+function table(rows: readonly (readonly Cell[])[], depth: number, fill: number): Fragment {
+  // what has one column is a frame: the tables in it fill the sheet
+  const cells = cellsOf(rows, depth, rows.every((row) => row.length <= 1) ? fill : 0)
   const widths: number[] = []
   for (const { fragment, column, columns } of cells) {
     if (columns === 1) {
@@ -185,10 +189,11 @@ function table(rows: readonly (readonly Cell[])[], depth: number): Fragment {
     }
   }
   const left: number[] = []
+  const between = gapOf(widths, fill)
   let at = 0
   for (let column = 0; column < widths.length; column += 1) {
     left[column] = at
-    at += (widths[column] ?? 0) === 0 ? 0 : widths[column]! + gap
+    at += (widths[column] ?? 0) === 0 ? 0 : widths[column]! + between
   }
   const heights = new Array<number>(rows.length).fill(0)
   for (const { fragment, row } of cells) {
@@ -205,11 +210,18 @@ function table(rows: readonly (readonly Cell[])[], depth: number): Fragment {
     const x = (left[column] ?? 0) + (columns === 1 && right.has(column) ? (widths[column] ?? 0) - fragment.width : 0)
     return fragment.lines.map((line) => ({ text: line.text, x: line.x + x, y: line.y + tops[row]! }))
   })
-  return { lines, width: Math.max(0, at - gap), height }
+  return { lines, width: Math.max(0, at - between), height }
+}
+
+/** Columns stand as far apart as on a sheet: close together they would be the two or three words of a till's row. */
+function gapOf(widths: readonly number[], fill: number): number {
+  const filled = widths.filter((width) => width > 0)
+  const free = fill - filled.reduce((sum, width) => sum + width, 0)
+  return filled.length < 2 ? gap : Math.max(gap, Math.floor(free / (filled.length - 1)))
 }
 
 /** Each cell laid out, in the column that cells above and before leave to it. */
-function cellsOf(rows: readonly (readonly Cell[])[], depth: number): PlacedCell[] {
+function cellsOf(rows: readonly (readonly Cell[])[], depth: number, fill: number): PlacedCell[] {
   const cells: PlacedCell[] = []
   /** By column: the first row that is free again. */
   const taken: number[] = []
@@ -223,7 +235,7 @@ function cellsOf(rows: readonly (readonly Cell[])[], depth: number): PlacedCell[
       if (column >= maxColumns) {
         break
       }
-      cells.push({ fragment: compose(cell.blocks, maxCellLine, depth), row, column, columns })
+      cells.push({ fragment: compose(cell.blocks, maxCellLine, depth, fill), row, column, columns })
       for (let covered = column; covered < column + columns; covered += 1) {
         taken[covered] = row + Math.max(1, cell.rows ?? 1)
       }
