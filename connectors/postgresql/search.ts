@@ -114,7 +114,7 @@ export class PostgresqlSearch {
 
 /** Conditions on `d`, the document; parameters are appended to `values`. */
 function conditions(filters: SearchFilters, values: unknown[]): string {
-  const parts = ["d.status IN ('ARCHIVED', 'IN_REVIEW', 'CORRECTED')"]
+  const parts = ["d.status IN ('ARCHIVED', 'IN_REVIEW')"]
   const add = (condition: (parameter: string) => string, value: unknown): void => {
     if (value !== undefined) {
       values.push(value)
