@@ -92,7 +92,8 @@ export class Restorer {
 
   #watch(running: RunningJob): void {
     clearTimeout(running.stall)
-    if (running.job.onStall === undefined) {
+    // It may have ended while records were being applied.
+    if (running.job.onStall === undefined || this.#jobs.get(keyOf(running.job)) !== running) {
       return
     }
     running.stall = setTimeout(() => {

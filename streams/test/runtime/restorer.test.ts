@@ -73,6 +73,35 @@ t.test('who follows gets what comes until it is told to stop', async (t) => {
   t.same(fetcher.removed, ['log'])
 })
 
+t.test('a restore that ends while records are being applied is watched no more', async (t) => {
+  const { fetcher, restorer } = setup(() => false)
+  const abort = new AbortController()
+  const applying = Promise.withResolvers<void>()
+  const applied = Promise.withResolvers<void>()
+  let stalls = 0
+  const read = restorer.read({
+    topic: 'log',
+    partition: 0,
+    from: 0,
+    to: 10,
+    signal: abort.signal,
+    onStall: () => void stalls++,
+    apply: () => {
+      applying.resolve()
+      return applied.promise
+    },
+  })
+  fetcher.answer('log', 5)
+  await applying.promise
+  abort.abort(new Error('taken away'))
+  await t.rejects(read, { message: 'taken away' })
+  const before = stalls
+  applied.resolve()
+  // Longer than a restore may be silent before it counts as stalled.
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.equal(stalls, before)
+})
+
 t.test('while tasks have work, all restores together take a third of the time: one applies at a time, then all wait twice as long', async (t) => {
   const { fetcher, restorer } = setup(() => true)
   const began: number[] = []
