@@ -6,6 +6,7 @@
  *                                                             ↑          ↑                               lifecycle, review, duplicates
  *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected
  *                                └→ learn → remember ─────────┘ vendor-memory (a table that extract reads)
+ *   dedupe → unfold (mails, archives) → documents.raw, once for each part
  *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
