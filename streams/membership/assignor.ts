@@ -89,6 +89,7 @@ export function assign(unordered: readonly Member[], policy: CopyPolicy = DEFAUL
   }
   const { standbys, warmups } = planCopies({ members, descriptions, tasks: targets, places, active, claims, copies, policy })
   const watched = watchedBy(members)
+  const stop = members.find((member) => member.stop !== undefined)?.stop
   const assigned = members.map(({ memberId, leaving }) => {
     const awaited = leaving === true ? tasks.get(memberId)!.filter((task) => places.get(taskVersionKey(task))!.target !== memberId).length : 0
     const assignment: MemberAssignment = {
@@ -98,6 +99,7 @@ export function assign(unordered: readonly Member[], policy: CopyPolicy = DEFAUL
       ...(watched.has(memberId) ? { watch: watched.get(memberId)! } : {}),
       ...(awaited > 0 ? { awaited } : {}),
       ...(waiting.length > 0 ? { follows: true } : {}),
+      ...(stop === undefined ? {} : { stop }),
     }
     return [memberId, assignment] as const
   })

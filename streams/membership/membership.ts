@@ -41,6 +41,8 @@ export interface MembershipOptions {
   onLost(code: number | undefined): void
   onFailed(error: Error): void
   onState?(state: MembershipState): void
+  /** A member says that the application is to stop; `code` is that of its error. */
+  onStop?(code: string): void
   /**
    * Leader only, while it assigns: how many tasks could not be given to anybody in this round, and what the members
    * described, all of them together; undefined when one of them could not be understood.
@@ -277,13 +279,16 @@ export class Membership {
       const assignments = joined.leader === joined.memberId ? this.#assign(joined.members) : []
       const bytes = await this.#retry(now, () => group.sync({ groupId, memberId: now.memberId, generationId: now.generation }, joined.protocolName, assignments))
       if (this.#current(now)) {
-        const { tasks, watch, standbys, warmups, awaited, follows } = decodeAssignment(bytes)
+        const { tasks, watch, standbys, warmups, awaited, follows, stop } = decodeAssignment(bytes)
         this.#awaited = awaited ?? 0
         this.#options.onCopies?.(standbys ?? [], warmups ?? [])
         if (watch !== undefined) {
           this.#options.onWatch?.(watch)
         }
         this.#dispatch({ type: 'synced', tasks })
+        if (stop !== undefined) {
+          this.#options.onStop?.(stop)
+        }
         if (follows === true) {
           this.#expectRound(now)
         }

@@ -29,6 +29,8 @@ interface SubscriptionJson {
   readonly g?: { readonly [tag: string]: string }
   /** 1: it is leaving. */
   readonly l?: number
+  /** The application is to stop: code of an error. */
+  readonly z?: string
 }
 
 type EndpointJson = readonly [host: string, port: number, machine?: string]
@@ -47,6 +49,8 @@ interface AssignmentJson {
   readonly k?: number
   /** 1: another round follows. */
   readonly n?: number
+  /** The application is to stop: code of an error. */
+  readonly z?: string
 }
 
 class ByteWriter {
@@ -163,6 +167,7 @@ export function encodeSubscription(subscription: Subscription, topics: readonly 
     ...(subscription.feeds === true ? { f: 1 } : {}),
     ...(subscription.tags === undefined ? {} : { g: subscription.tags }),
     ...(subscription.leaving === true ? { l: 1 } : {}),
+    ...(subscription.stop === undefined ? {} : { z: subscription.stop }),
   }
   const writer = new ByteWriter().int16(1).int32(topics.length)
   for (const topic of topics) {
@@ -225,7 +230,13 @@ function subscriptionOf(bytes: Uint8Array): Subscription {
     ...(json.f === 1 ? { feeds: true } : {}),
     ...(json.g === undefined ? {} : { tags: json.g }),
     ...(json.l === 1 ? { leaving: true } : {}),
+    ...stopOf(json),
   }
+}
+
+/** It ends up in messages of other processes: only what looks like a code. */
+function stopOf({ z }: { readonly z?: unknown }): { readonly stop?: string } {
+  return z === undefined ? {} : { stop: typeof z === 'string' && /^[A-Z][A-Z0-9_]{1,63}$/.test(z) ? z : 'UNKNOWN' }
 }
 
 /** Counts travel as powers of two, rounded up (rule C6): 0 is -1. */
@@ -273,6 +284,7 @@ export function encodeAssignment(assignment: MemberAssignment, descriptions: Rea
     ...(watch === undefined ? {} : { w: watch }),
     ...(assignment.awaited === undefined ? {} : { k: assignment.awaited }),
     ...(assignment.follows === true ? { n: 1 } : {}),
+    ...(assignment.stop === undefined ? {} : { z: assignment.stop }),
   }
   return writer.bytes(pack(json)).done()
 }
@@ -319,5 +331,6 @@ function assignmentOf(bytes: Uint8Array): MemberAssignment {
     ...(watch === undefined ? {} : { watch }),
     ...(json.k === undefined ? {} : { awaited: json.k }),
     ...(json.n === 1 ? { follows: true } : {}),
+    ...stopOf(json),
   }
 }

@@ -77,6 +77,8 @@ export interface Subscription {
   readonly tags?: { readonly [tag: string]: string }
   /** It is about to leave: nothing new is for it, and what it has goes to the others as soon as they are ready for it. */
   readonly leaving?: boolean
+  /** The application is to stop everywhere: code of the error that was the end of it. */
+  readonly stop?: string
 }
 
 export interface Member extends Subscription {
@@ -95,6 +97,8 @@ export interface MemberAssignment {
   readonly awaited?: number
   /** Tasks are on their way between members: another round follows as soon as their holders have released them. */
   readonly follows?: boolean
+  /** A member says that the application is to stop: code of its error. */
+  readonly stop?: string
 }
 
 /** What an application wants of its copies; the leader's settings count. */

@@ -70,9 +70,10 @@ export interface StreamsConfig {
   readonly maxTaskIdleMs?: number
   /**
    * A thread that fails: stop the application (default) or put another in its place, unless the error would only come again
-   * (a topic, right or setting is missing, data is lost) or the thread has failed more than 5 times in 5 minutes.
+   * (a topic, right or setting is missing, data is lost) or the thread has failed more than 5 times in 5 minutes; or stop the
+   * application on every instance.
    */
-  readonly uncaughtError?: 'fail' | 'replace-thread'
+  readonly uncaughtError?: 'fail' | 'replace-thread' | 'stop-application'
   /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
   readonly peers?: PeersSettings
   readonly tls?: KafkaClientOptions['tls']
@@ -113,7 +114,7 @@ export interface RuntimeConfig {
   readonly closeTimeoutMs: number
   readonly bufferedRecordsPerPartition: number | undefined
   readonly maxTaskIdleMs: number | undefined
-  readonly uncaughtError: 'fail' | 'replace-thread'
+  readonly uncaughtError: 'fail' | 'replace-thread' | 'stop-application'
   /** Undefined: none. */
   readonly peers: PeersConfig | undefined
 }
@@ -266,7 +267,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     closeTimeoutMs: number(config, 'closeTimeoutMs', 30_000, 100, 3_600_000),
     bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
     maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
-    uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread']),
+    uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread', 'stop-application']),
     peers: resolvePeers(config.peers),
   }
 }

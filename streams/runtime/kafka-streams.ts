@@ -18,10 +18,12 @@ import { appTransition } from './app-state.ts'
 import type { RuntimeConfig, StreamsConfig } from './config.ts'
 import { resolveConfig } from './config.ts'
 import { endIncarnations, evictMembers } from './dead-members.ts'
+import { codeOf } from './dead-letter.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
-import { Replacements } from './replacements.ts'
+import { isPermanent, Replacements } from './replacements.ts'
 import type { RestoreEvent } from './restore-progress.ts'
+import { stopApplication } from './stop-application.ts'
 import { StreamThreads } from './stream-threads.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
@@ -207,6 +209,7 @@ export class KafkaStreams {
       onProduces: (transactionalId: string) => this.#peers!.produces(thread, transactionalId),
       onEvicted: () => this.#evicted(),
       onRestore: (event: RestoreEvent) => this.#tell(this.#restoreListeners, event),
+      onStop: (code: string) => this.#onStop(code),
     }
     const host = topology instanceof URL ? hostInWorker({ ...init, topologyUrl: topology.href, settings, tracingUrl: tracing instanceof URL ? tracing.href : undefined }, events) : hostInProcess(this.#topology!, { ...init, tracing: this.#tracing }, events)
     this.#threads.add(host)
@@ -453,7 +456,7 @@ export class KafkaStreams {
         () => undefined,
       )
       if (alive || this.#state === 'PENDING_SHUTDOWN') {
-        this.#failed(refusal)
+        this.#failed(refusal, alive ? this.#stopOthers(refusal) : undefined)
       }
       return
     }
@@ -473,11 +476,29 @@ export class KafkaStreams {
       )
   }
 
-  #failed(error: Error): void {
+  /** Not for what only this instance cannot do: one that is set up wrongly must not stop those that run. */
+  async #stopOthers(error: Error): Promise<void> {
+    const { applicationId, sessionTimeoutMs, heartbeatIntervalMs, uncaughtError } = this.#config
+    if (uncaughtError === 'stop-application' && !isPermanent(error)) {
+      const topics = this.#topology!.subtopologies.flatMap(({ sources }) => sources.flatMap((source) => source.topics))
+      await stopApplication({ cluster: this.#cluster!, applicationId, processId: this.#directory!.processId, sessionTimeoutMs, heartbeatIntervalMs, topics, code: codeOf(error) ?? 'UNKNOWN' })
+    }
+  }
+
+  /** Another instance has, and says so. */
+  #onStop(code: string): void {
+    if (this.#alive) {
+      this.#failed(new StreamsError('APPLICATION_STOPPED', `${this.#config.applicationId} was stopped by another instance, which failed with ${code} (uncaughtError 'stop-application'): its log says more.`))
+    }
+  }
+
+  /** `stopping`: what is under way meanwhile, and needs the cluster. */
+  #failed(error: Error, stopping?: Promise<void>): void {
     this.#error = error
     this.#move('PENDING_ERROR')
     this.#ending = this.#ending
       .then(() => this.#closeThreads())
+      .then(() => stopping)
       .then(() => this.#release())
       .catch(() => undefined)
       .then(() => {

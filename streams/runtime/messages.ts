@@ -59,6 +59,8 @@ export type FromThread =
   | { readonly type: 'watch'; readonly processes: readonly PeerProcess[] }
   | { readonly type: 'produces'; readonly transactionalId: string }
   | { readonly type: 'evicted' }
+  /** Another instance has stopped the application everywhere. */
+  | { readonly type: 'stop'; readonly code: string }
   | { readonly type: 'restore'; readonly event: RestoreEvent }
   | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer | PageAnswer }
 

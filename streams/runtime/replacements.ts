@@ -20,6 +20,10 @@ const PERMANENT: ReadonlySet<string> = new Set<StreamsErrorCode>([
   'AUTHORIZATION_FAILED',
 ])
 
+export function isPermanent(error: Error): boolean {
+  return error instanceof StreamsError && PERMANENT.has(error.code)
+}
+
 /** So many failures of one thread within `WINDOW_MS` are a loop: prevents that it restores and fails for ever. */
 export const MAX_REPLACEMENTS = 5
 export const WINDOW_MS = 300_000
@@ -30,7 +34,7 @@ export class Replacements {
 
   /** The error to stop with, or undefined: put another thread in its place. `now` in ms, on any clock that only grows. */
   refuse(thread: number, error: Error, now: number): Error | undefined {
-    if (error instanceof StreamsError && PERMANENT.has(error.code)) {
+    if (isPermanent(error)) {
       return error
     }
     const recent = [...(this.#failures.get(thread) ?? []).filter((at) => now - at < WINDOW_MS), now]

@@ -70,6 +70,8 @@ export interface StreamThreadOptions {
   /** Processes the newest assignment has this one watch. */
   onWatch?(processes: readonly PeerProcess[]): void
   onRestore?(event: RestoreEvent): void
+  /** Another instance has stopped the application everywhere. */
+  onStop?(code: string): void
   /** Its transactions are this id's from now on. */
   onProduces?(transactionalId: string): void
   /** The group does not know this member any more. */

@@ -27,6 +27,8 @@ export interface ThreadEvents {
   onProduces(transactionalId: string): void
   onEvicted(): void
   onRestore(event: RestoreEvent): void
+  /** Another instance has stopped the application everywhere. */
+  onStop(code: string): void
 }
 
 export interface ThreadHost {
@@ -76,6 +78,7 @@ export function hostInProcess(topology: Topology, init: InProcessInit, events: T
     onProduces: events.onProduces,
     onEvicted: events.onEvicted,
     onRestore: events.onRestore,
+    onStop: events.onStop,
     onState: events.onState,
     onFailed: (error) => {
       if (!ended) {
@@ -139,6 +142,9 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
         return
       case 'restore':
         events.onRestore(message.event)
+        return
+      case 'stop':
+        events.onStop(message.code)
         return
       case 'evicted':
         events.onEvicted()

@@ -79,6 +79,8 @@ export interface PartsOptions {
   onCopy(): void
   onWatch?(processes: readonly PeerProcess[]): void
   onRestore?(event: RestoreEvent): void
+  /** Another instance has stopped the application everywhere. */
+  onStop?(code: string): void
   onLost(code: number | undefined): void
   onFailed(error: Error): void
   onWarning(message: string): void
@@ -147,6 +149,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     onCopies: (standbys, warmups) => options.onCopies({ standbys, warmups }),
     onWatch: (processes) => options.onWatch?.(processes),
     onLost: (code) => options.onLost(code),
+    onStop: (code) => options.onStop?.(code),
     onFailed,
     onState: () => options.onMembership(),
     onWarning,

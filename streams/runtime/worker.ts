@@ -34,6 +34,7 @@ async function run(): Promise<void> {
     onProduces: (transactionalId) => post({ type: 'produces', transactionalId }),
     onEvicted: () => post({ type: 'evicted' }),
     onRestore: (event) => post({ type: 'restore', event }),
+    onStop: (code) => post({ type: 'stop', code }),
     onState: (state) => post({ type: 'state', state }),
     onWarning: (message) => post({ type: 'warning', message }),
     onFailed: (error) => {

@@ -574,3 +574,12 @@ t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', 
   t.equal([...group.held().values()].flat().length, 2_000)
   t.ok(took < 5_000, 'far from the session time-out, also on a busy machine')
 })
+
+t.test('a member that stops the application has no task, and everybody hears of it', async (t) => {
+  const stopping: Member = { memberId: 'z', processId: 'p', thread: -1, subtopologies: [], owned: [], released: [], copies: [], leaving: true, stop: 'PROCESSING_FAILED' }
+  const { members } = assign([member('a', [ORDERS]), member('b', [ORDERS]), stopping])
+  t.same([...members.values()].map(({ stop }) => stop), ['PROCESSING_FAILED', 'PROCESSING_FAILED', 'PROCESSING_FAILED'])
+  t.same(members.get('z')!.tasks, [])
+  t.equal(members.get('a')!.tasks.length + members.get('b')!.tasks.length, 4)
+  t.equal('stop' in assign([member('a', [ORDERS])]).members.get('a')!, false)
+})

@@ -29,6 +29,10 @@ t.test('a subscription comes back, lags rounded up to powers of two', async (t) 
   t.same(decodeSubscription(encodeSubscription(odd, ['orders'])).copies, [{ subtopology: 'orders', partition: 3, lag: 1024, open: false }])
   const leaving = { ...subscription, leaving: true }
   t.same(decodeSubscription(encodeSubscription(leaving, ['orders'])), leaving)
+  const stopping = { ...subscription, stop: 'PROCESSING_FAILED' }
+  t.same(decodeSubscription(encodeSubscription(stopping, ['orders'])), stopping)
+  const hostile = { ...subscription, stop: 'no code,\u001b[2J at all' }
+  t.equal(decodeSubscription(encodeSubscription(hostile, ['orders'])).stop, 'UNKNOWN', 'it is shown to people')
   const { endpoint, transactionalId, feeds, tags, ...plain } = subscription
   t.same(decodeSubscription(encodeSubscription(plain, ['orders'])), plain, 'as earlier builds write it')
 })
@@ -58,6 +62,7 @@ t.test('an assignment comes back; no bytes are no tasks', async (t) => {
     warmups: tasks.slice(2),
     watch: [{ processId: 'p2', endpoint: { host: 'h', port: 1 }, members: [{ memberId: 'm', transactionalId: 'x' }] }],
     awaited: 2,
+    stop: 'PROCESSING_FAILED',
     follows: true,
   }
   t.same(decodeAssignment(encodeAssignment(whole, new Map())), whole)
