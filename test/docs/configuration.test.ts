@@ -1,7 +1,8 @@
-/** docs/streams/configuration.md names every setting of the engine, with its default. */
+/** docs/streams/configuration.md names every setting of the engine, with its default; docs/streams/metrics.md every series. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { KafkaStreams } from 'millrace'
+import { KafkaStreams, registerMetrics } from 'millrace'
+import { Registry } from 'prom-client'
 import t from 'tap'
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'streams', 'configuration.md'), 'utf8')
@@ -36,4 +37,12 @@ t.test('defaults are those of the code', async (t) => {
     }
   }
   t.ok(compared > 15, `${compared} defaults`)
+})
+
+t.test('every series, and no other', async (t) => {
+  const metrics = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'streams', 'metrics.md'), 'utf8')
+  const written = new Set([...metrics.matchAll(/`((?:stream|millrace)_[a-z0-9_]+)/g)].map((match) => match[1]!))
+  const registry = new Registry()
+  registerMetrics(registry, { state: 'RUNNING', metrics: async () => [] })
+  t.same([...written].sort(), registry.getMetricsAsArray().map(({ name }) => name).sort())
 })

@@ -1,6 +1,6 @@
 import * as api from '@opentelemetry/api'
 import t from 'tap'
-import { type Header, type OpenTelemetry, Serdes, type StreamsBuilder } from '../../index.ts'
+import { type Header, JoinWindows, KafkaStreams, type OpenTelemetry, Serdes, type StreamsBuilder } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { loadTracing } from '../../tracing/load.ts'
 import { traceParentOf, traceStateOf } from '../../tracing/traceparent.ts'
@@ -117,7 +117,6 @@ t.test('a join is linked with what wrote the row, an aggregate with what wrote i
 })
 
 t.test('the other side of a join of two streams is linked', async (t) => {
-  const { JoinWindows } = await import('../../index.ts')
   const driver = open((b) => {
     const left = b.stream('left', { key: string, value: string })
     const right = b.stream('right', { key: string, value: string })
@@ -178,4 +177,8 @@ t.test('what gives no API is refused, with what to do', async (t) => {
   await t.rejects(loadTracing('file:///nowhere.ts'), { code: 'CONFIG_INVALID', message: /could not be loaded/ })
   await t.rejects(loadTracing(() => ({ trace: {} }) as never), { code: 'CONFIG_INVALID', message: /is no OpenTelemetry API/ })
   t.equal(await loadTracing(async () => api), api)
+  const topology = new URL('file:///topology.ts')
+  for (const options of [{ topology, tracing: () => api }, { topology: () => undefined, threads: 'in-process' as const, tracing: 'file:///tracing.ts' as never }]) {
+    t.throws(() => new KafkaStreams({ ...options, applicationId: 'a', bootstrapServers: 'h:1' }), { code: 'CONFIG_INVALID', message: /^tracing: give the URL of a module/ })
+  }
 })
