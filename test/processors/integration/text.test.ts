@@ -185,9 +185,12 @@ t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims 
   t.match(await reader.read(Buffer.from('\x01no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
 })
 
-t.test('AVIF is read, HEIC is named as what cannot be; each page of a TIFF has its own bound', async (t) => {
+t.test('AVIF and WebP are read, HEIC is named as what cannot be; each page of a TIFF has its own bound', async (t) => {
   const blank = (size: number): Promise<Buffer> => sharp({ create: { width: size, height: size, channels: 3, background: '#ffffff' } }).png().toBuffer()
   t.same((await read(await sharp(await blank(64)).avif().toBuffer())).pages.length, 1)
+  t.same((await read(await sharp(await blank(64)).webp({ lossless: true }).toBuffer())).pages.map((page) => page.number), [1])
+  const frames = await sharp([await blank(64), await blank(64)], { join: { animated: true } }).webp().toBuffer()
+  t.ok([1, 2].includes((await read(frames)).pages.length), 'pictures that are the same may become one')
   const heic = Buffer.from('\0\0\0\x18ftypheic\0\0\0\0mif1heic', 'latin1')
   t.match(await reader.read(heic), { ok: false, failure: { code: 'CODEC_MISSING' } })
   const small = await sharp(await blank(40)).tiff().toBuffer()
