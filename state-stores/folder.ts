@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StateStoreError } from './errors.ts'
 
@@ -41,6 +41,24 @@ export class StateFolder {
       .filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'))
       .map((entry) => idOfFolder(entry.name))
       .sort()
+  }
+
+  /** When something was last written in the task's folder, wall clock in ms; 0: there is none. */
+  async lastUsed(taskId: string): Promise<number> {
+    const folder = join(this.path, folderName(taskId))
+    let latest = 0
+    try {
+      for (const path of [folder, ...(await readdir(folder)).map((name) => join(folder, name))]) {
+        latest = Math.max(latest, (await stat(path)).mtimeMs)
+      }
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+        throw error
+      }
+      // A file that goes meanwhile is being replaced by whoever has the database open.
+      return latest === 0 ? 0 : Date.now()
+    }
+    return latest
   }
 
   /** Deletes the task's folder. Its database must be closed. A crash on the way leaves no half database behind. */

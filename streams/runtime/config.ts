@@ -17,6 +17,8 @@ export interface StreamsConfig {
   readonly bootstrapServers: string | readonly string[]
   /** Folder for local state; one process at a time (rule C13). Default `./state`. */
   readonly stateDir?: string
+  /** State of tasks that have gone elsewhere is deleted after this, ms. Default 7 days, as long as changelogs keep what a copy has to know of deletions. */
+  readonly stateCleanupDelayMs?: number
   /** Stream threads: a number of workers (default 1), or 'in-process' for one on the caller's own thread. */
   readonly threads?: number | 'in-process'
   /** Default exactly_once_v2. at_least_once has no fence: an evicted member may still write. */
@@ -85,6 +87,7 @@ export interface RuntimeConfig {
   readonly applicationId: string
   readonly client: KafkaClientOptions
   readonly stateDir: string
+  readonly stateCleanupDelayMs: number
   readonly threads: number
   readonly inProcess: boolean
   readonly processingGuarantee: ProcessingGuarantee
@@ -120,7 +123,7 @@ export interface RuntimeConfig {
 }
 
 const KEYS = [
-  'applicationId', 'bootstrapServers', 'stateDir', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
+  'applicationId', 'bootstrapServers', 'stateDir', 'stateCleanupDelayMs', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
   'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
@@ -239,6 +242,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
       ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
     },
     stateDir: config.stateDir ?? './state',
+    stateCleanupDelayMs: number(config, 'stateCleanupDelayMs', 7 * 86_400_000, 1_000),
     threads: threads === 'in-process' ? 1 : threads,
     inProcess: threads === 'in-process',
     processingGuarantee: oneOf(config, 'processingGuarantee', ['exactly_once_v2', 'at_least_once']),

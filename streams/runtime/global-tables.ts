@@ -26,6 +26,18 @@ interface Followed {
   tail: Promise<void>
 }
 
+const FOLDER = 'global-'
+
+/** Name of the folder a thread keeps its global tables in. */
+export function globalFolder(thread: number): string {
+  return `${FOLDER}${thread}`
+}
+
+/** No task's id: those end with a partition behind an underscore. */
+export function isGlobalFolder(name: string): boolean {
+  return name.startsWith(FOLDER) && !name.includes('_')
+}
+
 export interface GlobalTablesOptions {
   readonly topology: Topology
   readonly cluster: KafkaCluster

@@ -25,6 +25,7 @@ import { isPermanent, Replacements } from './replacements.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { stopApplication } from './stop-application.ts'
 import { StreamThreads } from './stream-threads.ts'
+import { StateCleaner } from './state-cleaner.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
@@ -68,6 +69,7 @@ export class KafkaStreams {
   #error: Error | undefined
   #topology: Topology | undefined
   #directory: StateDirectory | undefined
+  #cleaner: StateCleaner | undefined
   #cluster: KafkaCluster | undefined
   #peers: Peers | undefined
   readonly #memory: MemoryBudget
@@ -171,6 +173,7 @@ export class KafkaStreams {
       this.#topology = await makeTopology(topology instanceof URL ? topology.href : topology, this.#config.applicationId, settings)
       this.#directory = await StateDirectory.open(this.#config.stateDir)
       this.#cluster = createCluster({ ...this.#config.client, clientId: `${this.#config.applicationId}-supervisor` })
+      this.#cleaner = new StateCleaner({ folder: this.#directory, delayMs: this.#config.stateCleanupDelayMs, inUse: () => this.#tasksInUse(), onWarning: (message) => this.#warn(`${this.#config.applicationId}: ${message}`) })
       await this.#endIncarnations(() => true)
       this.#peers = await this.#openPeers()
       if (this.#state !== 'REBALANCING') {
@@ -193,6 +196,7 @@ export class KafkaStreams {
       this.#failed(new StreamsError('CONFIG_INVALID', 'settings must be plain data that a structured clone can carry to the stream threads.', { cause }))
     }
     this.#watch.start()
+    this.#cleaner!.start()
     await running
   }
 
@@ -333,6 +337,7 @@ export class KafkaStreams {
 
   async #release(): Promise<void> {
     this.#watch.stop()
+    await this.#cleaner?.stop()
     this.#queries.close()
     await this.#peers?.close()
     await this.#cluster?.close()
@@ -342,6 +347,29 @@ export class KafkaStreams {
   /** Threads that have failed since the start, replaced or not. */
   get failedThreads(): number {
     return this.#failedThreads
+  }
+
+  /**
+   * Deletes the local state, which changelogs restore. Only before `start` or after `close` (`ALREADY_STARTED`), and while no other
+   * process has the directory.
+   */
+  async cleanUp(): Promise<void> {
+    if (this.#state !== 'CREATED' && this.#state !== 'NOT_RUNNING' && this.#state !== 'ERROR') {
+      throw new StreamsError('ALREADY_STARTED', `The application is ${this.#state}: its local state can be deleted before start() or after close().`)
+    }
+    const directory = await StateDirectory.open(this.#config.stateDir)
+    try {
+      await Promise.all((await directory.tasks()).map((task) => directory.deleteTask(task)))
+    } finally {
+      await directory.close()
+    }
+  }
+
+  /** Tasks and copies of all threads; undefined when one has not answered. */
+  async #tasksInUse(): Promise<ReadonlySet<string> | undefined> {
+    const hosts = this.#threads.hosts.length
+    const threads = await this.metrics()
+    return threads.length === hosts && this.#threads.hosts.length === hosts ? new Set(threads.flatMap(({ tasks }) => tasks.map(({ id }) => id))) : undefined
   }
 
   /** What every thread does and has, for metrics; a thread that does not answer in time is left out. */

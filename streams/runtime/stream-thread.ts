@@ -21,7 +21,7 @@ import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
 import { Departure } from './departure.ts'
 import type { HitFailpoint } from './failpoints.ts'
-import { GlobalTables } from './global-tables.ts'
+import { globalFolder, GlobalTables } from './global-tables.ts'
 import { InputTopics } from './input-topics.ts'
 import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
@@ -128,7 +128,7 @@ export class StreamThread {
       cluster,
       topics: this.#topics,
       config,
-      locate: () => folder.taskLocation(`global-${thread}`),
+      locate: () => folder.taskLocation(globalFolder(thread)),
       memory: this.#memory,
       now: Date.now,
       onFailed: (error) => this.fail(error),

@@ -16,6 +16,7 @@ t.test('defaults', async (t) => {
     sessionTimeoutMs: 10_000,
     heartbeatIntervalMs: 500,
     metadataMaxAgeMs: 300_000,
+    stateCleanupDelayMs: 604_800_000,
     internalTopics: 'create',
     uncaughtError: 'fail',
     orphans: 'fail',
