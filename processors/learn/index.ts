@@ -1,5 +1,5 @@
 export { isLearnable, remember, vendorKeysOf } from './memory.ts'
 export type { VendorKey, VendorMemory } from './memory.ts'
 export { observe } from './observe.ts'
-export type { TaughtField } from './observe.ts'
+export type { Observation, TaughtField } from './observe.ts'
 export type { MemoryLookup } from './propose.ts'

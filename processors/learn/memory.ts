@@ -31,7 +31,7 @@ export interface PlaceHint {
   readonly seen: number
 }
 
-/** What is the same on all of a vendor's documents: believed where the vendor is known by a number with a checksum. */
+/** What is the same on a vendor's documents, as a person wrote it: believed where a number says who the vendor is, and its words stand on the page. */
 export interface ConstantHint {
   readonly field: 'seller.name' | 'seller.address'
   readonly value: string
@@ -44,7 +44,7 @@ export interface VendorMemory {
   readonly constants: readonly ConstantHint[]
 }
 
-/** A vendor with more ways to print a field has no way to print it. */
+/** A vendor with more ways to print a field has no way to print it; one with more branches is known by what its receipts say. */
 const maxPerField = 4
 
 /** What is remembered after a correction. A place that was seen before counts once more; of several, the newest speaks first. */
@@ -53,32 +53,41 @@ export function remember(memory: VendorMemory | undefined, lesson: VendorMemory)
   const sameHint = (one: PlaceHint, other: PlaceHint): boolean => one.field === other.field && one.label === other.label && one.where === other.where && (one.label !== '' || one.shape === other.shape)
   const places = lesson.places.map((hint) => ({ ...hint, seen: hint.seen + (before.places.find((one) => sameHint(one, hint))?.seen ?? 0) }))
   const all = [...places, ...before.places.filter((one) => !places.some((hint) => sameHint(one, hint)))]
+  const constants = [...lesson.constants, ...before.constants.filter((one) => !lesson.constants.some((other) => other.field === one.field && other.value === one.value))]
+  return { places: firstOfEach(all), constants: firstOfEach(constants) }
+}
+
+function firstOfEach<Hint extends { readonly field: string }>(hints: readonly Hint[]): Hint[] {
   const counts = new Map<string, number>()
-  const few = all.filter(({ field }) => {
+  return hints.filter(({ field }) => {
     const count = (counts.get(field) ?? 0) + 1
     counts.set(field, count)
     return count <= maxPerField
   })
-  const constants = [...lesson.constants, ...before.constants.filter((one) => !lesson.constants.some((other) => other.field === one.field))]
-  return { places: few, constants }
 }
 
-/** How a vendor is known. `sure`: by a number with a checksum. */
+/** How a vendor is known. `sure`: by a number. */
 export interface VendorKey {
   /** A digest: keys end up in places where no content may be. */
   readonly digest: string
   readonly sure: boolean
 }
 
-/** Every way to know the vendor of a document, the surest first. A field that is doubtful says nothing. */
-export function vendorKeysOf({ seller, iban }: Pick<DocumentFields, 'seller' | 'iban'>): readonly VendorKey[] {
+export const digestOf = (kind: string, value: string): string => createHash('sha256').update(`${kind}:${value}`).digest('hex')
+
+/**
+ * Every way to know the vendor of a document, the surest first. A field that is doubtful says nothing.
+ * @param marks numbers that its pages say besides
+ */
+export function vendorKeysOf({ seller, iban }: Pick<DocumentFields, 'seller' | 'iban'>, marks: readonly VendorKey[] = []): readonly VendorKey[] {
   const key = (kind: string, value: string | undefined, sure: boolean): VendorKey[] =>
-    value === undefined || value === '' ? [] : [{ digest: createHash('sha256').update(`${kind}:${value}`).digest('hex'), sure }]
+    value === undefined || value === '' ? [] : [{ digest: digestOf(kind, value), sure }]
   const trusted = (field: Field | undefined): string | undefined => (field !== undefined && field.confidence >= 0.5 ? field.normalised : undefined)
   const name = trusted(seller.name)
   return [
     ...key('vat', trusted(seller.vatId), true),
     ...key('iban', trusted(iban), true),
+    ...marks,
     ...key('name', name === undefined ? undefined : plainVendorName(name), false),
   ]
 }

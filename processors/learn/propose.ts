@@ -2,8 +2,12 @@ import { Decimal } from 'decimal.js'
 import type { DateOrder } from '../extract/dates.ts'
 import { toField } from '../extract/field.ts'
 import type { Layout } from '../extract/layout.ts'
+import { plainText } from '../extract/layout.ts'
+import { fold, within } from '../extract/misread.ts'
+import { isNarrow } from '../extract/receipt-rows.ts'
 import type { DocumentFields, Field, TextPage } from '../types.ts'
-import { learnable, type LearnableField, type PlaceHint, type VendorKey, type VendorMemory, vendorKeysOf } from './memory.ts'
+import { marksOf } from './marks.ts'
+import { type ConstantHint, learnable, type LearnableField, type PlaceHint, type VendorKey, type VendorMemory, vendorKeysOf } from './memory.ts'
 import { positionOf } from './observe.ts'
 import { type Place, placesFor } from './places.ts'
 
@@ -12,6 +16,8 @@ export type MemoryLookup = (vendor: VendorKey) => VendorMemory | undefined
 
 /** A value without words beside it must stand where it stood, give or take this share of the page. */
 const nearby = 0.03
+/** So many of its words must stand on the page: another branch has another address. */
+const standing = 0.8
 /** Seen once, and seen again. */
 const believed = { once: 0.9, again: 0.94, byPlace: 0.75, constant: 0.9 } as const
 
@@ -21,33 +27,54 @@ const believed = { once: 0.9, again: 0.94, byPlace: 0.75, constant: 0.9 } as con
  * not learned at all.
  */
 export function withLearned(fields: DocumentFields, lookup: MemoryLookup, layout: Layout, pages: readonly TextPage[], order: DateOrder): DocumentFields {
-  const key = vendorKeysOf(fields).map((one) => ({ ...one, memory: lookup(one) })).find(({ memory }) => memory !== undefined)
+  const key = vendorKeysOf(fields, marksOf(layout)).map((one) => ({ ...one, memory: lookup(one) })).find(({ memory }) => memory !== undefined)
   if (key?.memory === undefined) {
     return fields
   }
   const { memory, sure } = key
+  const narrow = isNarrow(layout)
   let result = fields
   for (const field of new Set(memory.places.map((hint) => hint.field))) {
     const proposal = propose(field, memory.places.filter((hint) => hint.field === field), layout, pages, order)
-    if (proposal !== undefined && !(learnable[field] === 'amount' && sumsProve(result))) {
+    const found = result[field]
+    // on a receipt confidence is calibrated: what is surer than a hint is right more often
+    const surer = narrow && found !== undefined && found.confidence >= (proposal?.confidence ?? 0)
+    if (proposal !== undefined && !surer && !(learnable[field] === 'amount' && sumsProve(result))) {
       result = { ...result, [field]: settled(result[field], proposal) }
     }
   }
-  const name = memory.constants.find(({ field }) => field === 'seller.name')?.value
-  const address = memory.constants.find(({ field }) => field === 'seller.address')?.value
-  if (sure && (name !== undefined || address !== undefined)) {
+  const printed = new Set(sure ? layout.rows.flatMap(({ plain }) => plain.split(' ').filter((word) => word !== '').map(fold)) : [])
+  const constantOf = (wanted: ConstantHint['field']): string | undefined =>
+    memory.constants
+      .filter(({ field }) => field === wanted)
+      .map(({ value }) => ({ value, share: shareOn(printed, value) }))
+      .filter(({ share }) => share >= standing)
+      .sort((a, b) => b.share - a.share)[0]?.value
+  const name = constantOf('seller.name')
+  const address = constantOf('seller.address')
+  if (name !== undefined || address !== undefined) {
     const constant = (value: string): Field => ({ value, normalised: value, confidence: believed.constant, provenance: { page: 0, method: 'learned' } })
     const { seller } = result
     result = {
       ...result,
       seller: {
         ...seller,
-        ...(name === undefined ? {} : { name: settled(seller.name, constant(name)) }),
-        ...(address === undefined ? {} : { address: settled(seller.address, constant(address)) }),
+        ...(name === undefined || says(seller.name, name) ? {} : { name: settled(seller.name, constant(name)) }),
+        ...(address === undefined || says(seller.address, address) ? {} : { address: settled(seller.address, constant(address)) }),
       },
     }
   }
   return result
+}
+
+/** What was read is that, and more: a branch says which one it is. */
+const says = (found: Field | undefined, constant: string): boolean => found !== undefined && plainText(found.normalised).trim() !== plainText(constant).trim() && plainText(found.normalised).includes(plainText(constant).trim())
+
+/** Of the words of a text those that stand on the page, as recognition may have misread them. */
+function shareOn(printed: ReadonlySet<string>, text: string): number {
+  const words = plainText(text).trim().split(' ').map(fold)
+  const found = words.filter((word) => printed.has(word) || (word.length >= 5 && [...printed].some((other) => within(word, other, 1))))
+  return found.length / words.length
 }
 
 /** Two ways that lead to one value make it surer; of two values the learned one. */

@@ -89,7 +89,7 @@ function lessonOf({ header, text, extraction, corrections }: DocumentState, id: 
   const taught = corrections.flatMap((one) => (one.id === id && one.to !== null ? [{ field: one.field, value: one.to }] : []))
   const vendors = vendorKeysOf(extraction!.fields).map(({ digest }) => digest)
   const unread = text === undefined || text.route === 'e-invoice-xml' || header.contentReference === undefined
-  return unread || taught.length === 0 || vendors.length === 0 ? undefined : { header, taught, vendors }
+  return unread || taught.length === 0 ? undefined : { header, taught, vendors }
 }
 
 function messageOf(refusal: CorrectionRefusal): string {

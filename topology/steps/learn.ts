@@ -1,7 +1,7 @@
 import type { AsyncProcessor, KeyValueStore, Processor, ProcessorContext, Record, ValueAndTimestamp } from 'millrace'
 import type { Tenant } from '../../avro/types.ts'
 import type { DateOrder } from '../../processors/extract/index.ts'
-import { observe, remember as remembered, type TaughtField, type VendorMemory } from '../../processors/learn/index.ts'
+import { type Observation, observe, remember as remembered, type TaughtField, type VendorMemory } from '../../processors/learn/index.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
 import type { Services } from '../services.ts'
 import { tenantOf } from '../tenants.ts'
@@ -23,7 +23,7 @@ interface Input {
 }
 
 /** Reads the corrected document's pages again (a scan is recognised again) and looks for what the person wrote. */
-export function learn(services: Services, tenantStore: string): AsyncProcessor<string, Lesson, Input, VendorMemory | 'nothing', VendorMemory> {
+export function learn(services: Services, tenantStore: string): AsyncProcessor<string, Lesson, Input, Observation | 'nothing', VendorMemory> {
   return {
     prepare: ({ value: lesson }, context) => {
       const { dateOrder } = tenantOf(context.getStateStore<string, ValueAndTimestamp<Tenant>>(tenantStore), lesson.header.tenantId)
@@ -38,15 +38,16 @@ export function learn(services: Services, tenantStore: string): AsyncProcessor<s
       if (!text.ok || text.value.eInvoice !== undefined) {
         return 'nothing'
       }
-      const memory = observe(text.value, taught, dateOrder)
-      return memory.places.length + memory.constants.length === 0 ? 'nothing' : memory
+      const observed = observe(text.value, taught, dateOrder)
+      return observed.places.length + observed.constants.length === 0 ? 'nothing' : observed
     },
-    complete: (memory, record, context) => {
-      if (memory === 'nothing') {
+    complete: (observed, record, context) => {
+      if (observed === 'nothing') {
         return
       }
       const { header, vendors } = record.value
-      for (const digest of vendors) {
+      const { marks, ...memory } = observed
+      for (const digest of [...vendors, ...marks.map((mark) => mark.digest)]) {
         context.forward({ ...record, key: vendorKey(header.tenantId, digest), value: memory })
       }
     },
