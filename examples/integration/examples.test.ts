@@ -135,6 +135,14 @@ const examples: readonly Example[] = [
     decode: long,
     served: { bolt: 7, nut: 4, screw: null },
   },
+  {
+    folder: '14-tracing',
+    topics: { purchases: 2, 'purchase-counts': 2 },
+    inputs: [['purchases', '1', '{"customer":"ada","amount":5}'], ['purchases', '2', '{"customer":"ada","amount":6}'], ['purchases', '3', '{"customer":"bob","amount":7}']],
+    output: 'purchase-counts',
+    expected: { ada: 2, bob: 1 },
+    decode: long,
+  },
 ]
 
 const cluster = new TestCluster()
