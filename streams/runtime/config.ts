@@ -53,6 +53,8 @@ export interface StreamsConfig {
   readonly heartbeatIntervalMs?: number
   /** The broker aborts a transaction open for longer, ms: prevents that a frozen process stalls readers. Default 10 000. */
   readonly transactionTimeoutMs?: number
+  /** A task that cannot begin because brokers do not answer is tried again for so long, ms, before its thread fails. Default 300 000; 0: at once. */
+  readonly taskTimeoutMs?: number
   /** Of internal topics; -1: the broker's default. */
   readonly replicationFactor?: number
   /** 'verify' creates nothing and names what is missing. Default 'create'. */
@@ -107,6 +109,7 @@ export interface RuntimeConfig {
   readonly clientTags: { readonly [tag: string]: string }
   readonly rackAwareAssignmentTags: readonly string[]
   readonly transactionTimeoutMs: number
+  readonly taskTimeoutMs: number
   readonly replicationFactor: number
   readonly internalTopics: 'create' | 'verify'
   readonly errors: ErrorPolicy
@@ -124,7 +127,7 @@ export interface RuntimeConfig {
 
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'stateCleanupDelayMs', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
-  'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
+  'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'taskTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
   'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
@@ -261,6 +264,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     clientTags: clientTags(config.clientTags ?? {}),
     rackAwareAssignmentTags: rackTags(config.rackAwareAssignmentTags ?? []),
     transactionTimeoutMs: number(config, 'transactionTimeoutMs', 10_000, 1_000, 900_000),
+    taskTimeoutMs: number(config, 'taskTimeoutMs', 300_000, 0),
     replicationFactor: number(config, 'replicationFactor', -1, -1, 32_767),
     internalTopics: oneOf(config, 'internalTopics', ['create', 'verify']),
     errors: errorPolicy(config.errors ?? {}, config.deadLetterTopic),

@@ -73,6 +73,8 @@ export class TaskEntry {
   /** No offset was committed under the thread's transactional id yet: the next commit names this task (rule C3). */
   unannounced = true
   restoredRecords = 0
+  /** When brokers first did not answer for its activation; performance clock. */
+  failingSince: number | undefined
   /** As a copy: the task is to move here once it has caught up. */
   warmup = false
   /** As a copy: its lag as the group was last told. */

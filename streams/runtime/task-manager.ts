@@ -2,6 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskState } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
+import { isRetriable } from '../kafka/kafka-error.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, TopicPartition } from '../kafka/contract.ts'
 import type { TaskVersion } from '../membership/types.ts'
@@ -59,6 +60,8 @@ export interface WantedCopies {
 /** Another thread of this process, evicted without knowing it yet, may still have a database open; prevents that this one fails for it. */
 const OPEN_TRIES = 50
 const OPEN_RETRY_MS = 200
+/** Pause before a task that brokers did not answer for begins again; prevents a busy loop. */
+const BEGIN_AGAIN_MS = 500
 
 export class TaskManager {
   readonly #options: TaskManagerOptions
@@ -206,11 +209,31 @@ export class TaskManager {
     const { signal } = entry.abort
     entry.tail = entry.tail
       .then(() => this.#activate(entry, signal))
-      .catch((error: Error) => {
-        if (!signal.aborted) {
-          this.#options.onFailed(error, entry)
-        }
-      })
+      .catch((error: Error) => (signal.aborted ? undefined : this.#notActivated(entry, error, signal)))
+  }
+
+  /**
+   * What brokers do not answer for now holds up nobody but the task: it begins again, for `taskTimeoutMs` (KIP-572). Anything
+   * else fails the thread.
+   */
+  async #notActivated(entry: TaskEntry, error: Error, signal: AbortSignal): Promise<void> {
+    const { config, onFailed, onWarning } = this.#options
+    const now = performance.now()
+    const since = entry.failingSince ?? now
+    if (!isRetriable(error) && !(error instanceof StreamsError && error.code === 'TIMEOUT')) {
+      onFailed(error, entry)
+    } else if (now - since >= config.taskTimeoutMs) {
+      onFailed(new StreamsError('TIMEOUT', `Task ${entry.id} could not begin for ${Math.round(now - since)} ms (taskTimeoutMs): ${error.message}`, { cause: error }), entry)
+    } else {
+      if (entry.failingSince === undefined) {
+        entry.failingSince = now
+        onWarning(`Task ${entry.id} cannot begin yet and is tried again for ${config.taskTimeoutMs} ms (taskTimeoutMs): ${error.message}`)
+      }
+      await delay(BEGIN_AGAIN_MS, undefined, { signal }).catch(() => undefined)
+      if (!signal.aborted) {
+        this.activate(entry)
+      }
+    }
   }
 
   async #activate(entry: TaskEntry, signal: AbortSignal): Promise<void> {
@@ -222,6 +245,7 @@ export class TaskManager {
     entry.task.initialize(committed)
     entry.setInitialized(true)
     entry.unannounced = true
+    entry.failingSince = undefined
     entry.move('restored')
     entry.paused.clear()
     for (const { topic, partition, offset } of committed) {

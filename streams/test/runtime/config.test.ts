@@ -17,6 +17,7 @@ t.test('defaults', async (t) => {
     heartbeatIntervalMs: 500,
     metadataMaxAgeMs: 300_000,
     stateCleanupDelayMs: 604_800_000,
+    taskTimeoutMs: 300_000,
     internalTopics: 'create',
     uncaughtError: 'fail',
     orphans: 'fail',
