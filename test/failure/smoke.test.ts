@@ -3,7 +3,7 @@ import t from 'tap'
 import { Brokers } from '../brokers/brokers.ts'
 import { runSmoke } from '../smoke/scenario.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(900_000)
 
 t.test('rolling instances, SIGKILL, a lost disk, a zombie, a broker that dies: every output is exactly what the input says', async (t) => {
   const brokers = await Brokers.start()

@@ -6,7 +6,7 @@ import { endlessLines } from './load.ts'
 import type { VersionSettings } from './versions-topology.ts'
 import { countProblems, tally, topics } from './word-load.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(600_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())

@@ -20,7 +20,7 @@ export async function sendSmoke(cluster: TestCluster, settings: SmokeSettings, r
 }
 
 /** Closes every window, and waits until everything has gone through every step. */
-export async function finishSmoke(cluster: TestCluster, applicationId: string, settings: SmokeSettings, load: SmokeLoad, partitions: number, timeoutMs = 120_000): Promise<void> {
+export async function finishSmoke(cluster: TestCluster, applicationId: string, settings: SmokeSettings, load: SmokeLoad, partitions: number, timeoutMs = 600_000): Promise<void> {
   for (let partition = 0; partition < partitions; partition++) {
     await sendSmoke(cluster, settings, [load.flush], partition)
   }
