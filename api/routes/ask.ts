@@ -47,12 +47,11 @@ export function askRoute(app: FastifyInstance, context: ApiContext): void {
       throw new ApiError('OVERLOADED', { retryAfterSeconds: RETRY_AFTER_SECONDS })
     }
     underWay.set(tenantId, own + 1)
+    let open = true
     const ended = (): void => {
-      const left = underWay.get(tenantId)! - 1
-      if (left === 0) {
-        underWay.delete(tenantId)
-      } else {
-        underWay.set(tenantId, left)
+      if (open) {
+        open = false
+        underWay.set(tenantId, underWay.get(tenantId)! - 1)
       }
     }
     try {

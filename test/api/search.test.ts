@@ -157,4 +157,9 @@ t.test('a tenant does not take all the questions there may be at once', async (t
   t.match((await ask({ question: 'What is the total?' }, 'token-of-globex')).lines.at(-1), { outcome: 'answered' })
   await ollama.stop()
   await Promise.all(held)
+  let after = await ask({ question: 'What is the total?' })
+  while (after.status === 503) {
+    after = await ask({ question: 'What is the total?' })
+  }
+  t.match(after.lines.at(-1), { outcome: 'quoted' }, 'and when they have ended there is room again')
 })
