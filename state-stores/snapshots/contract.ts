@@ -44,9 +44,9 @@ export interface SnapshotStore {
   manifest(owner: SnapshotOwner, id: string): Promise<Bytes>
   /**
    * Keeps the files, which lie in `folder`, and then the manifest: the snapshot is listed once all of it is there. What a
-   * process left that died on the way is removed some time later.
+   * process left that died on the way is removed some time later. Rejects, with nothing listed, when `signal` aborts before.
    */
-  publish(owner: SnapshotOwner, id: string, manifest: Bytes, files: readonly SnapshotFile[], folder: string): Promise<void>
+  publish(owner: SnapshotOwner, id: string, manifest: Bytes, files: readonly SnapshotFile[], folder: string, signal?: AbortSignal): Promise<void>
   /** Brings one file to `path`, where there is none; as a copy, because a database that writes is made of it. */
   fetch(owner: SnapshotOwner, id: string, file: SnapshotFile, path: string): Promise<void>
   remove(owner: SnapshotOwner, id: string): Promise<void>

@@ -38,12 +38,13 @@ export class FolderSnapshotStore implements SnapshotStore {
     return readFile(join(this.#folder(owner), folderName(id), MANIFEST))
   }
 
-  async publish(owner: SnapshotOwner, id: string, manifest: Bytes, files: readonly SnapshotFile[], folder: string): Promise<void> {
+  async publish(owner: SnapshotOwner, id: string, manifest: Bytes, files: readonly SnapshotFile[], folder: string, signal?: AbortSignal): Promise<void> {
     const own = this.#folder(owner)
     const draft = join(own, `${DRAFT}${randomUUID()}`)
     await mkdir(draft, { recursive: true })
     try {
       for (const file of files) {
+        signal?.throwIfAborted()
         await shareOrCopy(join(folder, file.name), join(draft, file.name), file.fixed)
       }
       await replaceFile(join(draft, MANIFEST), manifest)

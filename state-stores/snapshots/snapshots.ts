@@ -74,9 +74,8 @@ export class Snapshots {
         files: await this.#describe(draft, owner, signal),
       }
       onStep?.('described')
-      signal?.throwIfAborted()
       const id = `${String(takenAt).padStart(15, '0')}-${randomBytes(4).toString('hex')}`
-      await store.publish(owner, id, encodeManifest(manifest), manifest.files, draft)
+      await store.publish(owner, id, encodeManifest(manifest), manifest.files, draft, signal)
       onStep?.('published')
       for (const old of (await store.list(owner)).slice(keep)) {
         await store.remove(owner, old)

@@ -197,6 +197,8 @@ export async function snapshotConformance(t: SuiteTest, engine: StorageEngine): 
     }
     const drafts = new StateFolder(folder)
     await t.rejects(new Snapshots({ store: failing, folder: drafts, keep: 1 }).take(state, OWNER, { engine, stores: STORES }), { code: 'ENOSPC' })
+    await t.rejects(new Snapshots({ store, folder: drafts, keep: 1 }).take(state, OWNER, { engine, stores: STORES }, AbortSignal.abort(full)), { code: 'ENOSPC' }, 'given up')
+    t.same(await readdir(join(folder, 'snapshots', OWNER.application, OWNER.task)).catch(() => []), [])
     await state.close()
     await t.rejects(new Snapshots({ store, folder: drafts, keep: 1 }).take(state, OWNER, { engine, stores: STORES }), { code: 'STATE_CLOSED' })
     t.same((await readdir(folder)).filter((name) => name.startsWith('.draft')), [])

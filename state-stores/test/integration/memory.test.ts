@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { type DatabaseTaskState, MemoryBudget, openTaskState, rocksdbEngine } from '../../index.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 const MIB = 1024 * 1024
 const FIGURE = 64 * MIB
 const DATABASES = 3

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { leveldbEngine, openTaskState, rocksdbEngine } from '../../index.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 const KEYS = 2_000
 const STORES = [{ name: 'all', kind: 'key-value', logged: true }] as const
 /** The smallest there is, so that flushes and compactions never rest. */

@@ -8,7 +8,7 @@ import { type EngineName, FolderSnapshotStore } from '../../index.ts'
 import { GENERATION_KEYS, GENERATION_STORES } from '../fixtures/generations.ts'
 import { type DeathAt, openGenerations, RESTORING, SNAPSHOT_OWNER, TAKING } from '../fixtures/snapshots.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(600_000)
 
 for (const engine of ['rocksdb', 'leveldb'] as const) {
   t.test(engine, async (t) => {

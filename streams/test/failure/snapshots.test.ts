@@ -12,7 +12,7 @@ import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 import topology from './snapshots-topology.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(600_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
