@@ -51,7 +51,7 @@ export function layOutBlocks(blocks: readonly Block[], bounds: FlowBounds): Outc
   let characters = 0
   for (const sheet of sheets(blocks)) {
     const { lines, width } = compose(sheet, maxLine, 0, sheetWidth)
-    for (const part of parted(lines)) {
+    for (const part of parted(lines, bounds.maxLinesPerPage)) {
       characters += part.reduce((sum, { text }) => sum + text.length, 0)
       if (characters > bounds.maxCharacters) {
         return fail('TOO_MUCH_TEXT', 'content', 'more text than one document may hold', bounds.maxCharacters)
@@ -59,7 +59,7 @@ export function layOutBlocks(blocks: readonly Block[], bounds: FlowBounds): Outc
       if (pages.length === bounds.maxPages) {
         return fail('TOO_MANY_PAGES', 'content', `more than ${bounds.maxPages} pages`, bounds.maxPages)
       }
-      pages.push(pageOf(pages.length + 1, part.slice(0, bounds.maxLinesPerPage), width))
+      pages.push(pageOf(pages.length + 1, part, width))
     }
   }
   return succeed(pages)
@@ -92,14 +92,19 @@ function sheets(blocks: readonly Block[]): Block[][] {
   return all
 }
 
-function parted(lines: readonly Placed[]): Placed[][] {
+/** In pages of so many rows, fewer where rows are wide; no row is parted. */
+function parted(lines: readonly Placed[], maxLines: number): Placed[][] {
   const parts: Placed[][] = [[]]
+  let top = 0
+  let row = 0
   for (const line of [...lines].sort((a, b) => a.y - b.y || a.x - b.x)) {
-    const part = Math.floor(line.y / linesPerPage)
-    while (parts.length <= part) {
+    const begins = line.y !== row
+    row = line.y
+    if (begins && (line.y - top >= linesPerPage || parts.at(-1)!.length >= maxLines - maxColumns)) {
       parts.push([])
+      top = line.y
     }
-    parts[part]!.push({ ...line, y: line.y - part * linesPerPage })
+    parts.at(-1)!.push({ ...line, y: line.y - top })
   }
   return parts
 }

@@ -104,6 +104,8 @@ t.test('plain text keeps its columns; rulers and frames are none', async (t) => 
   t.same(shown('text', 'Item\tSum\nA\t1.00\n=====\n| Total | 2.00 |\n\f\nSee.  Next one'), [['Item   Sum', 'A   1.00', '   Total   2.00'], ['See. Next one']])
   t.same(shown('text', 'x y '.repeat(30), { maxCharacters: 100 }), [['TOO_MUCH_TEXT']])
   t.same(shown('text', '\fx'.repeat(501)), [['TOO_MANY_PAGES']])
+  const wide = readFlow('text', Buffer.from('a  b  c\n'.repeat(3000)), { ...defaultTextBounds, maxLinesPerPage: 1512 })
+  t.same(wide.ok && wide.value.map(({ lines }) => lines.length), [1002, 1002, 1002, 1002, 1002, 1002, 1002, 1002, 984], 'no row is lost or parted')
   t.same(shown('text', '\n'.repeat(900), { maxCharacters: 100 }), [['TOO_MUCH_TEXT']], 'lines of nothing')
   t.equal(shown('text', `a${'\r\n'.repeat(5000)}b`).length, 1, 'a long gap is a gap')
 })

@@ -7,7 +7,7 @@ import type { XmlNode } from '../xml.ts'
 import { decodeXml, parseMixedXml } from '../xml.ts'
 
 /** A presentation has a file for every picture and every slide. */
-export const maxOfficeParts = 5000
+const maxOfficeParts = 5000
 /** Some thirty tables in tables; the parser itself goes no deeper. */
 const maxDepth = 100
 

@@ -14,6 +14,8 @@ import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
 import { openServices } from '../../../topology/services.ts'
 import { ScriptedRegistry } from '../../avro/support.ts'
+import { writeMail } from '../../../samples/other-formats.ts'
+import { createRandom } from '../../../samples/random.ts'
 import { zipOf } from '../../../samples/zip.ts'
 
 const registry = await ScriptedRegistry.start()
@@ -49,19 +51,10 @@ async function open() {
   }
 }
 
-function mailOf(text: string, files: readonly (readonly [name: string, type: string, bytes: Uint8Array])[]): Buffer {
-  const part = (name: string, type: string, bytes: Uint8Array): string =>
-    `--b\r\nContent-Type: ${type}\r\nContent-Disposition: attachment; filename="${name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n${Buffer.from(bytes).toString('base64').replace(/.{76}/g, '$&\r\n')}\r\n`
-  return Buffer.from([
-    'From: Nordwind <billing@nordwind.example>\r\nTo: acme@acme.example\r\nSubject: Invoice\r\nDate: Fri, 20 Nov 2026 09:00:00 +0000\r\nMessage-ID: <1@nordwind.example>\r\nMIME-Version: 1.0\r\n',
-    `Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n${text}\r\n`, ...files.map((file) => part(...file)), '--b--\r\n',
-  ].join(''))
-}
-
 t.test('a mail with two invoices is three documents: a letter and what came with it', async (t) => {
   const { driver, archive, lifecycle, send } = await open()
-  const mail = mailOf('Dear customer, please find attached our invoices, the total of both is 1234.56 EUR.', [
-    ['factur-x.pdf', 'application/pdf', sampleOf('factur-x')], ['invoice.xml', 'application/octet-stream', sampleOf('xml-invoice')],
+  const mail = writeMail(createRandom(1), 'Dear customer, please find attached our invoices, the total of both is 1234.56 EUR.', [
+    { fileName: 'factur-x.pdf', contentType: 'application/pdf', bytes: sampleOf('factur-x') }, { fileName: 'invoice.xml', contentType: 'application/octet-stream', bytes: sampleOf('xml-invoice') },
   ])
   const sent = await send(mail, 'invoice.eml')
   const rows = archive.readRecordsToList().map(({ value }) => value!)
