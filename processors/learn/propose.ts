@@ -27,48 +27,54 @@ const believed = { once: 0.9, again: 0.94, byPlace: 0.75, constant: 0.9 } as con
  * not learned at all.
  */
 export function withLearned(fields: DocumentFields, lookup: MemoryLookup, layout: Layout, pages: readonly TextPage[], order: DateOrder): DocumentFields {
-  const key = vendorKeysOf(fields, marksOf(layout)).map((one) => ({ ...one, memory: lookup(one) })).find(({ memory }) => memory !== undefined)
-  if (key?.memory === undefined) {
-    return fields
-  }
-  const { memory, sure } = key
-  const narrow = isNarrow(layout)
-  let result = fields
-  for (const field of new Set(memory.places.map((hint) => hint.field))) {
-    const proposal = propose(field, memory.places.filter((hint) => hint.field === field), layout, pages, order)
-    const found = result[field]
-    // on a receipt confidence is calibrated: what is surer than a hint is right more often
-    const surer = narrow && found !== undefined && found.confidence >= (proposal?.confidence ?? 0)
-    if (proposal !== undefined && !surer && !(learnable[field] === 'amount' && sumsProve(result))) {
-      result = { ...result, [field]: settled(result[field], proposal) }
+  for (const vendor of vendorKeysOf(fields, marksOf(layout))) {
+    const memory = lookup(vendor)
+    if (memory !== undefined) {
+      const placed = withPlaces(fields, memory.places, layout, pages, order)
+      return vendor.sure ? withConstants(placed, memory.constants, layout) : placed
     }
   }
-  const printed = new Set(sure ? layout.rows.flatMap(({ plain }) => plain.split(' ').filter((word) => word !== '').map(fold)) : [])
-  const constantOf = (wanted: ConstantHint['field']): string | undefined =>
-    memory.constants
-      .filter(({ field }) => field === wanted)
-      .map(({ value }) => ({ value, share: shareOn(printed, value) }))
-      .filter(({ share }) => share >= standing)
-      .sort((a, b) => b.share - a.share)[0]?.value
-  const name = constantOf('seller.name')
-  const address = constantOf('seller.address')
-  if (name !== undefined || address !== undefined) {
-    const constant = (value: string): Field => ({ value, normalised: value, confidence: believed.constant, provenance: { page: 0, method: 'learned' } })
-    const { seller } = result
-    result = {
-      ...result,
-      seller: {
-        ...seller,
-        ...(name === undefined || says(seller.name, name) ? {} : { name: settled(seller.name, constant(name)) }),
-        ...(address === undefined || says(seller.address, address) ? {} : { address: settled(seller.address, constant(address)) }),
-      },
+  return fields
+}
+
+function withPlaces(fields: DocumentFields, hints: readonly PlaceHint[], layout: Layout, pages: readonly TextPage[], order: DateOrder): DocumentFields {
+  const narrow = isNarrow(layout)
+  let result = fields
+  for (const field of new Set(hints.map((hint) => hint.field))) {
+    const proposal = propose(field, hints.filter((hint) => hint.field === field), layout, pages, order)
+    const found = result[field]
+    // on a receipt confidence is calibrated: what is surer than a hint is right more often
+    const isSurer = narrow && found !== undefined && proposal !== undefined && found.confidence >= proposal.confidence
+    if (proposal !== undefined && !isSurer && !(learnable[field] === 'amount' && sumsProve(result))) {
+      result = { ...result, [field]: settled(found, proposal) }
     }
   }
   return result
 }
 
+function withConstants(fields: DocumentFields, constants: readonly ConstantHint[], layout: Layout): DocumentFields {
+  const printed = new Set(layout.rows.flatMap(({ plain }) => plain.split(' ').filter((word) => word !== '').map(fold)))
+  const constantOf = (wanted: ConstantHint['field'], found: Field | undefined): Field | undefined => {
+    const [best] = constants
+      .filter(({ field }) => field === wanted)
+      .map(({ value }) => ({ value, share: shareOn(printed, value) }))
+      .filter(({ share }) => share >= standing)
+      .sort((a, b) => b.share - a.share)
+    return best === undefined || saysMore(found, best.value)
+      ? found
+      : settled(found, { value: best.value, normalised: best.value, confidence: believed.constant, provenance: { page: 0, method: 'learned' } })
+  }
+  const { seller } = fields
+  const name = constantOf('seller.name', seller.name)
+  const address = constantOf('seller.address', seller.address)
+  return { ...fields, seller: { ...seller, ...(name === undefined ? {} : { name }), ...(address === undefined ? {} : { address }) } }
+}
+
 /** What was read is that, and more: a branch says which one it is. */
-const says = (found: Field | undefined, constant: string): boolean => found !== undefined && plainText(found.normalised).trim() !== plainText(constant).trim() && plainText(found.normalised).includes(plainText(constant).trim())
+function saysMore(found: Field | undefined, constant: string): boolean {
+  const [read, known] = [found?.normalised ?? '', constant].map((text) => plainText(text).trim()) as [string, string]
+  return read.length > known.length && read.includes(known)
+}
 
 /** Of the words of a text those that stand on the page, as recognition may have misread them. */
 function shareOn(printed: ReadonlySet<string>, text: string): number {
