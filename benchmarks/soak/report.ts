@@ -8,7 +8,7 @@ import type { SoakOptions } from './options.ts'
 export interface Sample {
   /** Since the beginning of the load. */
   readonly seconds: number
-  /** Records of the inputs that no commit covers yet. */
+  /** Records of the inputs that no commit covers yet; NaN: the broker did not say. */
   readonly lag: number
   readonly instances: readonly Usage[]
 }
@@ -84,7 +84,8 @@ export function table({ minutes, samples }: SoakResult): string {
       return values.length === 0 ? '–' : String(Math.max(...values))
     }
     const each = [SURVIVOR, VICTIM].flatMap((name) => [most(name, ({ rssMiB }) => rssMiB), most(name, ({ storeMemoryMiB }) => storeMemoryMiB), most(name, ({ diskMiB }) => diskMiB), most(name, ({ threads }) => threads), most(name, ({ files }) => files)])
-    const lag = own.length === 0 ? '–' : Math.max(...own.map((sample) => sample.lag))
+    const lags = own.map((sample) => sample.lag).filter(Number.isFinite)
+    const lag = lags.length === 0 ? '–' : Math.max(...lags)
     return `| ${minute + 1} | ${latency.p50Ms.toFixed(1)} | ${latency.p99Ms.toFixed(1)} | ${latency.maxMs.toFixed(0)} | ${lag} | ${each.join(' | ')} |`
   })
   const heads = [SURVIVOR, VICTIM].map((name) => `${name}: RSS MiB | databases MiB | disk MiB | threads | files`)
