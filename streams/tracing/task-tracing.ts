@@ -4,6 +4,7 @@
  * entries. Nothing here runs without a tracer.
  */
 import type { Header, Headers } from '../record.ts'
+import { codeOf } from '../runtime/dead-letter.ts'
 import type { OpenTelemetry, Span, SpanContext, TraceContext, Tracer } from './open-telemetry.ts'
 import { SPAN_KIND, STATUS_ERROR } from './open-telemetry.ts'
 import { RowWriters } from './row-writers.ts'
@@ -77,6 +78,9 @@ export class TaskTracing {
     }
     try {
       return this.#api.context.with(this.#current.context, run)
+    } catch (error) {
+      fail(span, codeOf(error) ?? 'PROCESSING_FAILED')
+      throw error
     } finally {
       this.#current = undefined
       span.end()

@@ -87,6 +87,25 @@ t.test('an asynchronous operator: a span per try, one for the result; the contex
   await driver.close()
 })
 
+t.test('a result that cannot go on says so in its span, whatever the policy does then', async (t) => {
+  const driver = open((b) => {
+    b.stream('in', { key: string, value: string })
+      .processAsync({
+        call: async () => 'result',
+        complete: () => {
+          throw new Error('secret of the result')
+        },
+      }, { name: 'ask', key: string, value: string, onFailure: 'dead-letter' })
+      .to('out')
+  })
+  driver.createInputTopic('in', string, string).pipeInput('k', 'v')
+  await driver.settle()
+  t.match(named('process ask'), [{ ended: 1, status: { code: api.SpanStatusCode.ERROR, message: 'PROCESSING_FAILED' } }])
+  t.equal(driver.deadLetters().length, 1)
+  t.notMatch(JSON.stringify(spans), /secret/)
+  await driver.close()
+})
+
 t.test('calls that are given up end their spans', async (t) => {
   const driver = open((b) => {
     b.stream('in', { key: string, value: string }).mapAsync(() => new Promise<string>(() => undefined), { name: 'ask', value: string, timeout: 100, retry: 1 }).to('out')
