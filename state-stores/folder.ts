@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { StateStoreError } from './errors.ts'
 
@@ -189,4 +189,9 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
     await file.close()
   }
   await rename(draft, path)
+}
+
+/** Whether there is such a file or folder. */
+export function isThere(path: string): Promise<boolean> {
+  return access(path).then(() => true, () => false)
 }

@@ -8,7 +8,8 @@ export type * from './contract.ts'
 export { StateStoreError, type StateStoreErrorCode } from './errors.ts'
 export { compareBytes, idOf, keyAfter, prefixEnd } from './bytes.ts'
 export { BaseDatabase, type DriverCursor } from './engines/base.ts'
-export { DatabaseTaskState, openMemoryTaskState, openTaskState } from './task-state.ts'
+export { openMemoryTaskState, openTaskState } from './open-task-state.ts'
+export { DatabaseTaskState } from './task-state.ts'
 export {
   createKeyValueStore,
   createTimestampedKeyValueStore,

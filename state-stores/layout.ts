@@ -123,9 +123,10 @@ export function readBook(database: Database, location: string): Book {
 
 /**
  * Gives new names a prefix, and throws away rebuilds that were interrupted. Rows in a layout that is no longer asked for
- * become garbage together with the positions of their changelog: the store is restored from its beginning.
+ * become garbage together with the positions of their changelog: the store is restored from its beginning. In a database
+ * that began as a copy (`copied`) those of stores without a changelog do, too: nothing would bring them up to the others.
  */
-export async function recordStores(database: Database, book: Book, specs: readonly StoreSpec[]): Promise<void> {
+export async function recordStores(database: Database, book: Book, specs: readonly StoreSpec[], copied = false): Promise<void> {
   const rows: Row[] = [bookRow('format', { version: FORMAT_VERSION })]
   const discard = (prefix: number) => {
     rows.push(bookRow(`garbage/${prefix}`, true))
@@ -139,9 +140,9 @@ export async function recordStores(database: Database, book: Book, specs: readon
       book.stores.set(name, settled)
     }
   }
-  for (const { name, layout, changelog } of specs) {
+  for (const { name, layout, changelog, logged } of specs) {
     const old = book.stores.get(name)
-    if (old !== undefined && old.layout === layout) {
+    if (old !== undefined && old.layout === layout && (logged || !copied)) {
       continue
     }
     const record = { prefix: book.nextPrefix++, layout }

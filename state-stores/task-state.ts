@@ -2,7 +2,6 @@ import type {
   Bytes,
   ChangelogPosition,
   Database,
-  EngineOptions,
   Row,
   StateMark,
   StoreChanges,
@@ -10,9 +9,8 @@ import type {
   TaskStateOptions,
 } from './contract.ts'
 import { CommittedView } from './committed-view.ts'
-import { createMemoryDatabase, memoryEngine } from './engines/memory.ts'
 import { StateStoreError } from './errors.ts'
-import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixedRows, readBook, recordStores } from './layout.ts'
+import { type Book, bookRow, mergePosition, PREFIX_LENGTH, prefixedRows } from './layout.ts'
 import type { MergedRange } from './merged-range.ts'
 import { OpenRanges } from './open-ranges.ts'
 import { OverlayChanges } from './overlay.ts'
@@ -23,49 +21,6 @@ import { TaskStoreView, type ViewOwner } from './store-view.ts'
 import { Sweeper } from './sweeper.ts'
 import { UndoLog } from './undo-log.ts'
 import { WriteQueue } from './write-queue.ts'
-
-/**
- * Opens (creates) the state of one task. Errors: `ENGINE_UNAVAILABLE`, `STATE_OPEN_FAILED` (locked, no space, no
- * permission), `STATE_CORRUPTED`, `OPTIONS_INVALID` (a store named twice).
- */
-export async function openTaskState(options: TaskStateOptions): Promise<DatabaseTaskState> {
-  const names = new Set<string>()
-  for (const { name } of options.stores) {
-    if (name === '' || names.has(name)) {
-      throw new StateStoreError('OPTIONS_INVALID', `the stores of ${options.location} need a name each, all different: '${name}'`)
-    }
-    names.add(name)
-  }
-  try {
-    const database = await options.engine.open(options.location, engineOptions(options))
-    try {
-      const book = readBook(database, options.location)
-      await recordStores(database, book, options.stores)
-      return new DatabaseTaskState(database, book, options)
-    } catch (error) {
-      await database.close()
-      throw error
-    }
-  } catch (error) {
-    options.memory?.release()
-    throw error
-  }
-}
-
-function engineOptions({ memory, readCacheBytes, checkpoint }: TaskStateOptions): EngineOptions {
-  return {
-    ...(memory === undefined ? {} : { memoryBytes: Math.max(1, memory.bytes - (readCacheBytes ?? 0)) }),
-    ...(checkpoint === undefined ? {} : { checkpoint }),
-  }
-}
-
-/** As `openTaskState` over the memory engine, without a promise: for a test driver, which is synchronous. */
-export function openMemoryTaskState(stores: TaskStateOptions['stores']): DatabaseTaskState {
-  const database = createMemoryDatabase('')
-  const book = readBook(database, '(memory)')
-  void recordStores(database, book, stores)
-  return new DatabaseTaskState(database, book, { engine: memoryEngine, location: '(memory)', stores })
-}
 
 /** A frozen generation on its way into the database. */
 interface Apply {

@@ -1,12 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChangelogPosition, StorageEngine, StoreSpec, TaskStateOptions } from '../contract.ts'
 import { engineCapabilities } from '../engines/capabilities.ts'
 import { StateStoreError } from '../errors.ts'
-import type { StateFolder } from '../folder.ts'
-import { type DatabaseTaskState, openTaskState } from '../task-state.ts'
+import { isThere, type StateFolder } from '../folder.ts'
+import { openTaskState } from '../open-task-state.ts'
+import type { DatabaseTaskState } from '../task-state.ts'
 import type { SnapshotFile, SnapshotManifest, SnapshotOwner, SnapshotStore } from './contract.ts'
 import { decodeManifest, encodeManifest, MANIFEST_FORMAT, storesFingerprint } from './manifest.ts'
 
@@ -201,10 +202,6 @@ function refuseForeign({ application, task, engine, stores }: SnapshotManifest, 
   if (stores !== storesFingerprint(options.stores)) {
     throw new StateStoreError('SNAPSHOT_INVALID', 'it was taken of another topology: its stores, their layouts or their changelogs are others')
   }
-}
-
-function isThere(path: string): Promise<boolean> {
-  return access(path).then(() => true, () => false)
 }
 
 async function hashOf(path: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Row, StorageEngine, TaskState } from '../contract.ts'
 import { BUFFER_LAYOUT, bufferFormat, createTimeOrderedBuffer, type TimeOrderedBuffer } from '../kinds/time-ordered-buffer.ts'
-import { openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
 import { bytes, type SuiteTest, text } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
 

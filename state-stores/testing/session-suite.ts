@@ -2,7 +2,7 @@ import type { StorageEngine, TaskState } from '../contract.ts'
 import { createSessionStore, sessionFormat, sessionLayout, type SessionStore } from '../kinds/session.ts'
 import { type Expiring, storeClock } from '../kinds/store-clock.ts'
 import type { Windowed } from '../kinds/window-key.ts'
-import { openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
 import type { SuiteTest } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
 

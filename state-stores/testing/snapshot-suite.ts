@@ -1,6 +1,7 @@
 import { cp, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChangelogPosition, EngineName, StorageEngine, StoreSpec } from '../contract.ts'
+import { engineCapabilities } from '../engines/capabilities.ts'
 import { createSessionStore, sessionLayout } from '../kinds/session.ts'
 import { storeClock } from '../kinds/store-clock.ts'
 import { TTL_LAYOUT, TtlView } from '../kinds/ttl.ts'
@@ -10,7 +11,8 @@ import type { SnapshotStore } from '../snapshots/contract.ts'
 import { FolderSnapshotStore } from '../snapshots/folder-store.ts'
 import { Snapshots } from '../snapshots/snapshots.ts'
 import { StateFolder } from '../folder.ts'
-import { type DatabaseTaskState, openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
+import type { DatabaseTaskState } from '../task-state.ts'
 import { bytes, lines, type SuiteTest } from './tap.ts'
 
 const OWNER = { application: 'orders', task: 'totals_0' }
@@ -25,13 +27,14 @@ const SESSIONS = { retentionMs: 60_000, indexed: true }
 const HISTORY = { historyRetentionMs: 60_000 }
 const TTL_MS = 60_000
 
-/** Every kind of store, logged. */
+/** Every kind of store, and one without a changelog. */
 const STORES: readonly StoreSpec[] = [
   { name: 'totals', kind: 'key-value', logged: true },
   { name: 'seen', kind: 'key-value', logged: true, layout: TTL_LAYOUT },
   { name: 'windows', kind: 'window', logged: true, layout: windowLayout(WINDOWS, false) },
   { name: 'sessions', kind: 'session', logged: true, layout: sessionLayout(SESSIONS) },
   { name: 'rates', kind: 'versioned', logged: true, layout: VERSIONED_LAYOUT },
+  { name: 'scratch', kind: 'key-value', logged: false },
 ]
 
 interface Bench {
@@ -90,6 +93,33 @@ export async function snapshotConformance(t: SuiteTest, engine: StorageEngine): 
     await copy.applyFrozen(new Map())
     t.equal(state.committed('totals').get(bytes('of the copy')), undefined)
     t.equal(offsetOf(state), 3)
+  })
+
+  await check('leave out what no changelog would bring up to date', async (t, { folder, state, generation, take, open }) => {
+    await generation(1)
+    state.store('scratch').put(bytes('a'), bytes('old'), 0)
+    await generation(2)
+    t.same(lines(state.committed('scratch').range({})), ['a=old'])
+    await take()
+    const { state: copy } = await open()
+    t.equal(offsetOf(copy), 2)
+    t.same(lines(copy.committed('scratch').range({})), [])
+    if (engineCapabilities[engine.name].persistent) {
+      // A process that died before it had seen to that.
+      const location = join(folder, '0_0')
+      await state.close()
+      await writeFile(join(location, '.copied'), '')
+      const again = await openTaskState({ engine, location, stores: STORES })
+      t.same(lines(again.committed('scratch').range({})), [])
+      t.equal(rowsOf(again).length, rowsOf(copy).length)
+      again.store('scratch').put(bytes('a'), bytes('new'), 0)
+      again.freeze()
+      await again.applyFrozen(new Map())
+      await again.close()
+      const last = await openTaskState({ engine, location, stores: STORES })
+      t.same(lines(last.committed('scratch').range({})), ['a=new'], 'once')
+      await last.close()
+    }
   })
 
   await check('are of one moment, while writes go on', async (t, { state, generation, take, open }) => {

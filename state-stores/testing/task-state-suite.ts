@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ChangelogPosition, StorageEngine, StoreChanges, TaskState, TaskStateOptions } from '../contract.ts'
 import { type EngineCapabilities, engineCapabilities } from '../engines/capabilities.ts'
-import { openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
 import { faultyEngine, type FaultyEngine } from './faults.ts'
 import { bytes, lines, type SuiteTest, text } from './tap.ts'
 import { restoreConformance } from './restore-suite.ts'

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { Row, StorageEngine, TaskState } from '../contract.ts'
 import { storeClock } from '../kinds/store-clock.ts'
 import { createVersionedKeyValueStore, VERSIONED_LAYOUT, type VersionedKeyValueStore, versionedFormat } from '../kinds/versioned.ts'
-import { openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
 import type { SuiteTest } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
 

@@ -3,7 +3,7 @@ import type { StorageEngine, TaskState, TaskStateOptions } from '../contract.ts'
 import { storeClock } from '../kinds/store-clock.ts'
 import { createWindowStore, type WindowStore, windowFormat, windowLayout, type WindowStoreShape } from '../kinds/window.ts'
 import { type Windowed, windowStoreKey } from '../kinds/window-key.ts'
-import { openTaskState } from '../task-state.ts'
+import { openTaskState } from '../open-task-state.ts'
 import type { SuiteTest } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
 
