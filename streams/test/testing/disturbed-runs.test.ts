@@ -11,8 +11,12 @@ import { processor } from '../runtime/topologies.ts'
 
 const numbers = Serdes.json<number>()
 
-/** Stateful, asynchronous, repartitioned, with a policy and with fields in a processor that must not survive a drop. */
+/**
+ * Stateful, asynchronous behind a circuit breaker, repartitioned, with a policy and with fields in a processor that must not
+ * survive a drop.
+ */
 function topology(builder: StreamsBuilder): void {
+  const tried = new Set<string>()
   const counted = (): Processor<string, string> => {
     const seen = new Map<string, number>()
     let context: ProcessorContext<string, string>
@@ -48,14 +52,15 @@ function topology(builder: StreamsBuilder): void {
       { name: 'twice', onError: { processing: 'dead-letter' }, key: text, value: text }
     )
     .mapAsync(
-      async (value, { attempt }) => {
+      async (value, { idempotencyKey }) => {
         await (value.length % 2 === 0 ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve)))
-        if (attempt === 1 && value.includes('#3')) {
+        if (value.includes('#3') && !tried.has(idempotencyKey)) {
+          tried.add(idempotencyKey)
           throw new Error('first try')
         }
         return value.toUpperCase()
       },
-      { name: 'call', concurrency: 3, maxPending: 5, retry: { attempts: 3, backoffMs: 10 }, value: text, input: { key: text, value: text } }
+      { name: 'call', concurrency: 3, maxPending: 5, retry: { attempts: 3, backoffMs: 10 }, circuitBreaker: { minimumRecords: 1, window: 2, openFor: 15, probes: 1 }, value: text, input: { key: text, value: text } }
     )
     .selectKey((_key, value) => value.slice(0, 1), { key: text })
     .groupByKey({ name: 'by-first', key: text, value: text })
