@@ -4,6 +4,7 @@ import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
 import { kindOf } from '../text/sniff.ts'
 import type { Outcome } from '../types.ts'
+import { typePage } from './typewriter.ts'
 
 // One page is one core's work; how many are drawn at once is the pool's size.
 sharp.concurrency(1)
@@ -36,8 +37,12 @@ export interface PageBounds {
 /** A page as people see it: in colour, on white, upright by EXIF, then turned as it was read. */
 export async function drawPage({ bytes, page, turned }: PageTask, bounds: PageBounds): Promise<Outcome<PageImage>> {
   const kind = kindOf(bytes)
+  if (kind === undefined || kind === 'xml' || kind === 'zip') {
+    return fail('TYPE_UNSUPPORTED', 'content', 'what has no text and no picture has no pages to draw')
+  }
   if (kind !== 'pdf' && kind !== 'image') {
-    return fail('TYPE_UNSUPPORTED', 'content', 'neither PDF nor image: there are no pages to draw')
+    const typed = typePage(kind, bytes, page)
+    return typed.ok ? await drawPage({ bytes: typed.value, page: 1, turned }, bounds) : typed
   }
   try {
     const upright = kind === 'pdf' ? await drawPdf(bytes, page, bounds) : sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' }).autoOrient()
