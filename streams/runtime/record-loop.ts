@@ -38,6 +38,8 @@ export class RecordLoop {
   #ticker: NodeJS.Timeout | undefined
   #timerAt = Number.POSITIVE_INFINITY
   #busyUntil = 0
+  /** Which of the running tasks the next turn begins with: turns that always began with the first would starve the last. */
+  #first = 0
 
   constructor(options: RecordLoopOptions) {
     this.#options = options
@@ -151,12 +153,11 @@ export class RecordLoop {
     // The commit that makes room wakes us.
     while (!more && !this.full && !this.#paused) {
       let round = 0
-      for (const entry of running) {
+      for (let served = 0; served < running.length && !more; served++) {
+        const entry = running[this.#first % running.length]!
+        this.#first = (this.#first + 1) % running.length
         round += this.#slice(entry)
-        if (performance.now() >= end) {
-          more = true
-          break
-        }
+        more = performance.now() >= end
       }
       total += round
       if (round === 0) {
