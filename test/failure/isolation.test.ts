@@ -53,7 +53,8 @@ async function possessions(): Promise<Outcome> {
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
   return new Map([
-    ...[...all].filter(([at]) => at.includes(` ${VICTIM}|`) && !at.startsWith('topic/deadLetter')),
+    // embeddings come when they come
+    ...[...all].filter(([at]) => at.includes(` ${VICTIM}|`) && !at.startsWith('topic/deadLetter') && !at.startsWith('topic/chunks')),
     ['content', content.filter((path) => path.includes(`/${VICTIM}/`)).sort()],
   ])
 }

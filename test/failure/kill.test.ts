@@ -21,7 +21,7 @@ t.teardown(() => workload.close())
 t.test('an undisturbed run', async (t) => {
   const begin = Date.now()
   const expected = await workload.undisturbedRun()
-  for (const place of ['topic/processed', 'topic/duplicates', 'topic/review', 'topic/deadLetter', 'store/first-seen', 'store/known-invoices', 'store/document-states', 'postgresql/', 'cassandra/']) {
+  for (const place of ['topic/text', 'topic/chunks', 'topic/processed', 'topic/duplicates', 'topic/review', 'topic/deadLetter', 'store/first-seen', 'store/known-invoices', 'store/document-states', 'postgresql/', 'cassandra/']) {
     t.ok([...expected.keys()].some((at) => at.startsWith(place)), `there is something in ${place} to compare`)
   }
   t.comment(`${workload.documents.length} documents in ${((Date.now() - begin) / 1000).toFixed(1)} s, ${expected.size} entries to compare`)

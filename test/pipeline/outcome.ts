@@ -18,15 +18,15 @@ import { readCommitted } from './read-topic.ts'
 
 /**
  * What says when, not what: the only things in which two runs over the same documents may differ. The revision is the
- * clock in microseconds; `at`, `processedAt` and `processed_at` are when a step was done. The offset of a record that
+ * clock in microseconds; `at`, `readAt`, `processedAt` and `processed_at` are when a step was done. The offset of a record that
  * failed depends on how many transaction markers lie before it.
  */
-const CLOCK_FIELDS: ReadonlySet<string> = new Set(['revision', 'at', 'processedAt', 'processed_at', '__streams.errors.offset'])
+const CLOCK_FIELDS: ReadonlySet<string> = new Set(['revision', 'at', 'readAt', 'processedAt', 'processed_at', '__streams.errors.offset'])
 
 /** By where it is (`topic/…`, `store/…`, `postgresql/…`, `cassandra/…`) and whose it is: what is there, in its order. */
 export type Outcome = ReadonlyMap<string, readonly string[]>
 
-const OUTPUTS = ['processed', 'archive', 'lifecycle', 'duplicates', 'review', 'deadLetter'] as const satisfies readonly TopicId[]
+const OUTPUTS = ['text', 'chunks', 'processed', 'archive', 'lifecycle', 'duplicates', 'review', 'deadLetter'] as const satisfies readonly TopicId[]
 
 export interface StoreOwner {
   /** Name of a sub-topology: what its tasks' ids begin with. */
@@ -78,8 +78,8 @@ function plain(value: unknown): unknown {
 export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { config }: Environment): Promise<Outcome> {
   const declared = topics(config.topicPrefix)
   const serdes = documentSerdes(registry, declared)
-  const values = { processed: serdes.processed, archive: serdes.archive, lifecycle: serdes.lifecycle, duplicates: serdes.duplicate, review: serdes.review }
-  const rowKeys = { archive: rowKeySerde(registry, declared.archive), lifecycle: rowKeySerde(registry, declared.lifecycle) }
+  const values = { text: serdes.text, chunks: serdes.chunk, processed: serdes.processed, archive: serdes.archive, lifecycle: serdes.lifecycle, duplicates: serdes.duplicate, review: serdes.review }
+  const rowKeys = { archive: rowKeySerde(registry, declared.archive), lifecycle: rowKeySerde(registry, declared.lifecycle), chunks: serdes.chunkKey }
   const collected = new Collected()
   for (const id of OUTPUTS) {
     const { name } = declared[id]
@@ -90,7 +90,7 @@ export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { 
         continue
       }
       let owner: string
-      if (id === 'archive' || id === 'lifecycle') {
+      if (id === 'archive' || id === 'lifecycle' || id === 'chunks') {
         const { tenant_id, document_id } = await decode(rowKeys[id], name, key!)
         owner = documentKey(tenant_id, document_id)
       } else {
