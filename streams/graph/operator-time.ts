@@ -27,10 +27,23 @@ export interface OperatorNote {
   set(value: number): void
 }
 
+/** What an operator does when its time goes on without a record; both are called with the time it would have, or has. */
+export interface IdleReaction {
+  /** Something would be handed on. Only looks. */
+  isDue(time: number): boolean
+  emit(time: number): void
+}
+
 /** What the engine's own contexts have beyond the public one. Absent in contexts of tests. */
 export interface TimedContext extends ProcessingContext {
   operatorTime?(name: string): OperatorTime
   operatorNote?(name: string): OperatorNote
+  whenIdle?(time: OperatorTime, reaction: IdleReaction): void
+}
+
+/** In `init`: what the operator holds until `time` has come is handed on, too, when all sources are idle (`sourceIdleTimeoutMs`). */
+export function whenIdle(context: ProcessingContext, time: OperatorTime, reaction: IdleReaction): void {
+  ;(context as TimedContext).whenIdle?.(time, reaction)
 }
 
 /** The note called `name`; operators of a subtopology that ask for the same name share it. */

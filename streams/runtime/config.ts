@@ -73,6 +73,11 @@ export interface StreamsConfig {
   readonly bufferedRecordsPerPartition?: number
   readonly maxTaskIdleMs?: number
   /**
+   * Once all inputs of a task have been read to their ends for so long, ms, time goes on with the wall clock, and windows close
+   * without a next record. What comes later with an earlier time is late. Default: off; keep it off in replays.
+   */
+  readonly sourceIdleTimeoutMs?: number
+  /**
    * A thread that fails: stop the application (default) or put another in its place, unless the error would only come again
    * (a topic, right or setting is missing, data is lost) or the thread has failed more than 5 times in 5 minutes; or stop the
    * application on every instance.
@@ -120,6 +125,7 @@ export interface RuntimeConfig {
   readonly closeTimeoutMs: number
   readonly bufferedRecordsPerPartition: number | undefined
   readonly maxTaskIdleMs: number | undefined
+  readonly sourceIdleTimeoutMs: number | undefined
   readonly uncaughtError: 'fail' | 'replace-thread' | 'stop-application'
   /** Undefined: none. */
   readonly peers: PeersConfig | undefined
@@ -128,7 +134,7 @@ export interface RuntimeConfig {
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'stateCleanupDelayMs', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'taskTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
-  'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'uncaughtError', 'peers', 'tls', 'sasl',
+  'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'sourceIdleTimeoutMs', 'uncaughtError', 'peers', 'tls', 'sasl',
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
@@ -275,6 +281,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     closeTimeoutMs: number(config, 'closeTimeoutMs', 30_000, 100, 3_600_000),
     bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
     maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
+    sourceIdleTimeoutMs: config.sourceIdleTimeoutMs === undefined ? undefined : number(config, 'sourceIdleTimeoutMs', 0, 1_000),
     uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread', 'stop-application']),
     peers: resolvePeers(config.peers),
   }

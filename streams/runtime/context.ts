@@ -2,7 +2,7 @@
 import { StreamsError } from '../errors.ts'
 import type { MeteredContext } from '../graph/dropped.ts'
 import type { GuaranteedContext } from '../graph/guarantee.ts'
-import type { OperatorNote, OperatorTime, TimedContext } from '../graph/operator-time.ts'
+import type { IdleReaction, OperatorNote, OperatorTime, TimedContext } from '../graph/operator-time.ts'
 import type { AnyRecord } from '../graph/topology.ts'
 import type { PrepareContext } from '../async/operator.ts'
 import type { Cancellable, ProcessorContext, PunctuationType, Punctuator, ReadOnlyKeyValueStore } from '../processor.ts'
@@ -84,6 +84,11 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
   operatorNote(name: string): OperatorNote {
     this.check()
     return this.core.times.note(name)
+  }
+
+  whenIdle(time: OperatorTime, reaction: IdleReaction): void {
+    this.check()
+    this.core.idle?.register(this.node, time, reaction)
   }
 
   currentSystemTimeMs(): number {

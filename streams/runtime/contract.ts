@@ -61,6 +61,8 @@ export interface TaskConfig {
    * more waits also that long (ms) for an input that has caught up.
    */
   readonly maxTaskIdleMs?: number
+  /** Time goes on with the wall clock once all inputs have been idle for so long (rule A7). Default: it does not. */
+  readonly sourceIdleTimeoutMs?: number
   /** Default exactly_once_v2. */
   readonly processingGuarantee?: ProcessingGuarantee
   /** In-flight entries whose operator the topology no longer has: refuse to start (default), or dead-letter them (rule A5). */

@@ -13,6 +13,7 @@ import { NO_HEADERS } from '../record.ts'
 import { TaskTracing } from '../tracing/task-tracing.ts'
 import type { RecordCollector, TaskClock, TaskId, TaskOptions } from './contract.ts'
 import { sendDeadLetter } from './dead-letter.ts'
+import { IdleTime } from './idle-time.ts'
 import { Progress } from './progress.ts'
 import type { PartitionGroup } from './partition-group.ts'
 import type { RecordQueue } from './record-queue.ts'
@@ -95,6 +96,8 @@ export class TaskCore {
   readonly frames: UndoFrames
   readonly timers: Timers
   readonly times: TaskTimes
+  /** Undefined: only records move time. */
+  readonly idle: IdleTime | undefined
   /** Undefined: nobody traces. */
   readonly tracing: TaskTracing | undefined
   /** Where this task is, for who watches the thread (rule C10). */
@@ -158,6 +161,8 @@ export class TaskCore {
     this.frames.register(this.timers)
     this.times = new TaskTimes(taskId, () => this.beforeEffect())
     this.frames.register(this.times)
+    const { sourceIdleTimeoutMs } = options.config ?? {}
+    this.idle = sourceIdleTimeoutMs === undefined ? undefined : new IdleTime(this, sourceIdleTimeoutMs)
   }
 
   policy(name: string, own: ErrorPolicy | undefined): ResolvedPolicy {

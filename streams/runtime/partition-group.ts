@@ -37,6 +37,22 @@ export class PartitionGroup {
     this.queue(records)?.enqueue(records)
   }
 
+  /** Nothing is left to read in any input, markers and undecided records included. */
+  get readToTheEnd(): boolean {
+    for (let i = 0; i < this.queues.length; i++) {
+      const queue = this.queues[i]!
+      if (queue.hasHead || queue.highWatermark < 0 || queue.position < queue.highWatermark) {
+        return false
+      }
+    }
+    return true
+  }
+
+  /** Wall clock, ms, when the last of the inputs was answered for. */
+  get answeredAt(): number {
+    return Math.min(...this.queues.map((queue) => queue.answeredAt))
+  }
+
   clear(): void {
     for (const queue of this.queues) {
       queue.clear()

@@ -24,6 +24,10 @@ export class RecordQueue implements TopicPartition {
   partitionTime = -1
   /** End of the log by the last answer: what is below is known to be on the broker. -1: no answer yet. */
   knownEnd = -1
+  /** End of the log by the last answer, what is undecided included; -1: no answer yet. */
+  highWatermark = -1
+  /** Wall clock, ms, of that answer. */
+  answeredAt = -1
   /** Wall clock when the task first found this queue empty with nothing known to be on the broker. */
   idleSince = -1
   /** What was last committed, or the position given at the start. */
@@ -51,6 +55,8 @@ export class RecordQueue implements TopicPartition {
     this.partitionTime = partitionTime
     this.committedTime = partitionTime
     this.knownEnd = -1
+    this.highWatermark = -1
+    this.answeredAt = -1
     this.idleSince = -1
   }
 
@@ -88,6 +94,8 @@ export class RecordQueue implements TopicPartition {
   enqueue(records: FetchedRecords): void {
     // Read uncommitted, a broker gives no last stable offset.
     this.knownEnd = Math.max(this.knownEnd, records.lastStableOffset < 0 ? records.highWatermark : records.lastStableOffset)
+    this.highWatermark = records.highWatermark
+    this.answeredAt = records.receivedAt
     this.chunks.push(records)
     this.bufferedRecordsInChunks += records.maxRecords
     this.bufferedBytesInChunks += records.bytes

@@ -312,6 +312,7 @@ export class TaskManager {
         ...(config.deadLetterTopic === undefined ? {} : { deadLetterTopic: config.deadLetterTopic }),
         ...(config.bufferedRecordsPerPartition === undefined ? {} : { bufferedRecordsPerPartition: config.bufferedRecordsPerPartition }),
         ...(config.maxTaskIdleMs === undefined ? {} : { maxTaskIdleMs: config.maxTaskIdleMs }),
+        ...(config.sourceIdleTimeoutMs === undefined ? {} : { sourceIdleTimeoutMs: config.sourceIdleTimeoutMs }),
         processingGuarantee: config.processingGuarantee,
         orphans: config.orphans,
         parkedMaxRecords: config.parkedMaxRecords,

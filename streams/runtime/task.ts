@@ -188,6 +188,7 @@ export class Task implements StreamTask {
     core.turn = 0
     this.table.drop(reason)
     core.timers.clear()
+    core.idle?.clear()
     core.frames.clear()
     core.touched = false
     core.commitRequested = false
@@ -276,6 +277,7 @@ export class Task implements StreamTask {
         table.pump(core.clock.now())
       }
     }
+    core.idle?.note(core.clock.now())
     return done
   }
 
@@ -365,7 +367,8 @@ export class Task implements StreamTask {
       this.table.pump(now)
     }
     const expired = this.expiry?.atWallClock(now) ?? false
-    return byWall || byStream || expired
+    const idle = core.idle?.run(now) ?? false
+    return byWall || byStream || expired || idle
   }
 
   nextDeadline(): number | undefined {

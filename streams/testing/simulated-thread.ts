@@ -86,6 +86,7 @@ export class SimulatedThread {
   }
 
   punctuate(): void {
+    this.#report()
     for (const { task } of this.#tasks) {
       if (task.punctuate()) {
         this.#commitIfDue(1)
@@ -254,6 +255,15 @@ export class SimulatedThread {
       }
     }
     return progress
+  }
+
+  /** As brokers do now and then although nothing has come: there is nothing more to read. */
+  #report(): void {
+    for (const { task, inputs } of this.#tasks) {
+      for (const { topic, partition } of inputs) {
+        task.enqueue(this.#options.topics.nothing(topic, partition, this.#options.now()))
+      }
+    }
   }
 
   #feed(task: Task, topic: string, partition: number): void {

@@ -75,7 +75,15 @@ export class SimulatedTopics {
     if (offset >= all.length) {
       return undefined
     }
-    const records = all.slice(offset)
+    return this.#fetched(topic, partition, all.slice(offset), all.length, now)
+  }
+
+  /** The answer to a fetch that finds nothing; what was written and not fetched yet comes with the next one. */
+  nothing(topic: string, partition: number, now: number): FetchedRecords {
+    return { ...this.#fetched(topic, partition, [], this.partition(topic, partition).length, now), nextOffset: 0 }
+  }
+
+  #fetched(topic: string, partition: number, records: readonly StoredRecord[], end: number, now: number): FetchedRecords {
     return {
       topic,
       partition,
@@ -83,9 +91,9 @@ export class SimulatedTopics {
       cursor: new MemoryCursor(records),
       bytes: records.reduce((sum, record) => sum + recordSizeBound(record.key?.length ?? 0, record.value?.length ?? 0, record.headers), 0),
       maxRecords: records.length,
-      nextOffset: all.length,
-      highWatermark: all.length,
-      lastStableOffset: all.length,
+      nextOffset: end,
+      highWatermark: end,
+      lastStableOffset: end,
       logStartOffset: 0,
       receivedAt: now,
     }

@@ -1,8 +1,9 @@
 import type { SessionStore, Window, Windowed } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { Processor } from '../../processor.ts'
-import type { Record } from '../../record.ts'
+import type { Headers } from '../../record.ts'
+import { NO_HEADERS } from '../../record.ts'
 import type { Change, OldValues } from '../change.ts'
 import type { SessionWindows } from '../windows/session-windows.ts'
 import { Outputs } from './late-records.ts'
@@ -34,7 +35,7 @@ export function sessionAggregate<K, V, VA>(
   let drop: () => void
 
   /** Sessions that ended before `closeTime` and were not told yet. Collected first: what comes downstream may end the iterator. */
-  const emit = (closeTime: number, { headers }: Record<K, V>): void => {
+  const emit = (closeTime: number, headers: Headers): void => {
     const last = closed.highest
     if (closeTime - 1 < 0 || closeTime <= last) {
       return
@@ -45,6 +46,13 @@ export function sessionAggregate<K, V, VA>(
     closed.advance(closeTime)
   }
 
+  const holdsClosed = (closeTime: number): boolean => {
+    for (const _ of closeTime > closed.highest ? store.findSessionsByEnd(Math.max(0, closed.highest), closeTime - 1) : []) {
+      return true
+    }
+    return false
+  }
+
   return {
     init(context) {
       outputs = new Outputs(context, node, aggregation.side)
@@ -52,6 +60,10 @@ export function sessionAggregate<K, V, VA>(
       time = operatorTime(context, node)
       closed = operatorTime(context, `${node} closed`)
       drop = () => dropped(context, node, 'null-key-or-value')
+      if (onClose) {
+        const wait = graceMs + inactivityGapMs
+        whenIdle(context, time, { isDue: (now) => holdsClosed(now - wait), emit: (now) => emit(now - wait, NO_HEADERS) })
+      }
     },
     process(record) {
       const { key, value, timestamp, headers } = record
@@ -95,7 +107,7 @@ export function sessionAggregate<K, V, VA>(
         }
       }
       if (onClose) {
-        emit(closeTime, record)
+        emit(closeTime, headers)
       }
     },
   }

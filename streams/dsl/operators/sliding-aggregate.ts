@@ -1,12 +1,13 @@
 import type { ClosingWindowStore, Windowed } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type IdleReaction, type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { Processor, ValueAndTimestamp } from '../../processor.ts'
-import type { Record } from '../../record.ts'
+import type { Headers, Record } from '../../record.ts'
+import { NO_HEADERS } from '../../record.ts'
 import type { Change, OldValues } from '../change.ts'
 import type { SlidingWindows } from '../windows/sliding-windows.ts'
 import { Outputs } from './late-records.ts'
-import { emitClosed, unsharedWindow, type WindowedAggregation } from './window-aggregate.ts'
+import { emitClosed, holdsClosed, unsharedWindow, type WindowedAggregation } from './window-aggregate.ts'
 
 type Aggregate<VA> = ValueAndTimestamp<VA>
 
@@ -35,6 +36,9 @@ export function slidingAggregate<K, V, VA>(
       const times = { time: operatorTime(context, node), closed: operatorTime(context, `${node} closed`) }
       sliding = new Sliding(windows, aggregation, oldValues, context.getStateStore(aggregation.store), outputs, times)
       drop = () => dropped(context, node, 'null-key-or-value')
+      if (aggregation.emit.type === 'window-close') {
+        whenIdle(context, times.time, sliding.idle)
+      }
     },
     process(record) {
       if (record.key === null || record.value === null) {
@@ -97,7 +101,22 @@ class Sliding<K, V, VA> {
       this.#outputs.late(record, this.#late, false)
     }
     if (this.#onClose) {
-      this.#emit(record)
+      this.#emit(record.headers)
+    }
+  }
+
+  /** What it does when its time goes on without a record. */
+  get idle(): IdleReaction {
+    const at = (time: number) => {
+      this.#closeTime = time - this.#grace
+      return this.#closing
+    }
+    return {
+      isDue: (time) => holdsClosed(this.#store, at(time)),
+      emit: (time) => {
+        at(time)
+        this.#emit(NO_HEADERS)
+      },
     }
   }
 
@@ -219,12 +238,17 @@ class Sliding<K, V, VA> {
     }
   }
 
-  /** Both ends belong to a window: it has closed when its end lies before the close time. */
-  #emit(record: Record<K, V>): void {
+  /** Where windows begin that have closed since the last time. Both ends belong to one: its end lies before the close time. */
+  get #closing(): readonly [number, number] | undefined {
     const last = this.#closed.highest
     const upper = this.#closeTime - this.#difference - 1
-    if (upper >= 0 && this.#closeTime > last) {
-      emitClosed([last < 0 ? 0 : Math.max(0, last - this.#difference), upper], this.#store, record, this.#outputs, this.#time)
+    return upper >= 0 && this.#closeTime > last ? [last < 0 ? 0 : Math.max(0, last - this.#difference), upper] : undefined
+  }
+
+  #emit(headers: Headers): void {
+    const closing = this.#closing
+    if (closing !== undefined) {
+      emitClosed(closing, this.#store, headers, this.#outputs, this.#time)
       this.#closed.advance(this.#closeTime)
     }
   }

@@ -1,6 +1,6 @@
 import type { WindowStore } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import { NO_HEADERS } from '../../record.ts'
 import type { JoinWindows } from '../windows/join-windows.ts'
@@ -71,6 +71,13 @@ export function joinSide<K, VL, VR>(
   let time: OperatorTime | undefined
   let unmatched: WaitingRecords | undefined
 
+  const forwardUnmatched = (now: number): void => {
+    for (const closed of unmatched!.take((from) => now - wait[from])) {
+      const pair = paired(closed.side, closed.value, null)
+      context.forward({ key: closed.key as K, value: pair, timestamp: closed.timestamp, headers: NO_HEADERS })
+    }
+  }
+
   return {
     init(given) {
       context = given
@@ -78,6 +85,11 @@ export function joinSide<K, VL, VR>(
       if (join.unmatched !== undefined) {
         time = operatorTime(given, join.name)
         unmatched = new WaitingRecords(given, join.unmatched)
+        if (side === 'left') {
+          // Of both sides: the records wait in one place.
+          const waiting = unmatched
+          whenIdle(given, time, { isDue: (now) => waiting.isDue((from) => now - wait[from]), emit: (now) => forwardUnmatched(now) })
+        }
       }
     },
     process(record) {
@@ -93,10 +105,7 @@ export function joinSide<K, VL, VR>(
       }
       const now = time?.time ?? -1
       if (unmatched !== undefined && timestamp >= now) {
-        for (const closed of unmatched.take((from) => now - wait[from])) {
-          const pair = paired(closed.side, closed.value, null)
-          context.forward({ key: closed.key as K, value: pair, timestamp: closed.timestamp, headers: NO_HEADERS })
-        }
+        forwardUnmatched(now)
       }
       let found = false
       for (const [otherTimestamp, other] of others.fetch(key, Math.max(0, timestamp - before), timestamp + after)) {

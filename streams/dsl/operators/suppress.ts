@@ -1,6 +1,6 @@
 import type { TimeOrderedBuffer, Windowed } from 'millrace-state-stores'
 import { StreamsError } from '../../errors.ts'
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { AnySerde } from '../../graph/topology.ts'
 import type { ProcessingContext, Processor, ProcessorContext } from '../../processor.ts'
 import { NO_HEADERS, type Record } from '../../record.ts'
@@ -70,6 +70,7 @@ export function suppress<K, V>(node: string, suppression: Suppression): Processo
       context = given
       buffer = given.getStateStore(store)
       time = operatorTime(given, node)
+      whenIdle(given, time, { isDue: (now) => buffer.earliest <= now - delayMs, emit: (now) => release(now - delayMs) })
     },
     process(record) {
       time.advance(record.timestamp)

@@ -1,4 +1,4 @@
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import type { ValueWithHeaders } from './value-with-headers.ts'
 import { WaitingRecords, type WaitingRecordsOptions } from './waiting-records.ts'
@@ -20,11 +20,19 @@ export function waitForTable<K, V>(node: string, { graceMs, waiting }: WaitForTa
   let records: WaitingRecords
   /** Of the records that were set aside. */
   let time: OperatorTime
+  const handOn = (now: number): void => {
+    for (const due of records.take(() => now - graceMs + 1)) {
+      const own = due.value as ValueWithHeaders<V>
+      context.forward({ key: due.key as K, value: own.value, timestamp: due.timestamp, headers: own.headers })
+    }
+  }
+
   return {
     init(given) {
       context = given
       records = new WaitingRecords(given, waiting)
       time = operatorTime(given, node)
+      whenIdle(given, time, { isDue: (now) => records.isDue(() => now - graceMs + 1), emit: handOn })
     },
     process(record) {
       const { key, value, timestamp, headers } = record
@@ -34,11 +42,7 @@ export function waitForTable<K, V>(node: string, { graceMs, waiting }: WaitForTa
       }
       time.advance(timestamp)
       records.add({ side: 'left', key, value: { value, headers }, timestamp })
-      const passed = time.time - graceMs
-      for (const due of records.take(() => passed + 1)) {
-        const own = due.value as ValueWithHeaders<V>
-        context.forward({ key: due.key as K, value: own.value, timestamp: due.timestamp, headers: own.headers })
-      }
+      handOn(time.time)
     },
   }
 }

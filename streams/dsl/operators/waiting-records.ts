@@ -74,10 +74,15 @@ export class WaitingRecords {
     }
   }
 
+  /** Whether `take` might find something; only looks. */
+  isDue(closed: (side: JoinSide) => number): boolean {
+    return this.#options.sides.some((side) => this.#oldest[side].value < closed(side))
+  }
+
   /** Takes out, oldest first, the records that are older than `closed` says for their side. */
   *take(closed: (side: JoinSide) => number): Generator<WaitingRecord> {
     const { sides } = this.#options
-    if (sides.every((side) => this.#oldest[side].value >= closed(side))) {
+    if (!this.isDue(closed)) {
       return
     }
     const open = new Map<JoinSide, number>()

@@ -1,8 +1,9 @@
 import type { ClosingWindowStore, Windowed } from 'millrace-state-stores'
 import { dropped } from '../../graph/dropped.ts'
-import { type OperatorTime, operatorTime } from '../../graph/operator-time.ts'
+import { type OperatorTime, operatorTime, whenIdle } from '../../graph/operator-time.ts'
 import type { Processor, ValueAndTimestamp } from '../../processor.ts'
-import type { Record } from '../../record.ts'
+import type { Headers } from '../../record.ts'
+import { NO_HEADERS } from '../../record.ts'
 import type { Change, OldValues } from '../change.ts'
 import type { EmitStrategy } from '../windows/emit-strategy.ts'
 import type { FixedWindows } from '../windows/time-windows.ts'
@@ -39,6 +40,15 @@ export function windowAggregate<K, V, VA>(
       time = operatorTime(context, node)
       closed = new ClosedWindows(operatorTime(context, `${node} closed`), windows)
       drop = () => dropped(context, node, 'null-key-or-value')
+      if (onClose) {
+        whenIdle(context, time, {
+          isDue: (now) => holdsClosed(store, closed.next(now - windows.graceMs)),
+          emit: (now) => {
+            emitClosed(closed.next(now - windows.graceMs), store, NO_HEADERS, outputs, time)
+            closed.emitted(now - windows.graceMs)
+          },
+        })
+      }
     },
     process(record) {
       const { key, value, timestamp, headers } = record
@@ -70,7 +80,7 @@ export function windowAggregate<K, V, VA>(
         outputs.late(record, late, late === starts.length)
       }
       if (onClose) {
-        emitClosed(closed.next(closeTime), store, record, outputs, time)
+        emitClosed(closed.next(closeTime), store, headers, outputs, time)
         closed.emitted(closeTime)
       }
     },
@@ -90,7 +100,7 @@ export function unsharedWindow<K, VA>(store: Aggregates<K, VA>, key: K, start: n
 export function emitClosed<K, V, VA>(
   range: readonly [number, number] | undefined,
   store: Aggregates<K, VA>,
-  { headers }: Record<K, V>,
+  headers: Headers,
   outputs: Outputs<K, V, Windowed<K>, Change<VA>>,
   time: OperatorTime
 ): void {
@@ -105,6 +115,14 @@ export function emitClosed<K, V, VA>(
   for (const [key, { value, timestamp }] of [...store.fetchClosed(from, last)]) {
     outputs.result({ key, value: { newValue: value, oldValue: null }, timestamp, headers })
   }
+}
+
+/** Whether a window begins in `range`. */
+export function holdsClosed<K, VA>(store: Aggregates<K, VA>, range: readonly [number, number] | undefined): boolean {
+  for (const _ of range === undefined ? [] : store.fetchClosed(range[0], range[1])) {
+    return true
+  }
+  return false
 }
 
 /** Which windows have closed since the last time, each of them once. The close time is committed with the records. */

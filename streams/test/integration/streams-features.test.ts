@@ -1,6 +1,6 @@
 import t from 'tap'
 import { rmSync } from 'node:fs'
-import { KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from '../../index.ts'
+import { EmitStrategy, KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder, TimeWindows } from '../../index.ts'
 import { long, TestCluster } from './streams-support.ts'
 
 t.setTimeout(240_000)
@@ -298,6 +298,29 @@ t.test('what the first transaction of a task left in its changelog, aborted, is 
   await cluster.consumed(cluster.name('aborted'), source)
   t.equal(app.state, 'RUNNING')
   await app.close()
+})
+
+t.test('the last window of a quiet topic closes, if that is asked for (A7)', async (t) => {
+  const source = await cluster.topic('quiet-source', 2)
+  const sink = await cluster.topic('quiet-sink', 1)
+  const describe = (b: StreamsBuilder) =>
+    b.stream(source, TEXT)
+      .groupByKey()
+      .windowedBy(TimeWindows.ofSizeAndGrace(1_000, 0))
+      .emitStrategy(EmitStrategy.onWindowClose())
+      .count({ name: 'quiet' })
+      .toStream()
+      .selectKey(({ key }) => key)
+      .to(sink, { key: Serdes.string(), value: Serdes.long() })
+  const app = application('quiet', describe, { sourceIdleTimeoutMs: 1_000 })
+  await app.start()
+  const timestamp = Math.floor(Date.now() / 1_000) * 1_000
+  await cluster.send(source, [0, 1, 2].map((i) => ({ key: 'k', value: 'v', timestamp: timestamp + i })))
+  while ((await cluster.committed(sink)).length === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  await app.close()
+  t.same((await cluster.committed(sink)).map(({ value }) => long(value)), [3])
 })
 
 t.test('records deleted before they were read stop the task with the range (A9)', async (t) => {
