@@ -32,7 +32,7 @@ const maxMentions = 400
 const maxLabel = 120
 const currencySign = /(?:RM|R[MNH]|MYR|\$|€|£|EUR|USD|GBP|CHF|S\$|Rs\.?)\s?[:.]?\s?$/i
 /** Every part is bounded, so the time is linear in the text. */
-const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ])(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
+const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:\.\d{3}){1,3}(?=,\d\d(?!\d))|\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ])(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
 
 export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
   const mentions: Mention[] = []

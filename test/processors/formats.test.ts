@@ -1,7 +1,7 @@
 /** Formats without pages get the picture of a typewriter: what stands where, and that the extraction finds its way in it. */
 import t from 'tap'
 import { classify, extract } from '../../processors/index.ts'
-import type { DocumentText } from '../../processors/index.ts'
+import type { DocumentFields, DocumentText } from '../../processors/index.ts'
 import { defaultTextBounds } from '../../processors/text/bounds.ts'
 import { decodeText } from '../../processors/text/decode-text.ts'
 import { readFlow } from '../../processors/text/formats.ts'
@@ -74,6 +74,13 @@ for (const [kind, bytes] of [['html', Buffer.from(html)], ['text', Buffer.from(p
     ], 'line items')
   })
 }
+
+t.test('a narrow German text is understood, too', async (t) => {
+  const narrow = ['Ember GmbH', 'Am Kanal 3', '41244 Görlitz', 'USt-IdNr. DE360075290', 'Rechnungsnummer: A-760933', 'Rechnungsdatum: 19.09.2026', 'Toner schwarz     7.609,07', 'Nettobetrag       7.609,07', 'MwSt. 7%            532,63', 'Gesamtbetrag EUR  8.141,70']
+  const extraction = extract(textOf('text', Buffer.from(narrow.join('\n'))), { dateOrder: 'day-month', defaultCurrency: 'EUR', receivedDay: '2026-11-21' })
+  const { invoiceNumber, issueDate, taxBasisTotal, taxTotal, grandTotal } = extraction.ok ? extraction.value.fields : ({ seller: {}, buyer: {} } as DocumentFields)
+  t.same([invoiceNumber, issueDate, taxBasisTotal, taxTotal, grandTotal].map((field) => field?.normalised), ['A-760933', '2026-09-19', '7609.07', '532.63', '8141.70'])
+})
 
 t.test('HTML is read as browsers show it, closed or not', async (t) => {
   t.same(shown('html', '<p>a&nbsp;&amp;&#8364;&eacute; <b>b</b><p>c<br><br>d<!-- no --><li>e &notaname; &copy 2026<textarea>no</textarea>'), [['a &€é b', 'c', 'd', 'e &notaname; © 2026']])
