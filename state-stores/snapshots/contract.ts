@@ -36,7 +36,8 @@ export interface SnapshotManifest extends SnapshotOwner {
 
 /**
  * Where snapshots are kept: a folder (`FolderSnapshotStore`), an object store. It moves bytes and judges nothing: what is
- * fetched is held against its manifest by who fetches it. Several instances may use one store at the same time.
+ * fetched is held against its manifest by who fetches it. Several instances may use one store at the same time. What is not
+ * there rejects with the code `ENOENT`.
  */
 export interface SnapshotStore {
   /** Ids of the published snapshots of the owner, newest first. */

@@ -2,6 +2,7 @@ export { type EngineCapabilities, engineCapabilities } from '../engines/capabili
 export { databaseConformance } from './database-suite.ts'
 export { faultyEngine, type FaultyEngine } from './faults.ts'
 export { bufferConformance } from './buffer-suite.ts'
+export { snapshotStoreConformance } from './snapshot-store-suite.ts'
 export { snapshotConformance } from './snapshot-suite.ts'
 export { sessionStoreConformance } from './session-suite.ts'
 export { versionedStoreConformance } from './versioned-suite.ts'
