@@ -38,7 +38,7 @@ t.test('what is optional is null first with default null, as sinks need it', asy
 })
 
 t.test('rows for sinks are flat', async (t) => {
-  for (const name of ['DocumentKey', 'DocumentRow', 'LifecycleEvent']) {
+  for (const name of ['DocumentKey', 'DocumentRow', 'LifecycleEvent', 'ChunkKey', 'DocumentChunk']) {
     for (const { name: field, type } of schemaFiles().get(name)!.fields) {
       const plain = Array.isArray(type) ? type[1] : type
       const kind = typeof plain === 'string' ? plain : (plain as { type: string }).type
@@ -55,6 +55,7 @@ t.test('the key of the sinks never changes', async (t) => {
     [{ name: 'tenant_id', type: 'string' }, { name: 'document_id', type: 'string' }]
   )
   t.equal(schemaText('DocumentKey'), KEY_SCHEMA)
+  t.same(schemaFiles().get('ChunkKey')!.fields.map(({ name, type }) => ({ name, type })), [{ name: 'tenant_id', type: 'string' }, { name: 'document_id', type: 'string' }, { name: 'chunk', type: 'int' }])
 })
 
 t.test('a schema that is not there is named', async (t) => {

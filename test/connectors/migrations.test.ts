@@ -59,10 +59,14 @@ t.test('the columns the sink writes are those of the tables and of the rows', as
   t.same([...TABLES.document_by_id].sort(), schemaFiles().get('DocumentRow')!.fields.map(({ name }) => name).sort(), 'nothing of a row is lost')
 })
 
-t.test('PostgreSQL has a column for every field of a row', async (t) => {
+t.test('PostgreSQL has a column for every field of a row and of a chunk', async (t) => {
   const text = readMigrations(new URL('../../connectors/postgresql/migrations/', import.meta.url), '.sql').map((migration) => migration.text).join('\n')
   for (const { name } of schemaFiles().get('DocumentRow')!.fields) {
     t.match(text, new RegExp(`^\\s*(?:ALTER TABLE millrace\\.documents )?(?:ADD COLUMN )?${name}\\s+(text|bigint|integer|timestamptz|jsonb|double precision)`, 'm'), name)
+  }
+  const chunks = text.slice(text.indexOf('CREATE TABLE millrace.chunks'))
+  for (const { name } of schemaFiles().get('DocumentChunk')!.fields) {
+    t.match(chunks.slice(0, chunks.indexOf(');')), new RegExp(`^\\s*${name}\\s+(text|bigint|integer)`, 'm'), name)
   }
 })
 
