@@ -160,7 +160,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       this.retries.pop()
       this.pending.requeue(due)
     }
-    const held: Entry[] = []
+    let held: Entry[] | undefined
     while (this.calls.size < this.operator.concurrency && this.breaker?.permits(now) !== false) {
       const entry = this.core.suspects.closed ? undefined : this.pending.take()
       if (entry === undefined) {
@@ -170,11 +170,14 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
         this.start(entry, now)
         this.calls.passed()
       } else {
+        held ??= []
         held.push(entry)
       }
     }
-    for (const entry of held) {
-      this.pending.putBack(entry)
+    if (held !== undefined) {
+      for (const entry of held) {
+        this.pending.putBack(entry)
+      }
     }
   }
 

@@ -4,6 +4,7 @@
  * are kept. Plain stores on the record path; texts are written only when they change.
  */
 import type { Subtopology, Topology } from '../graph/topology.ts'
+import { matchesTopic } from '../graph/topic-patterns.ts'
 import { type RunningCall, RunningCalls } from './running-calls.ts'
 import { bytesOf, textOf } from './shared-text.ts'
 
@@ -109,7 +110,7 @@ export function placeName({ task, operator, record }: Place, topology: Topology 
 
 /** The same of a call: `in 'price' at orders-3@17`. */
 export function callName({ topic, partition, offset, operator }: RunningCall, topology: Topology | undefined): string {
-  const subtopology = topology?.subtopologies.find(({ sources }) => sources.some(({ topics }) => topics.includes(topic)))
+  const subtopology = topology?.subtopologies.find(({ sources }) => sources.some(({ topics, pattern }) => topics.includes(topic) || (pattern !== undefined && matchesTopic(pattern, topic))))
   return operatorName(subtopology, operator, `at ${topic}-${partition}@${offset}`)
 }
 
