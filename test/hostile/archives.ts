@@ -12,7 +12,7 @@ export function* archives(wide: boolean): Generator<HostileFile> {
   yield file('names.zip', zipOf([
     '../../../../tmp/x', '/etc/passwd', 'C:\\windows\\x', '\\\\server\\share\\x', 'a\0b.pdf', 'CON', '.', '..', '', ' ', 'x'.repeat(60_000), 'invoice\u202efdp.exe', '__proto__', 'constructor', 'a/../../b', 'a//b',
   ].map((name) => ({ name, data: text }))), ['unfolded'])
-  yield file('same-name-many-times.zip', zipOf(Array.from({ length: 200 }, () => ({ name: 'a.txt', data: text }))), ['unfolded'])
+  yield file('same-name-many-times.zip', zipOf(Array.from({ length: 60 }, () => ({ name: 'a.txt', data: text }))), ['unfolded'])
   yield file('many.zip', zipOf(Array.from({ length: 5000 }, (_, n) => ({ name: `../../f${n}`, data: text, stored: true }))), ['TOO_MANY_PARTS'])
   yield file('encrypted.zip', zipOf([{ name: 'a.txt', data: text, claims: { encrypted: true } }]), ['ENCRYPTED'])
   yield file('only-folders.zip', zipOf([{ name: 'a/', data: new Uint8Array(), stored: true }]), ['EMPTY'])
