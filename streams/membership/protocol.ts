@@ -248,6 +248,11 @@ function power(exponent: number): number {
   return exponent < 0 ? 0 : 2 ** exponent
 }
 
+/** A count as the others will read it. */
+export function asTold(count: number): number {
+  return power(log2(count))
+}
+
 function endpointJson({ host, port, machine }: Endpoint): EndpointJson {
   return machine === undefined ? [host, port] : [host, port, machine]
 }

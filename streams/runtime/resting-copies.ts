@@ -1,5 +1,6 @@
 /** What a member tells the group of the state it has beside its tasks: copies it feeds, and those that rest on the disk. */
 import type { StateFolder } from 'millrace-state-stores'
+import { asTold } from '../membership/protocol.ts'
 import type { LocalCopy, SubtopologyDescription } from '../membership/types.ts'
 import type { TaskEntry } from './task-entry.ts'
 import type { TaskManager } from './task-manager.ts'
@@ -9,7 +10,7 @@ export function describeCopies(copies: readonly TaskEntry[]): LocalCopy[] {
   return copies.map((entry) => {
     const { subtopology, partition } = entry.version
     const size = entry.changelogSize
-    entry.reportedLag = entry.changelogLag
+    entry.reportedLag = asTold(entry.changelogLag)
     return { subtopology, partition, lag: entry.reportedLag, open: true, ...(size === undefined ? {} : { size }) }
   })
 }

@@ -12,6 +12,7 @@ import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
+import { asTold } from '../membership/protocol.ts'
 import { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
@@ -277,7 +278,7 @@ export class StreamThread {
   #tellOfWarmups(): void {
     const { tasks, membership } = this.#parts ?? {}
     const { acceptableRecoveryLag } = this.#options.config
-    if (membership?.state.name === 'stable' && tasks?.copies.some((copy) => copy.warmup && copy.reportedLag > acceptableRecoveryLag && copy.changelogLag <= acceptableRecoveryLag)) {
+    if (membership?.state.name === 'stable' && tasks?.copies.some((copy) => copy.warmup && copy.reportedLag > acceptableRecoveryLag && asTold(copy.changelogLag) <= acceptableRecoveryLag)) {
       membership.rejoin()
     }
   }

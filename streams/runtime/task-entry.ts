@@ -77,7 +77,7 @@ export class TaskEntry {
   failingSince: number | undefined
   /** As a copy: the task is to move here once it has caught up. */
   warmup = false
-  /** As a copy: its lag as the group was last told. */
+  /** As a copy: its lag as the group was last told, which rounds it up. */
   reportedLag = Number.MAX_SAFE_INTEGER
   /** Stores whose rebuild has begun and not ended: the open state cannot go on with it. */
   readonly rebuilding = new Set<string>()

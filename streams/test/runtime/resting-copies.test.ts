@@ -1,6 +1,7 @@
 import t from 'tap'
+import { decodeSubscription, encodeSubscription } from '../../membership/protocol.ts'
 import type { SubtopologyDescription } from '../../membership/types.ts'
-import { MAX_RESTING, RestingCopies } from '../../runtime/resting-copies.ts'
+import { describeCopies, MAX_RESTING, RestingCopies } from '../../runtime/resting-copies.ts'
 import type { TaskEntry } from '../../runtime/task-entry.ts'
 
 const described = (name: string, tasks: number, changelogs: readonly string[]): SubtopologyDescription => ({ name, fingerprint: 'f', inputs: [], changelogs, tasks, weight: 1 })
@@ -13,6 +14,15 @@ t.test('databases on the disk that belong to tasks of the topology and are not o
   const found = resting.describe([described('orders', 4, ['log']), described('plain', 4, [])], having('orders_2'))
   t.match(found, [{ subtopology: 'orders', partition: 0, open: false }])
   t.equal(found.length, 1)
+})
+
+t.test('what the group was told of a lag is remembered as the others read it', async (t) => {
+  for (const changelogLag of [0, 1, 150, 8_193, Number.MAX_SAFE_INTEGER]) {
+    const entry = { version: { subtopology: 'orders', fingerprint: 'f', partition: 0 }, changelogLag, changelogSize: 10, reportedLag: -1 }
+    const subscription = { processId: 'p', thread: 0, subtopologies: [], owned: [], released: [], copies: describeCopies([entry as unknown as TaskEntry]) }
+    const [read] = decodeSubscription(encodeSubscription(subscription, [])).copies
+    t.equal(entry.reportedLag, read!.lag, 'or one between two powers counts as ready here and not there, and nobody says anything any more')
+  }
 })
 
 t.test('never so many that the group’s record grows too large', async (t) => {
