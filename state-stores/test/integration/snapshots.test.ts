@@ -1,7 +1,7 @@
 import t from 'tap'
-import { leveldbEngine, rocksdbEngine } from '../../index.ts'
+import { leveldbEngine, memoryEngine, rocksdbEngine } from '../../index.ts'
 import { snapshotConformance } from '../../testing/index.ts'
 
-for (const engine of [rocksdbEngine, leveldbEngine]) {
+for (const engine of [memoryEngine, rocksdbEngine, leveldbEngine]) {
   await snapshotConformance(t, engine)
 }
