@@ -6,11 +6,10 @@ import type { InFlightCounts } from '../async/async-node.ts'
 import type { Entry } from '../async/entry.ts'
 import { InFlightTable } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'
-import type { ChangelogFormat, StoreChanges, StoreClock } from 'millrace-state-stores'
+import type { StoreClock } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
-import type { AnyRecord, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
+import type { AnyRecord, SourceNode, Subtopology } from '../graph/topology.ts'
 import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
-import { NO_HEADERS } from '../record.ts'
 import { SerdeNotReady } from '../serdes.ts'
 import { prepareContext, TaskProcessorContext } from './context.ts'
 import type { StreamTask, TaskCommit, TaskConfig, TaskOptions } from './contract.ts'
@@ -19,14 +18,12 @@ import { SourceOrigin, TaskCore } from './core.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
 import { RecordQueue } from './record-queue.ts'
-import type { SourceRuntime, StreamTimeHold } from './processor-node.ts'
-import { StoreExpiry } from './store-expiry.ts'
-import { changelogs, storeTime, taskStore } from './stores.ts'
+import type { SourceRuntime } from './processor-node.ts'
 import { recordSuspected } from './suspects.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
 import { measureTask, type TaskMeasurements } from './task-metrics.ts'
-import { type AnyStore, readOnly } from './typed-stores.ts'
+import { TaskStores } from './task-stores.ts'
 
 const NONE: readonly never[] = []
 const DEFAULT_BUFFERED_RECORDS = 1_000
@@ -66,13 +63,10 @@ export class Task implements StreamTask {
   private readonly table: InFlightTable
   private readonly asynchronous: boolean
   private readonly options: TaskOptions
-  private readonly definitions = new Map<string, StoreDefinition>()
-  private readonly changelogs: ReturnType<typeof changelogs>
+  private readonly stores: TaskStores
   private readonly origin = new SourceOrigin()
   private readonly maxRecords: number
   private readonly maxBytes: number
-  private stores = new Map<string, AnyStore>()
-  private expiry: StoreExpiry | undefined
 
   constructor(options: TaskOptions) {
     const { subtopology, partition } = options
@@ -91,16 +85,13 @@ export class Task implements StreamTask {
       config.maxTaskIdleMs ?? 0,
     )
     this.core.group = this.group
-    this.changelogs = changelogs(options.applicationId, subtopology)
-    for (const definition of subtopology.stores) {
-      this.definitions.set(definition.name, definition)
-    }
+    this.stores = new TaskStores(this.core, options)
     this.table = new InFlightTable(this.core, {
       random: options.random ?? Math.random,
       orphans: config.orphans ?? 'fail',
       wake: () => this.onWake?.(),
     })
-    this.graph = compile(this.core, subtopology, config, this.table, this.changelogs)
+    this.graph = compile(this.core, subtopology, config, this.table, this.stores.changelogs)
     this.asynchronous = this.graph.operators.length > 0
   }
 
@@ -139,21 +130,19 @@ export class Task implements StreamTask {
       queue.start(known.offset, partitionTime)
       group.streamTime = Math.max(group.streamTime, partitionTime)
     }
-    const definitions = [...this.definitions.values()].filter(({ name }) => !this.isInFlight(name))
-    this.stores = new Map(definitions.map((definition) => [definition.name, taskStore(core, definition, this.holdsOf(definition.name))]))
-    this.expiry = new StoreExpiry(core, definitions, (definition) => storeTime(core, definition, this.holdsOf(definition.name)))
+    this.stores.open(this.graph)
     for (const node of this.graph.nodes.values()) {
       node.resetStreamTime()
     }
     for (const operator of this.graph.operators) {
-      operator.context = new TaskProcessorContext(core, operator, this.storesOf(operator.name))
-      operator.prepareContext = prepareContext(core, operator.name, this.readOnlyStoresOf(operator.name))
+      operator.context = new TaskProcessorContext(core, operator, this.stores.of(operator.name))
+      operator.prepareContext = prepareContext(core, operator.name, this.stores.readOnlyOf(operator.name))
     }
     if (this.asynchronous) {
       this.table.restore()
     }
     for (const processor of this.graph.processors) {
-      processor.context = new TaskProcessorContext(core, processor, this.storesOf(processor.name))
+      processor.context = new TaskProcessorContext(core, processor, this.stores.of(processor.name))
       core.beginTurn(undefined, core.clock.now())
       core.place.operator = processor.index
       try {
@@ -366,7 +355,7 @@ export class Task implements StreamTask {
     if (this.asynchronous) {
       this.table.pump(now)
     }
-    const expired = this.expiry?.atWallClock(now) ?? false
+    const expired = this.stores.expire(now)
     const idle = core.idle?.run(now) ?? false
     return byWall || byStream || expired || idle
   }
@@ -376,7 +365,7 @@ export class Task implements StreamTask {
       return undefined
     }
     const { core } = this
-    let next = Math.min(core.timers.nextWallTime(), this.expiry?.deadline ?? Number.POSITIVE_INFINITY)
+    let next = Math.min(core.timers.nextWallTime(), this.stores.deadline)
     if (this.asynchronous) {
       next = Math.min(next, this.table.nextDeadline())
     }
@@ -392,33 +381,10 @@ export class Task implements StreamTask {
     if (this.asynchronous) {
       this.table.flush()
     }
-    this.expiry?.beforeCommit()
-    for (const store of this.stores.values()) {
-      const expired = store.expiredRows?.()
-      if (expired !== undefined) {
-        this.state.expire(store.name, expired)
-      }
-    }
-    for (const changes of this.state.freeze()) {
-      const changelog = this.changelogs.get(changes.store)
-      if (changelog !== undefined) {
-        this.log(changes, changelog.topic, changelog.format)
-      }
-    }
+    this.stores.closeGeneration()
     core.touched = false
     core.commitRequested = false
     return { task: this.id, offsets: this.offsets(), emptyInFlight: this.asynchronous ? this.emptyInFlight() : NONE }
-  }
-
-  private log(changes: StoreChanges, topic: string, format: ChangelogFormat): void {
-    const { collector } = this.core
-    const entries = format.byTime ? [...changes.entries()].sort((a, b) => a.timestamp - b.timestamp) : changes.entries()
-    for (const { key, value, timestamp } of entries) {
-      const recordKey = format.recordKey(key, value === null)
-      if (recordKey !== undefined) {
-        collector.send(topic, this.partition, recordKey, value === null ? null : format.recordValue(value), timestamp, format.headers ?? NO_HEADERS)
-      }
-    }
   }
 
   /** What moved; if nothing did, everything at its unchanged offset: the commit's only fence (rule A2). */
@@ -443,7 +409,7 @@ export class Task implements StreamTask {
   }
 
   private emptyInFlight(): string[] {
-    return this.table.emptyStores().flatMap((store) => this.changelogs.get(store)?.topic ?? [])
+    return this.table.emptyStores().flatMap((store) => this.stores.changelogs.get(store)?.topic ?? [])
   }
 
   generationCommitted(): void {
@@ -494,47 +460,9 @@ export class Task implements StreamTask {
     return dropped
   }
 
-  // -------------------------------------------------------------------------------------------------------------------
-
-  private isInFlight(name: string): boolean {
-    return this.graph.operators.some((operator) => operator.inFlightStore === name)
-  }
-
   /** Time of a store, for who looks at the task's state: what has expired is not there any more. */
   timeOf(store: string): StoreClock {
-    return storeTime(this.core, this.definitions.get(store)!, this.holdsOf(store))
-  }
-
-  private holdsOf(store: string): StreamTimeHold[] {
-    const holds = new Set<StreamTimeHold>()
-    for (const node of this.options.subtopology.nodes.values()) {
-      if ((node.kind === 'processor' || node.kind === 'async') && node.stores.includes(store)) {
-        for (const hold of this.graph.nodes.get(node.name)!.holds) {
-          holds.add(hold)
-        }
-      }
-    }
-    return [...holds]
-  }
-
-  private readOnlyStoresOf(name: string): ReadonlyMap<string, AnyStore> {
-    const kind = (store: string) => this.definitions.get(store)?.kind ?? 'key-value'
-    return new Map([...this.storesOf(name)].map(([store, typed]) => [store, readOnly(kind(store), typed)]))
-  }
-
-  /** Stores connected to a node, its own and global ones. */
-  private storesOf(name: string): ReadonlyMap<string, AnyStore> {
-    const node = this.options.subtopology.nodes.get(name)!
-    const connected = new Map<string, AnyStore>()
-    for (const store of node.kind === 'processor' || node.kind === 'async' ? node.stores : []) {
-      const found = this.stores.get(store) ?? this.options.globalStores?.get(store)
-      if (found === undefined) {
-        throw new StreamsError('TOPOLOGY_INVALID', `${name} is connected to store '${store}', which ${this.subtopology} does not have.`)
-      }
-      const { kind, writer = name } = this.definitions.get(store) ?? { kind: 'key-value' }
-      connected.set(store, writer === name ? found : readOnly(kind, found))
-    }
-    return connected
+    return this.stores.timeOf(store)
   }
 }
 
