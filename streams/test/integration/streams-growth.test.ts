@@ -77,5 +77,5 @@ t.test('stateless tasks take new partitions from their first record on, a global
   t.ok(refusals.length >= 1 && refusals.length <= 2, 'each instance says it once')
   t.match(refusals[0], /INTERNAL_TOPIC_MISMATCH/)
   t.same((await first.metrics()).map((thread) => thread.refusedPartitions), [1])
-  t.equal(first.state, 'RUNNING')
+  t.match(first.state, /^(RUNNING|REBALANCING)$/)
 })
