@@ -143,8 +143,15 @@ function readEntries(data: Buffer, directory: Directory, bounds: ZipBounds): Out
   return overlapping ? corrupt('whose entries share bytes') : succeed(entries)
 }
 
-/** Sizes and place; where they do not fit into 32 bits they stand in the extra field 1, in this order. */
-function sizesOf(data: Buffer, at: number, nameLength: number, extraLength: number): { readonly packed: number; readonly size: number; readonly local: number } {
+interface Sizes {
+  readonly packed: number
+  readonly size: number
+  /** Where the entry's own head is. */
+  readonly local: number
+}
+
+/** Where sizes and place do not fit into 32 bits they stand in the extra field 1, in this order. */
+function sizesOf(data: Buffer, at: number, nameLength: number, extraLength: number): Sizes {
   const none = 0xffffffff
   let packed = data.readUInt32LE(at + 20)
   let size = data.readUInt32LE(at + 24)

@@ -15,6 +15,8 @@ export interface TextBounds extends ContainerBounds {
   readonly maxXmlBytes: number
   readonly maxXmlElements: number
   readonly maxXmlDepth: number
+  /** Files of an office document: a presentation has one for every picture and slide. */
+  readonly maxOfficeParts: number
   /** One XML file of an office document; it says more words about every one of the text's. */
   readonly maxOfficeXmlBytes: number
   /** Images wider or higher are scaled down before recognition; more only costs time (PP and tesseract gain nothing above). */
@@ -38,6 +40,7 @@ export const defaultTextBounds: TextBounds = {
   maxXmlBytes: 5 * 1024 * 1024,
   maxXmlElements: 200_000,
   maxXmlDepth: 64,
+  maxOfficeParts: 5000,
   maxOfficeXmlBytes: 32 * 1024 * 1024,
   maxOcrWidth: 1700,
   maxOcrHeight: 6000,

@@ -9,7 +9,6 @@ const silent = new Set([
   'filetbl', 'revtbl', 'template', 'pgdsctbl', 'bkmkstart', 'bkmkend', 'nonshppict', 'mmathPr',
 ])
 const maxDepth = 1000
-const maxWord = 32
 
 interface Group {
   skipped: boolean
@@ -60,7 +59,7 @@ class Reader {
         this.#flush()
         this.#groups.pop()
         this.#skip = 0
-      } else if (word !== undefined && word.length <= maxWord) {
+      } else if (word !== undefined) {
         this.#word(word, parameter === undefined ? undefined : Number(parameter))
       } else if (symbol !== undefined) {
         this.#symbol(symbol)

@@ -30,7 +30,7 @@ const contentTypes: { readonly [kind in Exclude<DocumentKind, 'image'>]: string 
 }
 
 /** Office documents are ZIPs, told by the part that every one of them has. */
-const mainParts: ReadonlyMap<string, DocumentKind> = new Map([['word/document.xml', 'docx'], ['xl/workbook.xml', 'xlsx'], ['ppt/presentation.xml', 'pptx']])
+const mainParts: ReadonlyMap<string, 'docx' | 'xlsx' | 'pptx'> = new Map([['word/document.xml', 'docx'], ['xl/workbook.xml', 'xlsx'], ['ppt/presentation.xml', 'pptx']])
 
 const head = 1024
 
@@ -95,9 +95,11 @@ const foreign = /^(?:GIF8|%!PS|Rar!|MZ|BM|\x7fELF|SQLite format|#!)/
 /** Elements that a page, or a piece of one as mail programs write it, begins with; none of them is the root of an e-invoice. */
 const htmlStart = /^<(?:!doctype\s+html|(?:html|head|body|meta|title|style|table|tbody|tr|div|p|br|span|center|font|h[1-6]|ul|ol|pre|b|strong|img|section|article|header|main)[\s/>])/i
 
+/** What may stand before the first element: byte order mark, XML declaration, comments. */
+const prologue = /^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml[^>]{0,200}>\s*)?(?:<!--[\s\S]{0,900}?-->\s*){0,5}/
+
 function isHtml(first: string): boolean {
-  const start = first.replaceAll('\0', '').replace(/^(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*/, '').replace(/^<\?xml[^>]{0,200}>\s*/, '').replace(/^(?:<!--[\s\S]{0,900}?-->\s*)+/, '')
-  return htmlStart.test(start)
+  return htmlStart.test(first.replaceAll('\0', '').replace(prologue, ''))
 }
 
 function kindOfZip(bytes: Uint8Array): Exclude<DocumentKind, 'image'> {
@@ -109,9 +111,10 @@ function kindOfZip(bytes: Uint8Array): Exclude<DocumentKind, 'image'> {
       return kind
     }
   }
-  const entries = readZipDirectory(bytes, defaultTextBounds)
-  const main = entries.ok && entries.value.some(({ name }) => name === '[Content_Types].xml') ? entries.value.find(({ name }) => mainParts.has(name)) : undefined
-  return main === undefined ? 'zip' : (mainParts.get(main.name) as Exclude<DocumentKind, 'image'>)
+  const directory = readZipDirectory(bytes, { ...defaultTextBounds, maxParts: defaultTextBounds.maxOfficeParts })
+  const names = new Set(directory.ok ? directory.value.map(({ name }) => name) : [])
+  const main = names.has('[Content_Types].xml') ? [...mainParts].find(([part]) => names.has(part)) : undefined
+  return main?.[1] ?? 'zip'
 }
 
 /** Names of the high-efficiency codec, which the decoder at hand must not carry. */

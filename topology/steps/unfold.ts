@@ -4,7 +4,7 @@ import type { DocumentReceived, Tenant } from '../../avro/types.ts'
 import { referenceTo } from '../../content/index.ts'
 import { type Allowance, type ContainerKind, type LostPart, type Part, partDocumentId, type PartPlace, shares } from '../../processors/containers/index.ts'
 import { kindOf } from '../../processors/text/index.ts'
-import type { Failure, Outcome, ReviewReason } from '../../processors/types.ts'
+import type { Outcome, ReviewReason } from '../../processors/types.ts'
 import type { Flow } from '../flow.ts'
 import type { Services } from '../services.ts'
 import { tenantOf } from '../tenants.ts'
@@ -22,7 +22,7 @@ interface Input {
 }
 
 /** A part whose bytes lie in the content store. */
-interface StoredPart extends Omit<PartPlace, 'bytes'> {
+interface StoredPart extends PartPlace {
   readonly size: number
   readonly sha256: string
   readonly container: boolean
@@ -35,11 +35,13 @@ interface Unfolding {
 
 const STEP = 'unfold'
 
+type Unfold = AsyncProcessor<string, StoredDocument, Input, Outcome<Unfolding>, Flow<StoredDocument> | FoundPart>
+
 /**
  * Makes documents of what a mail or a ZIP holds. Bytes go to the content store (write-once), ids follow from the container's and the place in
  * it: a call that is repeated stores and writes the same. The mail itself goes on to be read; a ZIP has no text and ends here.
  */
-export function unfold(services: Services, tenantStore: string): AsyncProcessor<string, StoredDocument, Input, Outcome<Unfolding>, Flow<StoredDocument> | FoundPart> {
+export function unfold(services: Services, tenantStore: string): Unfold {
   return {
     prepare: (record, context) => {
       const tenants = context.getStateStore<string, ValueAndTimestamp<Tenant>>(tenantStore)
@@ -51,7 +53,7 @@ export function unfold(services: Services, tenantStore: string): AsyncProcessor<
       const forward = (value: Flow<StoredDocument> | FoundPart): void => context.forward({ ...record, value })
       const event = { step: STEP, at: context.currentSystemTimeMs() }
       if (!outcome.ok) {
-        forward({ did: { ...event, to: 'IN_REVIEW', reasons: [reasonOf(outcome.failure, 'content')] } })
+        forward({ did: { ...event, to: 'IN_REVIEW', reasons: [{ code: outcome.failure.code, step: STEP, subject: outcome.failure.field }] } })
         return
       }
       const { parts, lost } = outcome.value
@@ -60,7 +62,7 @@ export function unfold(services: Services, tenantStore: string): AsyncProcessor<
       for (const [n, part] of parts.entries()) {
         forward({ part: recordOf(stored, part, allowances[n]!) })
       }
-      const reasons = lost.map(({ section, failure }) => reasonOf(failure, `part ${section}`))
+      const reasons = lost.map(lostReason)
       if (kindOfContainer(stored) === 'mail') {
         forward({ next: stored })
       } else {
@@ -75,7 +77,7 @@ export const isContainer = (stored: StoredDocument): boolean => (stored.parts ??
 
 const kindOfContainer = ({ header }: StoredDocument): ContainerKind => (header.contentType === 'application/zip' ? 'zip' : 'mail')
 
-const reasonOf = ({ code }: Failure, subject: string): ReviewReason => ({ code: subject === 'content' ? code : 'UNREADABLE_PART', step: STEP, subject: subject === 'content' ? subject : `${subject}: ${code}` })
+const lostReason = ({ section, failure }: LostPart): ReviewReason => ({ code: 'UNREADABLE_PART', step: STEP, subject: `part ${section}: ${failure.code}` })
 
 async function takeApart(services: Services, { stored, maxPartBytes }: Input, signal: AbortSignal): Promise<Outcome<Unfolding>> {
   const { header, allowance } = stored

@@ -6,8 +6,6 @@ import type { TextBounds } from '../bounds.ts'
 import type { XmlNode } from '../xml.ts'
 import { decodeXml, parseMixedXml } from '../xml.ts'
 
-/** A presentation has a file for every picture and every slide. */
-const maxOfficeParts = 5000
 /** Some thirty tables in tables; the parser itself goes no deeper. */
 const maxDepth = 100
 
@@ -24,7 +22,7 @@ export class OfficePackage {
   }
 
   static open(bytes: Uint8Array, bounds: TextBounds): Outcome<OfficePackage> {
-    const entries = readZipDirectory(bytes, { ...bounds, maxParts: maxOfficeParts })
+    const entries = readZipDirectory(bytes, { ...bounds, maxParts: bounds.maxOfficeParts })
     return entries.ok ? succeed(new OfficePackage(bytes, new Map(entries.value.map((entry) => [entry.name, entry])), bounds)) : entries
   }
 
