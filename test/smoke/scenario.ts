@@ -66,7 +66,12 @@ class Run {
       for (let sent = false; !sent; ) {
         sent = await sendSmoke(this.cluster, this.settings, chunk).then(
           () => true,
-          () => false,
+          (error: Error) => {
+            if (!error.name.startsWith('KafkaJS')) {
+              throw error
+            }
+            return false
+          },
         )
       }
       await delay(1_000 / CHUNKS_PER_SECOND)

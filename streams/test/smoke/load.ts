@@ -49,7 +49,7 @@ export class SmokeLoad {
 
   #record(i: number): SmokeRecord {
     const { keys, stepMs, windowMs } = this.#options
-    const time = DISORDER_MS + i * stepMs
+    const time = DISORDER_MS + Math.floor(i * stepMs)
     if (time >= windowMs) {
       throw new RangeError(`The smoke load has left its window of ${windowMs} ms after ${i} records: give it a longer one.`)
     }
