@@ -14,10 +14,10 @@ const digest = (token: string): string => createHash('sha256').update(token).dig
 
 t.test('a token names its tenant, anything else nobody', async (t) => {
   const file = join(t.testdir(), 'tokens.json')
-  writeFileSync(file, JSON.stringify([{ tenantId: 'acme', sha256: digest('one') }, { tenantId: 'globex', sha256: digest('two') }]))
+  writeFileSync(file, JSON.stringify([{ tenantId: 'acme', sha256: digest('one'), user: 'ada@acme.example' }, { tenantId: 'globex', sha256: digest('two') }]))
   const authenticator = new FileAuthenticator(file)
-  t.same(await authenticator.authenticate('Bearer one'), { tenantId: 'acme' })
-  t.same(await authenticator.authenticate('bearer two'), { tenantId: 'globex' })
+  t.same(await authenticator.authenticate('Bearer one'), { tenantId: 'acme', user: 'ada@acme.example' })
+  t.same(await authenticator.authenticate('bearer two'), { tenantId: 'globex', user: `token-${digest('two').slice(0, 12)}` }, 'who corrects is somebody')
   for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Bearer three', 'Basic one', 'Bearer one two', `Bearer ${digest('one')}`, `Bearer ${'x'.repeat(10_000)}`, 'Bearer \u0000']) {
     t.equal(await authenticator.authenticate(header), undefined, JSON.stringify(header)?.slice(0, 40))
   }

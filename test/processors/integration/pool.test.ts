@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import type { PoolOptions } from '../../processors/pool/index.ts'
-import { ProcessPool } from '../../processors/pool/index.ts'
+import type { PoolOptions } from '../../../processors/pool/index.ts'
+import { ProcessPool } from '../../../processors/pool/index.ts'
 
 t.setTimeout(120_000)
-const entry = new URL('./fixtures/pool-process.ts', import.meta.url)
+const entry = new URL('../fixtures/pool-process.ts', import.meta.url)
 const open = (options: Partial<PoolOptions> = {}): ProcessPool =>
   new ProcessPool({ name: 'test', entry, size: 2, recycleAfter: 100, maxRssBytes: 400 * 1024 * 1024, maxHeapMiB: 128, ...options })
 const timeoutMs = 30_000
@@ -70,13 +70,13 @@ t.test('a process writes no file and sees no environment', async (t) => {
 })
 
 t.test('an entry that does not start fails its tasks', async (t) => {
-  const pool = open({ entry: new URL('./fixtures/no-such-file.ts', import.meta.url) })
+  const pool = open({ entry: new URL('../fixtures/no-such-file.ts', import.meta.url) })
   await t.rejects(pool.run({ do: 'echo' }, { timeoutMs }), { code: 'START_FAILED' })
   await pool.close()
 })
 
 t.test('a process ends when its parent is killed, also in the middle of an endless loop', async (t) => {
-  const parent = fork(new URL('./fixtures/pool-parent.ts', import.meta.url), [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
+  const parent = fork(new URL('../fixtures/pool-parent.ts', import.meta.url), [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const [pid] = (await once(parent, 'message')) as [number]
   t.ok(isAlive(pid))
   parent.kill('SIGKILL')

@@ -1,9 +1,9 @@
 /** Every rule of EN 16931 that is decided, once held and once broken. */
 import t from 'tap'
-import { checkRuleSet, createValidator, defaultRuleSet, en16931RuleSet, extract } from '../../processors/index.ts'
-import type { EInvoice, Extraction, Field } from '../../processors/index.ts'
-import { cii, ubl, zugferd1 } from './fixtures/e-invoices.ts'
-import { page } from './fixtures/text.ts'
+import { checkRuleSet, createValidator, defaultRuleSet, en16931RuleSet, extract } from '../../../processors/index.ts'
+import type { EInvoice, Extraction, Field } from '../../../processors/index.ts'
+import { cii, ubl, zugferd1 } from '../fixtures/e-invoices.ts'
+import { page } from '../fixtures/text.ts'
 
 type Fields = { [name: string]: Field }
 /** An extraction that a test may change. */

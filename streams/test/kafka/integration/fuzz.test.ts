@@ -1,8 +1,8 @@
 /** 100,000 damaged answers and batches; `npm run fuzz` runs ten million. Those that once found something are kept. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { answerTo, fuzz, targetNames } from './fuzz/fuzz.ts'
-import { TARGETS } from './fuzz/targets.ts'
+import { answerTo, fuzz, targetNames } from '../fuzz/fuzz.ts'
+import { TARGETS } from '../fuzz/targets.ts'
 
 const INPUTS = 100_000
 
@@ -23,7 +23,7 @@ t.test('valid input is read, by every target', async (t) => {
 })
 
 t.test('inputs that once found something', async (t) => {
-  const kept = JSON.parse(readFileSync(new URL('fuzz/kept.json', import.meta.url), 'utf8')) as readonly Kept[]
+  const kept = JSON.parse(readFileSync(new URL('../fuzz/kept.json', import.meta.url), 'utf8')) as readonly Kept[]
   for (const { target: name, about, input } of kept) {
     const target = TARGETS.flatMap(({ targets }) => targets).find((one) => one.name === name)
     t.ok(target, name)

@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import t from 'tap'
-import { leveldbEngine, openTaskState, rocksdbEngine } from '../index.ts'
-import { GENERATION_KEYS, GENERATION_STORES } from './fixtures/generations.ts'
+import { leveldbEngine, openTaskState, rocksdbEngine } from '../../index.ts'
+import { GENERATION_KEYS, GENERATION_STORES } from '../fixtures/generations.ts'
 
 const ACKNOWLEDGED = 60
 
@@ -36,7 +36,7 @@ for (const engine of [rocksdbEngine, leveldbEngine]) {
 
 /** Kills the child without warning once it has acknowledged `until`; resolves with the last acknowledgement seen. */
 async function runUntilKilled(engine: string, location: string, until: number): Promise<number> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/generations.ts'), engine, location], {
+  const child = spawn(process.execPath, [join(import.meta.dirname, '../fixtures/generations.ts'), engine, location], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   const ended = once(child, 'exit')

@@ -2,8 +2,8 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, type StateMark, type StorageEngine } from '../index.ts'
-import { faultyEngine } from '../testing/index.ts'
+import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, type StateMark, type StorageEngine } from '../../index.ts'
+import { faultyEngine } from '../../testing/index.ts'
 
 const NAMES = ['left', 'right'] as const
 const STORES = NAMES.map((name) => ({ name, kind: 'key-value' as const, logged: true }))
