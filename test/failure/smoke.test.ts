@@ -18,6 +18,6 @@ t.test('rolling instances, SIGKILL, a lost disk, a zombie, a broker that dies: e
     say: (line) => t.comment(line),
   })
   t.same(problems.slice(0, 20), [])
-  t.ok(sent > 0 && [...counts].every(([topic, count]) => topic === 'data' || count > 0), 'every output was written')
+  t.ok(sent > 0 && [...counts].every(([, count]) => count > 0), 'every output was written')
   t.ok(membershipsLost > 0, 'the zombie has noticed')
 })
