@@ -4,6 +4,9 @@
  */
 import type { Membership } from '../membership/membership.ts'
 
+/** Between the last hand-over and the end: leaving starts a round, which prevents that somebody who has not yet heard what it got in this one hears of it. */
+const HEARD_MS = 100
+
 export class Departure {
   readonly #membership: Pick<Membership, 'state' | 'awaited' | 'rejoin'>
   readonly #done = Promise.withResolvers<void>()
@@ -26,8 +29,10 @@ export class Departure {
     } else if (state.name === 'stable' && !this.#told) {
       this.#told = true
       this.#membership.rejoin()
-    } else if (state.name === 'stable' && awaited === 0) {
+    } else if (state.name === 'stable' && state.owned.length > 0 && awaited === 0) {
       this.#done.resolve()
+    } else if (state.name === 'stable' && awaited === 0) {
+      setTimeout(() => this.#done.resolve(), HEARD_MS)
     }
   }
 
