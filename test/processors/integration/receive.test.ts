@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto'
 import sharp from 'sharp'
 import t from 'tap'
-import { createDocumentParsers, createReceiver } from '../../processors/index.ts'
-import type { ReceiveResult } from '../../processors/index.ts'
-import { generateSamples } from '../../samples/index.ts'
-import { docxOf, paragraph } from './fixtures/office.ts'
-import { zipOf } from '../../samples/zip.ts'
+import { createDocumentParsers, createReceiver } from '../../../processors/index.ts'
+import type { ReceiveResult } from '../../../processors/index.ts'
+import { generateSamples } from '../../../samples/index.ts'
+import { docxOf, paragraph } from '../fixtures/office.ts'
+import { zipOf } from '../../../samples/zip.ts'
 
 const parsers = createDocumentParsers({ limits: { maxBytes: 2_000_000 } })
 t.teardown(() => parsers.close())

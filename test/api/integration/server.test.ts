@@ -5,11 +5,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { ApiError, type ErrorBody, errorCatalogue } from '../../api/errors.ts'
-import { createServer } from '../../api/server.ts'
-import type { StoredDocument } from '../../connectors/index.ts'
-import { documentStates } from '../../topology/states.ts'
-import { surroundings, tenant, TOKEN } from './support.ts'
+import { ApiError, type ErrorBody, errorCatalogue } from '../../../api/errors.ts'
+import { createServer } from '../../../api/server.ts'
+import type { StoredDocument } from '../../../connectors/index.ts'
+import { documentStates } from '../../../topology/states.ts'
+import { surroundings, tenant, TOKEN } from '../support.ts'
 
 async function open(t: Test) {
   const folder = t.testdir()

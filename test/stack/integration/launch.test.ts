@@ -3,12 +3,11 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { type FileServer, fileServer } from './file-server.ts'
+import { type FileServer, fileServer } from '../file-server.ts'
 
-const launcher = join(dirname(dirname(dirname(fileURLToPath(import.meta.url)))), 'launch.js')
+const launcher = join(import.meta.dirname, '../../../launch.js')
 /** As in the locks of npm. */
 const integrity = (bytes: Buffer): string => `sha512-${createHash('sha512').update(bytes).digest('base64')}`
 
