@@ -137,9 +137,9 @@ const examples: readonly Example[] = [
   },
   {
     folder: '14-tracing',
-    topics: { purchases: 2, 'purchase-counts': 2 },
-    inputs: [['purchases', '1', '{"customer":"ada","amount":5}'], ['purchases', '2', '{"customer":"ada","amount":6}'], ['purchases', '3', '{"customer":"bob","amount":7}']],
-    output: 'purchase-counts',
+    topics: { sales: 2, 'sale-counts': 2 },
+    inputs: [['sales', '1', '{"customer":"ada","amount":5}'], ['sales', '2', '{"customer":"ada","amount":6}'], ['sales', '3', '{"customer":"bob","amount":7}']],
+    output: 'sale-counts',
     expected: { ada: 2, bob: 1 },
     decode: long,
   },
