@@ -206,7 +206,7 @@ ssl.truststore.location=${ca}
   const listed = await run('groups')
   t.equal(listed.code, 0, listed.remarks)
   t.match(listed.lines, new RegExp(`^${APPLICATION} +Empty +0 +millrace$`, 'm'))
-  t.match((await run('groups', APPLICATION)).lines, /source +0 +\d+ +\d+ +0 /)
+  t.match((await run('groups', APPLICATION)).lines, /source +0 +\d+ +\d+ +\d+ /)
 
   t.match(await run('reset', APPLICATION), { code: 1, remarks: /AUTHORIZATION_FAILED: DeleteGroups of group secured/ })
   await allow(right(AclResourceTypes.GROUP, APPLICATION, ResourcePatternTypes.LITERAL, AclOperationTypes.DELETE))
