@@ -1,5 +1,5 @@
 import type { ZipEntry } from '../../containers/index.ts'
-import { readZipDirectory, unzipEntry } from '../../containers/index.ts'
+import { defaultContainerBounds, readZipDirectory, unzipEntry } from '../../containers/index.ts'
 import { fail, succeed } from '../../failure.ts'
 import type { Outcome } from '../../types.ts'
 import type { TextBounds } from '../bounds.ts'
@@ -22,7 +22,9 @@ export class OfficePackage {
   }
 
   static open(bytes: Uint8Array, bounds: TextBounds): Outcome<OfficePackage> {
-    const entries = readZipDirectory(bytes, { ...bounds, maxParts: bounds.maxOfficeParts })
+    // One document, not a container: what the mail or archive it came in may still hold does not bound it.
+    const { maxUnfoldedBytes } = defaultContainerBounds
+    const entries = readZipDirectory(bytes, { maxParts: bounds.maxOfficeParts, maxUnfoldedBytes, maxExpansion: bounds.maxExpansion })
     return entries.ok ? succeed(new OfficePackage(bytes, new Map(entries.value.map((entry) => [entry.name, entry])), bounds)) : entries
   }
 

@@ -14,7 +14,8 @@ import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
 import { openServices } from '../../../topology/services.ts'
 import { ScriptedRegistry } from '../../avro/support.ts'
-import { writeMail } from '../../../samples/other-formats.ts'
+import { createInvoice } from '../../../samples/invoice.ts'
+import { writeDocxInvoice, writeMail } from '../../../samples/other-formats.ts'
 import { createRandom } from '../../../samples/random.ts'
 import { zipOf } from '../../../samples/zip.ts'
 
@@ -71,6 +72,17 @@ t.test('a mail with two invoices is three documents: a letter and what came with
   const changes = lifecycle.readRecordsToList().map(({ value }) => value!).filter(({ document_id }) => document_id === sent.documentId)
   t.same(changes.map(({ to_state, reason_code }) => [to_state, reason_code]).slice(0, 4), [['RECEIVED', null], ['DEDUPLICATED', null], ['UNFOLDED', '2 parts'], ['TEXT_READ', null]])
   t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('an office document is a ZIP and no container: what it came in does not bound it', async (t) => {
+  const { driver, archive, send } = await open()
+  const random = createRandom(2)
+  const docx = (): Buffer => writeDocxInvoice(random, createInvoice(random, { language: 'en', now: new Date('2026-11-20') }))
+  await send(writeMail(random, 'Our invoice.', [{ fileName: 'one.docx', contentType: 'application/octet-stream', bytes: docx() }]), 'a.eml')
+  await send(zipOf([{ name: 'two.docx', data: docx() }]), 'b.zip')
+  const rows = archive.readRecordsToList().map(({ value }) => value!)
+  t.same(rows.filter(({ part }) => part !== null).map(({ part, status, type }) => [part, status, type]).sort(), [['one.docx', 'ARCHIVED', 'invoice'], ['two.docx', 'ARCHIVED', 'invoice']])
   await driver.close()
 })
 
