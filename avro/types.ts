@@ -610,7 +610,7 @@ export interface TextPage {
   width: number
   /** The same. */
   height: number
-  /** Degrees clockwise that the page was turned by before it was read. */
+  /** Degrees clockwise that the page was turned by before it was read: upright, and level. */
   turned: number
   /** Empty for a page that cannot be read. */
   lines: TextLine[]

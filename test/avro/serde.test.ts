@@ -1,6 +1,7 @@
 import { SerdeNotReady } from 'millrace'
 import t from 'tap'
 import { avroSerde, Registry, type DocumentReceived, type DocumentDuplicate } from '../../avro/index.ts'
+import type { DocumentText } from '../../avro/types.ts'
 import { composeSchema, schemaText } from '../../avro/schema-files.ts'
 import { ScriptedRegistry } from './support.ts'
 
@@ -184,4 +185,14 @@ t.test('what is not framed is refused', async (t) => {
   for (const bytes of [Buffer.alloc(0), Buffer.from([0, 0, 0, 0]), Buffer.from('{"json": true}'), Buffer.from([1, 0, 0, 0, 1, 2])]) {
     t.throws(() => serde.deserialize('raw', bytes), { code: 'NOT_FRAMED' })
   }
+})
+
+t.test('a page that was levelled keeps its part of a degree', async (t) => {
+  const serde = avroSerde(registry(), 'text-value', 'DocumentText')
+  await serde.open()
+  const text: DocumentText = {
+    tenantId: 'acme', documentId: 'd', readAt: 1, route: 'ocr', language: 'en', quality: 0.9, version: 'tesseract', reference: null,
+    pages: [{ number: 1, width: 900, height: 1200.5, turned: 358.4, lines: [{ text: 'Total 9.90', box: { x: 1.5, y: 2, width: 3, height: 4 }, confidence: 0.9 }] }],
+  }
+  t.same(plain(serde.deserialize('text', serde.serialize('text', text))), plain(text))
 })
