@@ -49,7 +49,7 @@ export function chunksOf(text: DocumentText, bounds: Partial<ChunkBounds> = {}):
 type Row = readonly TextLine[]
 
 /** Paragraphs of rows of text, in reading order. */
-export function paragraphsOf(page: TextPage): string[][] {
+function paragraphsOf(page: TextPage): string[][] {
   const paragraphs: Row[][] = []
   let bottom = 0
   for (const row of rowsOf(page.lines.filter((line) => line.text.trim() !== ''))) {

@@ -18,7 +18,7 @@ const DAY = 86_400_000
 const NOW = 1_000 * DAY
 const strings = { key: Serdes.string(), value: Serdes.string() }
 
-// --- records older than what is made of them may be (A8) ----------------------------------------------------------------
+// records older than what is made of them may be (A8)
 
 /** One partition a topic; its records by offset, as days ago. */
 function age(topology: (b: StreamsBuilder) => void, days: { [topic: string]: readonly number[] }, committed: { [topic: string]: number } = {}) {
@@ -90,7 +90,7 @@ t.test('topics that would lose something are named with the command that helps: 
   }
 })
 
-// --- state nobody has any more -------------------------------------------------------------------------------------------
+// state nobody has any more
 
 /** Folders of tasks by the days since something was written in them: in the folder, in a file. */
 function folderOf(path: string, tasks: { readonly [id: string]: readonly [folder: number, file: number] }): StateFolder {
@@ -133,7 +133,7 @@ t.test('cleanUp deletes the local state of an application that does not run', as
   t.same(readdirSync(path).filter((name) => !name.startsWith('.')), [])
 })
 
-// --- tasks that cannot begin ---------------------------------------------------------------------------------------------
+// tasks that cannot begin
 
 const COORDINATOR_LOADING = 14
 
