@@ -89,7 +89,7 @@ async function allRun(children: readonly Child[]): Promise<void> {
 
 /** Waits until the states are large, but for those of partitions that no word falls into. Says of a task whether its own is. */
 async function withLargeStates(applicationId: string): Promise<(task: string) => boolean> {
-  const ends = async (store: string) => new Map((await cluster.admin.fetchTopicOffsets(`${applicationId}-${store}-changelog`)).map(({ partition, high }) => [partition, Number(high)]))
+  const ends = (store: string) => cluster.highWatermarks(`${applicationId}-${store}-changelog`)
   for (;;) {
     const [perKey, perWord] = await Promise.all([ends('per-key'), ends('per-word')])
     if ([...perKey.values(), ...perWord.values()].every((end) => end === 0 || end > 2 * LARGE) && perKey.values().every((end) => end > 0)) {
