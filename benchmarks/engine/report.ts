@@ -117,7 +117,7 @@ export function latencyRow(workload: Workload, run: LatencyRun, number: number, 
 }
 
 export function machine(): Machine {
-  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), linux: release(), node: process.version }
+  return { cpu: cpus()[0]?.model ?? 'unknown', cores: cpus().length, memoryGiB: Math.round(totalmem() / 2 ** 30), linux: release().replace(/-.*/, ''), node: process.version }
 }
 
 /** In words. */
