@@ -2,7 +2,7 @@ import type { ValueAndTimestamp } from 'millrace'
 import type { Tenant } from '../avro/types.ts'
 
 /** Why a record belongs to nobody: it becomes a dead letter with this code. */
-export type AdmissionErrorCode = 'VALUE_MISSING' | 'TENANT_INVALID' | 'DOCUMENT_ID_INVALID' | 'KEY_MISMATCH' | 'CONTENT_AMBIGUOUS' | 'TENANT_UNKNOWN'
+export type AdmissionErrorCode = 'VALUE_MISSING' | 'TENANT_INVALID' | 'DOCUMENT_ID_INVALID' | 'KEY_MISMATCH' | 'CONTENT_AMBIGUOUS' | 'RECEIVED_AT_INVALID' | 'PARENT_INVALID' | 'TENANT_UNKNOWN'
 
 export class AdmissionError extends Error {
   readonly code: AdmissionErrorCode

@@ -30,7 +30,7 @@ export interface ExtractOptions {
   readonly learned?: MemoryLookup
 }
 
-/** Lines and taxes as JSON, in characters: every record that holds them has to stay below the brokers' usual 1 MiB. */
+/** Lines and taxes as JSON: every record that holds them has to stay below the brokers' usual 1 MiB. */
 const maxItemBytes = 400 * 1024
 const maxTaxes = 100
 
@@ -121,7 +121,7 @@ function addsUp(net: Field | undefined, tax: Field | undefined, total: Field | u
 function bounded(extraction: Extraction): Extraction {
   let left = maxItemBytes
   const fits = (item: unknown): boolean => {
-    left -= JSON.stringify(item).length
+    left -= Buffer.byteLength(JSON.stringify(item))
     return left >= 0
   }
   const taxes = extraction.taxes.slice(0, maxTaxes).filter(fits)

@@ -232,7 +232,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 
 function tooLarge(value: unknown): boolean {
   try {
-    return JSON.stringify(value).length > ruleSetBounds.maxBytes
+    return Buffer.byteLength(JSON.stringify(value)) > ruleSetBounds.maxBytes
   } catch {
     return true
   }

@@ -96,10 +96,19 @@ function allowanceFor({ parent }: DocumentReceived): Allowance {
   return allowanceOf(parent ?? {}, defaultContainerBounds.maxUnfoldedBytes)
 }
 
-function headerOf(received: DocumentReceived): DocumentHeader {
-  const { tenantId, documentId, source, size, sha256, receivedAt, parent } = received
+/** Characters of what a sender says about its document: the header travels with every record of it, and a record of 8 MiB may say anything. */
+const SHA256_LENGTH = 64
+const LONGEST_NAME = 255
+const LONGEST_PATH = 500
+
+const cut = (text: string, most: number): string => text.slice(0, most).toWellFormed()
+
+/** What the record says of its document; the content type is what the sender claims. */
+export function headerOf(received: DocumentReceived): DocumentHeader {
+  const { tenantId, documentId, source, size, receivedAt, parent } = received
   return {
-    tenantId, documentId, source, size, sha256, receivedAt, fileName: received.fileName ?? '', contentType: received.contentType ?? '',
-    ...(parent === null ? {} : { parent: { documentId: parent.documentId, part: parent.part } }),
+    tenantId, documentId, source, size, receivedAt,
+    sha256: cut(received.sha256, SHA256_LENGTH), fileName: cut(received.fileName ?? '', LONGEST_NAME), contentType: cut(received.contentType ?? '', LONGEST_NAME),
+    ...(parent === null ? {} : { parent: { documentId: parent.documentId, part: cut(parent.part, LONGEST_PATH) } }),
   }
 }
