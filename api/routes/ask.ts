@@ -47,6 +47,8 @@ export function askRoute(app: FastifyInstance, context: ApiContext): void {
       throw new ApiError('OVERLOADED', { retryAfterSeconds: RETRY_AFTER_SECONDS })
     }
     underWay.set(tenantId, own + 1)
+    const gone = new AbortController()
+    reply.raw.once('close', () => gone.abort())
     let open = true
     const ended = (): void => {
       if (open) {
@@ -57,7 +59,7 @@ export function askRoute(app: FastifyInstance, context: ApiContext): void {
     try {
       const embedding = await embeddingOf(context, question)
       const { hits } = await context.search.search(tenantId, { text: question, match: 'any', languages: languagesOf(context, tenantId), embedding, filters, limit: ASK.documents })
-      const lines = Readable.from(linesOf(answer(context, question, quoted(hits))))
+      const lines = Readable.from(linesOf(answer(context, question, quoted(hits), gone.signal)))
       lines.once('close', ended)
       return await reply.type('application/x-ndjson; charset=utf-8').send(lines)
     } catch (error) {
@@ -76,28 +78,28 @@ async function* linesOf(answer: AsyncIterable<AnswerLine>): AsyncGenerator<strin
 /** What may be quoted as an answer: most of what the question is about stands in it. */
 const COVERED = 0.5
 
-async function* answer({ models, onError }: ApiContext, question: string, found: readonly Quoted[]): AsyncGenerator<AnswerLine> {
+/** @param gone aborted when nobody listens any more: a model that is waited for is stopped then, not only at its next word */
+async function* answer({ models, onError }: ApiContext, question: string, found: readonly Quoted[], gone: AbortSignal): AsyncGenerator<AnswerLine> {
   const model = models.answers
   if (model !== undefined && found.length > 0) {
-    const stopped = new AbortController()
     let said = false
     try {
       yield passages(found)
-      for await (const part of citedParts(model.write(answerRequest(question, found), { signal: stopped.signal }), question, found)) {
+      for await (const part of citedParts(model.write(answerRequest(question, found), { signal: gone }), question, found)) {
         said = true
         yield part
       }
       yield { outcome: said ? 'answered' : 'not-stated', model: model.name }
       return
     } catch (error) {
+      if (gone.aborted) {
+        return
+      }
       onError(`a question was answered without the model ${model.name}: ${error instanceof Error && 'code' in error ? String(error.code) : 'unknown'}`)
       if (said) {
         yield { outcome: 'cut-short', model: model.name }
         return
       }
-    } finally {
-      // also when the client went away
-      stopped.abort()
     }
   }
   const covering = found.filter(({ coverage }) => coverage >= COVERED)

@@ -39,7 +39,7 @@ async function open(t: Test, models: readonly ('answers' | 'embedder')[] = []) {
     const lines = text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as { [name: string]: unknown; error?: { code: string; field: string } })
     return { status: response.status, type: response.headers.get('content-type'), lines }
   }
-  return { ...around, ollama, search, ask }
+  return { ...around, ollama, search, ask, url: `http://127.0.0.1:${port}/` }
 }
 
 t.test('a search is the tenant’s own, in its languages, with its filters', async (t) => {
@@ -162,4 +162,21 @@ t.test('a tenant does not take all the questions there may be at once', async (t
     after = await ask({ question: 'What is the total?' })
   }
   t.match(after.lines.at(-1), { outcome: 'quoted' }, 'and when they have ended there is room again')
+})
+
+t.test('a model is not left to think for a client that has gone', async (t) => {
+  const { url, hits, ollama, errors } = await open(t, ['answers'])
+  hits.set('acme', [hit(ID, total)])
+  const abandoned = new Promise<void>((resolve) => {
+    ollama.onAbandoned = resolve
+  })
+  ollama.chat = () => 'SILENCE'
+  const client = new AbortController()
+  const options = { method: 'POST', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, body: '{"question":"What is the total?"}', signal: client.signal }
+  const response = await fetch(new URL('/v1/ask', url), options)
+  const { value } = await response.body!.getReader().read()
+  t.match(Buffer.from(value!).toString(), /INV-77/, 'the passages came')
+  client.abort()
+  await abandoned
+  t.same(errors, [])
 })

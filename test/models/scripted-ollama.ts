@@ -17,6 +17,8 @@ export class ScriptedOllama {
   readonly calls: OllamaCall[] = []
   /** Given the call, says what the model says. */
   chat: (call: OllamaCall) => Reply = () => '{}'
+  /** Called when a client goes before it has its answer. */
+  onAbandoned: () => void = () => {}
   embedding: (text: string) => readonly unknown[] = (text) => [text.length, 1, 0]
   #server!: Server
 
@@ -38,6 +40,11 @@ export class ScriptedOllama {
 
   #answer(call: OllamaCall, response: ServerResponse): void {
     this.calls.push(call)
+    response.once('close', () => {
+      if (!response.writableEnded) {
+        this.onAbandoned()
+      }
+    })
     if (call.path === '/api/embed') {
       const { input, model } = call.body as { input: string[]; model: string }
       this.#json(response, 200, { model, embeddings: input.map((text) => this.embedding(text)) })
