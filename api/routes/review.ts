@@ -24,7 +24,8 @@ const FILTERS = ['reason', 'type', 'vendor'] as const
 function reviewOptions({ cursor, limit, ...filters }: Query): ReviewOptions {
   const given = (name: string): string | undefined => {
     const value = filters[name]
-    if (value !== undefined && (typeof value !== 'string' || value === '' || value.length > 100)) {
+    // PostgreSQL takes no NUL
+    if (value !== undefined && (typeof value !== 'string' || value === '' || value.length > 100 || value.includes('\u0000'))) {
       throw new ApiError('FILTER_INVALID', { field: name, limit: 100 })
     }
     return value as string | undefined

@@ -16,6 +16,9 @@ export interface TakenCorrection {
 
 const TAKEN = `document_id AS "documentId", base_revision AS "baseRevision", correction_id AS "correctionId", sha256, taken_by AS "by", taken_at AS "at", produced`
 
+/** A request that took a revision and has not told Kafka by now never will: longer than its writing and producing may take. */
+const ABANDONED_MS = 60_000
+
 /** The API's table of what people decided, under which idempotency key. One tenant at a time. */
 export class PostgresqlCorrections {
   readonly #pool: TenantPool
@@ -33,18 +36,29 @@ export class PostgresqlCorrections {
   }
 
   /**
-   * Writes one; of several for the same revision of a document, the first.
+   * Writes one; of several for the same revision of a document, the first. One that never reached Kafka (it was away, and nobody tried again
+   * under the same key) makes room after a minute: else nobody could ever decide about the document again.
    * @param key the request's idempotency key, undefined for none
    * @returns false when that revision, or that key, has one already: nothing is written then
    */
   async take(tenantId: string, key: string | undefined, correction: Omit<TakenCorrection, 'produced'>): Promise<boolean> {
     const { documentId, baseRevision, correctionId, sha256, by, at } = correction
     return await this.#pool.transaction(tenantId, 'READ WRITE', async (client) => {
+      const given = [tenantId, documentId, baseRevision, correctionId, key ?? null, sha256, by, at]
+      const replaced = await client.query(
+        `UPDATE millrace.corrections SET correction_id = $4, idempotency_key = $5, sha256 = $6, taken_by = $7, taken_at = to_timestamp($8::double precision / 1000)
+          WHERE tenant_id = $1 AND document_id = $2 AND base_revision = $3 AND NOT produced AND taken_at < to_timestamp(($8::double precision - ${ABANDONED_MS}) / 1000)
+            AND NOT EXISTS (SELECT FROM millrace.corrections other WHERE other.tenant_id = $1 AND other.idempotency_key = $5)`,
+        given
+      )
+      if (replaced.rowCount === 1) {
+        return true
+      }
       const { rowCount } = await client.query(
         // waits for another request for the same revision that is being written at this moment
         `INSERT INTO millrace.corrections (tenant_id, document_id, base_revision, correction_id, idempotency_key, sha256, taken_by, taken_at)
           VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::double precision / 1000)) ON CONFLICT DO NOTHING`,
-        [tenantId, documentId, baseRevision, correctionId, key ?? null, sha256, by, at]
+        given
       )
       return rowCount === 1
     })

@@ -10,14 +10,14 @@ export function encodeCursor({ receivedAt, documentId }: Cursor): string {
   return Buffer.from(JSON.stringify([receivedAt, documentId])).toString('base64url')
 }
 
-/** A date PostgreSQL can hold: anything beyond is not from us. */
-const MOST_MS = 8.64e15
+/** Documents are received from 1970 to 9999: anything beyond is not from us, and PostgreSQL may not have a timestamp for it. */
+const MOST_MS = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /** @throws ConnectorError CURSOR_INVALID */
 export function decodeCursor(cursor: string): Cursor {
   try {
     const [receivedAt, documentId] = JSON.parse(Buffer.from(cursor, 'base64url').toString()) as [unknown, unknown]
-    if (Number.isSafeInteger(receivedAt) && Math.abs(receivedAt as number) <= MOST_MS && typeof documentId === 'string' && /^[0-9a-f-]{1,64}$/.test(documentId)) {
+    if (Number.isSafeInteger(receivedAt) && (receivedAt as number) >= 0 && (receivedAt as number) <= MOST_MS && typeof documentId === 'string' && /^[0-9a-f-]{1,64}$/.test(documentId)) {
       return { receivedAt: receivedAt as number, documentId }
     }
   } catch {

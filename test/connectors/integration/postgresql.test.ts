@@ -184,7 +184,7 @@ t.test('the reader gives pages of one tenant, newest first', async (t) => {
   t.equal(await reader.count('pages', { state: 'ARCHIVED' }), 12)
   t.same(await reader.list('nobody', { limit: 5 }), { documents: [], cursor: undefined })
   t.equal(await reader.get('acme', ids[0]!), undefined, "another tenant's document")
-  for (const wrong of ['x', 'e30', Buffer.from('["a","b"]').toString('base64url'), Buffer.from('[1]').toString('base64url')]) {
+  for (const wrong of ['x', 'e30', Buffer.from('["a","b"]').toString('base64url'), Buffer.from('[1]').toString('base64url'), Buffer.from('[-8e15,"a"]').toString('base64url')]) {
     await t.rejects(reader.list('pages', { limit: 5, cursor: wrong }), { code: 'CURSOR_INVALID' })
   }
 })
@@ -229,6 +229,11 @@ t.test('of several decisions about one revision the first is kept, under its key
   await corrections.markProduced('deciders', { documentId: 'd', baseRevision: 7 })
   t.match(await corrections.find('deciders', first), { produced: true })
   t.match(await corrections.find('others', first), { correctionId: 'f', produced: false })
+  const later = (id: string, seconds: number) => ({ ...decision(id), at: decision(id).at + 1_000 * seconds })
+  t.equal(await corrections.take('others', 'g', later('g', 30)), false, 'it may still be on its way')
+  t.equal(await corrections.take('others', undefined, later('g', 120)), true, 'what never reached Kafka does not stand in the way for ever')
+  t.equal(await corrections.find('others', first), undefined)
+  t.equal(await corrections.take('deciders', 'h', later('h', 120)), false, 'what did reach it does')
   t.equal(await corrections.find('nobody', first), undefined)
   await corrections.close()
 })
