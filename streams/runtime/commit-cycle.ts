@@ -102,12 +102,15 @@ export class CommitCycle {
     }
   }
 
-  /** Commits until nothing is left; resolves also when a commit was dropped. */
+  /**
+   * Commits until nothing of a suspended task is left; resolves also when a commit was dropped. What the others go on
+   * doing meanwhile is not waited for: under load there is always more of it.
+   */
   async flush(): Promise<void> {
     for (;;) {
       await this.#underWay
       const entries = [...this.#options.tasks.all].filter((entry) => entry.commitNeeded && entry.task!.commitNeeded)
-      if (entries.length === 0 || this.#stopped || this.#options.membership.identity === undefined) {
+      if (!entries.some(({ status }) => status === 'suspended') || this.#stopped || this.#options.membership.identity === undefined) {
         return
       }
       this.#begin(entries)
