@@ -26,6 +26,8 @@ interface RunningJob {
   readonly done: PromiseWithResolvers<void>
   epoch: number
   pumping: boolean
+  /** The chunk that is being applied. */
+  applying: Promise<void> | undefined
   paused: boolean
   stall: NodeJS.Timeout | undefined
 }
@@ -67,7 +69,7 @@ export class Restorer {
     if (this.#jobs.has(key)) {
       throw new StreamsError('CHANGELOG_MISMATCH', `${job.topic}-${job.partition} is being restored twice at once.`)
     }
-    const running: RunningJob = { job, queue: [], done: Promise.withResolvers(), epoch: -1, pumping: false, paused: false, stall: undefined }
+    const running: RunningJob = { job, queue: [], done: Promise.withResolvers(), epoch: -1, pumping: false, applying: undefined, paused: false, stall: undefined }
     this.#jobs.set(key, running)
     const abort = () => running.done.reject(job.signal.reason)
     job.signal.addEventListener('abort', abort, { once: true })
@@ -80,6 +82,8 @@ export class Restorer {
       job.signal.removeEventListener('abort', abort)
       this.#jobs.delete(key)
       this.#fetcher.remove(job)
+      // Whoever reads on, or closes the state, does so after it: written later it would take back what follows it.
+      await running.applying?.catch(() => undefined)
     }
   }
 
@@ -132,7 +136,7 @@ export class Restorer {
       if (job.signal.aborted) {
         return
       }
-      await this.#inTurn(() => job.apply(records))
+      await this.#inTurn(() => this.#apply(running, records))
       this.#watch(running)
       if (records.nextOffset >= job.to) {
         running.done.resolve()
@@ -143,6 +147,14 @@ export class Restorer {
         this.#fetcher.resume(job)
       }
       await new Promise<void>((resolve) => (job.follow === true ? setTimeout(resolve, FOLLOW_MS) : setImmediate(resolve)))
+    }
+  }
+
+  /** Nothing once the read has ended: it may have waited for its turn since. */
+  async #apply(running: RunningJob, records: FetchedRecords): Promise<void> {
+    if (this.#jobs.get(keyOf(running.job)) === running) {
+      running.applying = running.job.apply(records)
+      await running.applying
     }
   }
 

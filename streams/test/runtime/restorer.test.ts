@@ -93,10 +93,11 @@ t.test('a restore that ends while records are being applied is watched no more',
   })
   fetcher.answer('log', 5)
   await applying.promise
+  const over = t.rejects(read, { message: 'taken away' })
   abort.abort(new Error('taken away'))
-  await t.rejects(read, { message: 'taken away' })
   const before = stalls
   applied.resolve()
+  await over
   // Longer than a restore may be silent before it counts as stalled.
   await new Promise((resolve) => setTimeout(resolve, 300))
   t.equal(stalls, before)
@@ -164,6 +165,9 @@ t.test('copies wait while a task is restored', async (t) => {
   const reads: Promise<void>[] = [read('copy', true), read('task', false)]
   fetcher.answer('copy', 2)
   fetcher.answer('task', 1)
+  while (!applied.includes('task')) {
+    await new Promise((resolve) => setTimeout(resolve, 5))
+  }
   await new Promise((resolve) => setTimeout(resolve, 50))
   t.same(applied, ['task'])
   fetcher.answer('task', 2)
@@ -180,4 +184,44 @@ t.test('a failed chunk rejects its own read only', async (t) => {
   fetcher.answer('good', 1)
   await t.rejects(bad, { message: 'disk full' })
   await good
+})
+
+t.test('a read that is called off ends when nothing of it is being applied any more, and nothing of it is applied later', async (t) => {
+  const { fetcher, restorer } = setup(() => true)
+  const first = new AbortController()
+  const applied: string[] = []
+  const began = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  const read = restorer.read({
+    topic: 'log',
+    partition: 0,
+    from: 0,
+    to: 10,
+    signal: first.signal,
+    apply: async ({ nextOffset }) => {
+      began.resolve()
+      await go.promise
+      applied.push(`old ${nextOffset}`)
+    },
+  })
+  const other = new AbortController()
+  const waiting = restorer.read({ topic: 'other', partition: 0, from: 0, to: 10, signal: other.signal, apply: async () => void applied.push('other') })
+  fetcher.answer('log', 5)
+  await began.promise
+  // Waits for its turn.
+  fetcher.answer('other', 5)
+  let ended = false
+  const over = read.catch(() => {
+    ended = true
+  })
+  first.abort(new Error('promoted'))
+  other.abort(new Error('taken away'))
+  await t.rejects(waiting, { message: 'taken away' })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(ended, false, 'whoever reads on would be overwritten by what is still being written')
+  go.resolve()
+  await over
+  // More than the other one's turn is away.
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.same(applied, ['old 5'])
 })
