@@ -131,7 +131,12 @@ export class Membership {
       if (now !== undefined && code === BrokerCode.REBALANCE_IN_PROGRESS) {
         // Heard of the rebalance before the heartbeat was: join at once, then try again.
         this.#dispatch({ type: 'refused', call: 'heartbeat', code, error })
-        return this.identityAfterRefusal(used, code, error)
+        if (this.state.name === 'joining') {
+          return this.identityAfterRefusal(used, code, error)
+        }
+        // Of a round that has ended since. The next one waits for this commit: its tasks are to be released first.
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+        return this.identity?.memberId === used.memberId ? this.identity : undefined
       }
     }
     if (this.identity?.memberId === used.memberId) {

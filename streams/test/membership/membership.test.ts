@@ -219,3 +219,20 @@ t.test('no coordinator for a while: asked again; no rights: failed', async (t) =
   t.match(events.at(-1), /GROUP_AUTHORIZATION_FAILED/)
   t.equal(membership.state.name, 'fatal')
 })
+
+t.test('27 of a commit that arrives when tasks are to be released already is about the round that has ended: it goes again', async (t) => {
+  const { group, membership, answerJoin, answerSync } = await stable([T0, T1])
+  group.heartbeatAnswer = () => Promise.reject(new KafkaError(27, 'Heartbeat'))
+  await group.called('join', 3)
+  group.heartbeatAnswer = async () => undefined
+  answerJoin(2)
+  await group.called('sync', 2)
+  const used = membership.identity!
+  answerSync(T0)
+  while (membership.state.name === 'syncing') {
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  t.equal(membership.state.name, 'revoking')
+  t.same(await membership.identityAfterRefusal(used, 27, new Error('27')), used)
+  await membership.leave()
+})
