@@ -6,6 +6,7 @@ import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from 
 import { KafkaError } from '../kafka/kafka-error.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import { decodeOffsetMetadata } from './offset-metadata.ts'
+import { isTransactionalIdOf } from './producer-incarnation.ts'
 import { COMMITTER } from './task.ts'
 
 /** Older unstable offsets belong to somebody who is not merely in the middle of a commit (rule C3). */
@@ -84,7 +85,7 @@ export class OffsetReader {
     }
     this.#askAgainAt = performance.now() + ASK_AGAIN_MS
     const ongoing = await this.#cluster.ongoingTransactions(`${this.#groupId}-`, STUCK_MS)
-    await this.#fence(ongoing.filter((transactionalId) => !this.#isOurs(transactionalId)), done)
+    await this.#fence(ongoing.filter((transactionalId) => !this.#isOurs(transactionalId) && isTransactionalIdOf(this.#groupId, transactionalId)), done)
   }
 
   async #fence(transactionalIds: Iterable<string>, done: Set<string>): Promise<void> {
@@ -92,7 +93,11 @@ export class OffsetReader {
       if (!done.has(transactionalId)) {
         done.add(transactionalId)
         this.#onFence(transactionalId)
-        await this.#cluster.fence(transactionalId)
+        await this.#cluster.fence(transactionalId).catch((error: Error) => {
+          // What is still open is asked for again.
+          done.delete(transactionalId)
+          throw error
+        })
       }
     }
   }

@@ -3,7 +3,6 @@
  * records of operators that a deploy has removed or renamed. They are looked for outside the rebalance, whenever what the
  * members describe has changed; while members of the old version still own the operator there is nothing to find.
  */
-import { randomBytes } from 'node:crypto'
 import type { StateFolder } from 'millrace-state-stores'
 import type { RowName } from '../async/orphans.ts'
 import { orphanedEntries, orphanedInFlightTopics, PendingRows, rowOf } from '../async/orphans.ts'
@@ -17,6 +16,7 @@ import { NO_HEADERS } from '../record.ts'
 import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
 import { writeDeadLetter } from './dead-letter.ts'
+import { transactionalIdOf } from './producer-incarnation.ts'
 import type { Restorer } from './restorer.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
@@ -173,7 +173,7 @@ export class OrphanCheck {
   /** Each entry goes to the dead letters and out of its changelog in one transaction, fenced by this generation. */
   async #bury(found: readonly Orphaned[], signal: AbortSignal): Promise<void> {
     const { cluster, config, folder, processId, thread } = this.#options
-    const transactionalId = `${config.applicationId}-${processId}-${thread}-orphans-${randomBytes(6).toString('hex')}`
+    const transactionalId = transactionalIdOf(config.applicationId, processId, thread, 'orphans-')
     await folder.recordIncarnation({ transactionalId })
     const producer = cluster.producer({ transactionalId, transactionTimeoutMs: config.transactionTimeoutMs })
     try {

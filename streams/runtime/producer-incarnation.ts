@@ -7,6 +7,18 @@ import type { StateFolder } from 'millrace-state-stores'
 import type { KafkaCluster, TransactionalProducer } from '../kafka/contract.ts'
 import type { RuntimeConfig } from './config.ts'
 
+/** A new id: application, process, thread, what it is for ('' or ending in '-'), and a random part. */
+export function transactionalIdOf(applicationId: string, processId: string, thread: number, purpose = ''): string {
+  return `${applicationId}-${processId}-${thread}-${purpose}${randomBytes(6).toString('hex')}`
+}
+
+const BEHIND_APPLICATION = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+-(?:orphans-)?[0-9a-f]{12}$/
+
+/** An id this application has made: others may begin alike (`orders` and `orders-archive`), and are never to be fenced. */
+export function isTransactionalIdOf(applicationId: string, transactionalId: string): boolean {
+  return transactionalId.startsWith(`${applicationId}-`) && BEHIND_APPLICATION.test(transactionalId.slice(applicationId.length + 1))
+}
+
 export interface ProducerIncarnationOptions {
   readonly cluster: KafkaCluster
   readonly config: RuntimeConfig
@@ -47,7 +59,7 @@ export class ProducerIncarnation {
         await cluster.fence(old)
       }
     }
-    this.#transactionalId = `${config.applicationId}-${processId}-${thread}-${randomBytes(6).toString('hex')}`
+    this.#transactionalId = transactionalIdOf(config.applicationId, processId, thread)
     await this.#record()
     onRenewed?.(this.#transactionalId)
     if (old !== '') {

@@ -40,6 +40,9 @@ function reader(answers: CommittedOffset[][], options: { unstable?: number; ends
 }
 
 const { signal } = new AbortController()
+/** Of the application `g`; and of others whose names begin alike. */
+const NEVER_COMMITTED = 'g-0f4c2d52-8a51-4a2c-9d0e-3f1b2c3d4e5f-0-0123456789ab'
+const OF_OTHERS = ['g-import', 'g-eu-0f4c2d52-8a51-4a2c-9d0e-3f1b2c3d4e5f-0-0123456789ab']
 const never = async () => false
 const always = async () => true
 
@@ -64,11 +67,11 @@ t.test('who left records undecided in a repartition topic is fenced; whoever sti
     return { fenced, asked }
   }
   const [stuck, moving, decided, ours, first] = await Promise.all([
-    watch([80, 80], ['dead', 'dead']), watch([80, 90], ['alive']), watch([100], ['alive']), watch([80, 80], ['ours'], ['ours']), watch([80, 80], ['ours'], ['ours', 'never-committed']),
+    watch([80, 80], ['dead', 'dead']), watch([80, 90], ['alive']), watch([100], ['alive']), watch([80, 80], ['ours'], ['ours']), watch([80, 80], ['ours'], ['ours', ...OF_OTHERS, NEVER_COMMITTED]),
   ])
   t.same(stuck.fenced, ['dead'])
   t.same([moving.fenced, decided.fenced, ours.fenced], [[], [], []])
-  t.same(first.fenced, ['never-committed'], 'who left its first transaction open is named by no offset')
+  t.same(first.fenced, [NEVER_COMMITTED], 'who left its first transaction open is named by no offset; other applications are left alone')
 })
 
 t.test('committed offsets are taken; an input that was added begins by its policy', async (t) => {
@@ -99,9 +102,9 @@ t.test('unstable for a moment: nobody is fenced; for longer: the last committer 
   const ours = reader([[at('a', 50, 'ours')]], { unstable: 20 })
   await ours.offsets.starting([A], never, signal)
   t.same(ours.fenced, [])
-  const unnamed = reader([[at('a', 50, 'ours')]], { unstable: 1_000_000, ongoing: ['ours', 'g-never-committed'] })
+  const unnamed = reader([[at('a', 50, 'ours')]], { unstable: 1_000_000, ongoing: ['ours', ...OF_OTHERS, NEVER_COMMITTED] })
   await unnamed.offsets.starting([A], never, signal)
-  t.same(unnamed.fenced, ['g-never-committed'], 'whoever left its first transaction open')
+  t.same(unnamed.fenced, [NEVER_COMMITTED], 'whoever left its first transaction open')
 })
 
 t.test('an activation that is called off stops waiting', async (t) => {
