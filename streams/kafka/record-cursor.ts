@@ -123,6 +123,7 @@ export class BatchCursor implements RecordCursor {
       }
       this.#verify(start, end)
       this.#nextBatch = end
+      this.leaderEpoch = data.readInt32BE(start + format.LEADER_EPOCH)
       const attributes = data.readInt16BE(start + format.ATTRIBUTES)
       const count = data.readInt32BE(start + format.RECORD_COUNT)
       const lastOffset = this.#baseOffset + data.readInt32BE(start + format.LAST_OFFSET_DELTA)
@@ -180,7 +181,6 @@ export class BatchCursor implements RecordCursor {
 
   #enter(start: number, end: number, attributes: number, count: number): void {
     const { data } = this.#source
-    this.leaderEpoch = data.readInt32BE(start + format.LEADER_EPOCH)
     this.#baseTimestamp = format.readInt64(data, start + format.BASE_TIMESTAMP)
     this.#logAppendTime = (attributes & format.LOG_APPEND_TIME) === 0 ? -1 : format.readInt64(data, start + format.MAX_TIMESTAMP)
     const compression = attributes & format.COMPRESSION_MASK

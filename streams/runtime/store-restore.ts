@@ -56,7 +56,8 @@ export async function restoreChunk(
   let count = 0
   let highest = -1
   const { format } = changelog
-  while (cursor.next() && cursor.offset < to) {
+  let more = cursor.next()
+  for (; more && cursor.offset < to; more = cursor.next()) {
     leaderEpoch = cursor.leaderEpoch
     count++
     const key = cursor.key()
@@ -69,6 +70,10 @@ export async function restoreChunk(
     for (const row of format.rows(key, cursor.value(), cursor.timestamp)) {
       rows.add(row)
     }
+  }
+  if (!more && cursor.leaderEpoch >= 0) {
+    // Of markers and of what was aborted behind the last record: the position lies behind them, too.
+    leaderEpoch = cursor.leaderEpoch
   }
   const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
   const expired = highest < 0 ? undefined : format.expiredAt?.(highest)

@@ -3,7 +3,8 @@ import t from 'tap'
 import { openMemoryTaskState, timestampedFormat } from 'millrace-state-stores'
 import { BatchCursor } from '../../kafka/record-cursor.ts'
 import { restoreChunk } from '../../runtime/store-restore.ts'
-import { batchOf } from '../kafka/batches.ts'
+import { LEADER_EPOCH } from '../../kafka/batch-format.ts'
+import { batchOf, marker } from '../kafka/batches.ts'
 
 /** Keys by the number of the record; every seventh of those that recur is a deletion at last. */
 const CHUNKS: { readonly [name: string]: (i: number) => number } = {
@@ -42,3 +43,20 @@ for (const [name, keyOf] of Object.entries(CHUNKS)) {
     await state.close()
   })
 }
+
+t.test('the position behind a marker that a new leader wrote has the epoch of the marker', async (t) => {
+  const state = openMemoryTaskState([{ name: 's', kind: 'key-value', logged: true }])
+  const behind = marker(9, 6, 'abort')
+  behind.writeInt32BE(4, LEADER_EPOCH)
+  const chunk = (bytes: Buffer, fetchOffset: number, nextOffset: number) => ({
+    topic: 'log', partition: 0, epoch: 0, cursor: new BatchCursor({ topic: 'log', partition: 0, data: bytes, fetchOffset, aborted: [] }), bytes: bytes.length, maxRecords: 1,
+    nextOffset, highWatermark: nextOffset, lastStableOffset: nextOffset, logStartOffset: 0, receivedAt: 0,
+  })
+  const restore = (bytes: Buffer, fetchOffset: number, nextOffset: number) =>
+    restoreChunk(state, { store: 's', topic: 'log', key: 'log-0', format: timestampedFormat, source: undefined }, chunk(bytes, fetchOffset, nextOffset), 2_000, 'T', 'fail', 77)
+  await restore(batchOf([{ timestamp: 1, key: Buffer.from('k'), value: Buffer.from('v'), headers: [] }], { baseOffset: 5, leaderEpoch: 3 }), 5, 6)
+  t.match(state.position('log-0'), { offset: 6, leaderEpoch: 3 })
+  await restore(behind, 6, 7)
+  t.match(state.position('log-0'), { offset: 7, leaderEpoch: 4 }, 'held against the end of epoch 3 it would pass for lost')
+  await state.close()
+})
