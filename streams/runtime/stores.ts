@@ -163,7 +163,7 @@ export function storeTime(core: TaskCore, definition: StoreDefinition, holds: re
   if (definition.kind === 'key-value' && definition.ttlByWallClock === true) {
     return wallClock(core)
   }
-  return new HeldTime(core.times.number(`store ${definition.name}`), holds)
+  return new HeldTime(core.times, `store ${definition.name}`, holds)
 }
 
 function wallClock(core: TaskCore): StoreClock {

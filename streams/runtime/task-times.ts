@@ -87,7 +87,7 @@ export class TaskTimes implements Undoable {
   time(name: string, holds: readonly StreamTimeHold[]): HeldTime {
     let time = this.times.get(name)
     if (time === undefined) {
-      time = new HeldTime(this.number(`time ${name}`), [])
+      time = new HeldTime(this, `time ${name}`, [])
       this.times.set(name, time)
     }
     time.holdBy(holds)
@@ -172,11 +172,13 @@ function hashOf(name: string): string {
 /** A time of the task, held at what is pending upstream of those who use it. */
 export class HeldTime implements OperatorTime, StoreClock {
   private readonly number: TaskNumber
+  /** How far it has come while it was held: neither an older record that is pending later takes it back, nor a restart. */
+  private readonly reached: TaskNumber
   private holds: readonly StreamTimeHold[]
-  private held = -1
 
-  constructor(number: TaskNumber, holds: readonly StreamTimeHold[]) {
-    this.number = number
+  constructor(times: TaskTimes, name: string, holds: readonly StreamTimeHold[]) {
+    this.number = times.number(name)
+    this.reached = times.number(`held ${name}`)
     this.holds = holds
   }
 
@@ -201,10 +203,8 @@ export class HeldTime implements OperatorTime, StoreClock {
     for (let i = 0; i < holds.length; i++) {
       time = Math.min(time, holds[i]!.lowestPending())
     }
-    if (time > this.held) {
-      this.held = time
-    }
-    return Math.min(this.held, this.number.value)
+    this.reached.raise(time)
+    return Math.min(this.reached.value, this.number.value)
   }
 
   advance(timestamp: number): void {

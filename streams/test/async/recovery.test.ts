@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { PrepareContext } from '../../async/operator.ts'
+import { type StreamsBuilder, TimeWindows, WindowedSerdes } from '../../index.ts'
 import { Stores } from '../../graph/store-builder.ts'
 import { TopologyBuilder } from '../../graph/topology-builder.ts'
 import type { Topology } from '../../graph/topology.ts'
@@ -423,4 +424,35 @@ t.test('two operators whose results meet in a third: no idempotency key names tw
   await driver.settle()
   t.equal([...seen.keys()].filter((key) => key.startsWith('app/both/')).length, 6)
   await driver.close()
+})
+
+t.test('a record that was late when it was admitted is late after a restart, too', async (t) => {
+  for (const disturb of ['nothing', 'restart', 'restore', 'abort'] as const) {
+    const calls = new ManualCalls()
+    const driver = new TopologyTestDriver((b: StreamsBuilder) => {
+      b.stream('in', { key: text, value: text })
+        .mapAsync(async (value, info) => String(await calls.call(value, info)), { name: 'call', value: text })
+        .groupByKey()
+        .windowedBy(TimeWindows.ofSizeWithNoGrace(10))
+        .count({ name: 'counts' })
+        .toStream()
+        .to('out', { key: WindowedSerdes.timeWindowed(text, 10), value: Serdes.long() })
+    })
+    const input = driver.createInputTopic('in', text, text)
+    const step = async (value: string, timestamp: number, before: 'nothing' | 'restart' | 'restore' | 'abort' = 'nothing') => {
+      input.pipeInput('k', value, timestamp)
+      if (before !== 'nothing') {
+        driver[before]()
+      }
+      calls.of(value).resolve(value)
+      await driver.tick()
+    }
+    await step('first', 5)
+    await step('closes the window of the first', 25)
+    await step('late', 6, disturb)
+    await step('next', 26)
+    const out = driver.createOutputTopic('out', WindowedSerdes.timeWindowed(text, 10), Serdes.long())
+    t.strictSame(out.readRecordsToList().map(({ key, value }) => [key?.window.start, Number(value)]), [[0, 1], [20, 1], [20, 2]], disturb)
+    await driver.close()
+  }
 })
