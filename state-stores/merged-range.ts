@@ -48,7 +48,7 @@ export class MergedRange implements IterableIterator<readonly [Bytes, Bytes]> {
     if (this.#state === 'expired') {
       throw new StateStoreError(
         'ITERATOR_EXPIRED',
-        `an iterator of store ${this.#store} was used after its turn, or after a rollback, freeze or drop; collect what you need before awaiting`,
+        `an iterator of store ${this.#store} was used after its turn, or after a freeze, a drop or a rollback to before it; collect what you need before awaiting`,
       )
     }
     while (this.#state === 'live') {

@@ -2,11 +2,18 @@ import type { MergedRange } from './merged-range.ts'
 
 /** The ranges that are open in this turn: they end with it (rule C12). */
 export class OpenRanges {
-  readonly #ranges = new Set<MergedRange>()
+  /** Each with its number, in the order in which they were opened. */
+  readonly #ranges = new Map<MergedRange, number>()
+  #opened = 0
   #turnEnds = false
 
+  /** How many were opened so far. */
+  get opened(): number {
+    return this.#opened
+  }
+
   add(range: MergedRange): void {
-    this.#ranges.add(range)
+    this.#ranges.set(range, ++this.#opened)
     if (!this.#turnEnds) {
       // The turn of an iterator ends at the first await: a turn counted by the event loop's phases would let a range
       // survive some awaits and not others.
@@ -22,10 +29,12 @@ export class OpenRanges {
     this.#ranges.delete(range)
   }
 
-  /** Ends them now: what they show is not so any more. */
-  expire(): void {
-    for (const range of this.#ranges) {
-      range.expire()
+  /** Ends those opened after the first `opened` ones, all by default: what they show is not so any more. */
+  expire(opened = 0): void {
+    for (const [range, number] of this.#ranges) {
+      if (number > opened) {
+        range.expire()
+      }
     }
   }
 }

@@ -124,13 +124,12 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
 
   mark(): StateMark {
     this.#assertOpen()
-    return this.undo.mark()
+    return this.undo.mark(this.#ranges.opened)
   }
 
   rollback(mark: StateMark): void {
     this.#assertOpen()
-    this.undo.rollback(mark)
-    this.#ranges.expire()
+    this.#ranges.expire(this.undo.rollback(mark))
   }
 
   release(mark: StateMark): void {
@@ -282,10 +281,15 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     return this.#rebuilds.position(changelog) ?? this.#book.positions.get(changelog)
   }
 
+  /** Of the rows that are in use, by changelog. */
+  get positions(): ReadonlyMap<string, ChangelogPosition> {
+    return this.#book.positions
+  }
+
   async checkpoint(folder: string): Promise<ReadonlyMap<string, ChangelogPosition>> {
     this.#assertOpen()
     // Before: the positions of a batch are in the book one turn after they are in the database.
-    const positions = new Map(this.#book.positions)
+    const positions = new Map(this.positions)
     await this.database.checkpoint(folder)
     return positions
   }

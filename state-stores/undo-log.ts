@@ -4,9 +4,12 @@ import type { Overlay, OverlayEntry } from './overlay.ts'
 
 class Mark {
   readonly at: number
+  /** Ranges opened before. */
+  readonly ranges: number
 
-  constructor(at: number) {
+  constructor(at: number, ranges: number) {
     this.at = at
+    this.ranges = ranges
   }
 }
 
@@ -27,8 +30,9 @@ export class UndoLog {
     return this.#marks.length > 0
   }
 
-  mark(): StateMark {
-    const mark = new Mark(this.#length)
+  /** `ranges`: how many were opened so far. */
+  mark(ranges: number): StateMark {
+    const mark = new Mark(this.#length, ranges)
     this.#marks.push(mark)
     return mark as unknown as StateMark
   }
@@ -41,14 +45,16 @@ export class UndoLog {
     this.#old[at] = old
   }
 
-  rollback(mark: StateMark): void {
+  /** Returns how many ranges were opened before the mark: they show nothing of what is taken back. */
+  rollback(mark: StateMark): number {
     const index = this.#find(mark)
     this.#marks.length = index + 1
-    const at = this.#marks[index]!.at
+    const { at, ranges } = this.#marks[index]!
     for (let i = this.#length - 1; i >= at; i--) {
       this.#overlays[i]!.restore(this.#ids[i]!, this.#old[i])
     }
     this.#length = at
+    return ranges
   }
 
   release(mark: StateMark): void {

@@ -68,7 +68,8 @@ t.test('a range that is forgotten holds nothing back once its turn has ended', a
     t.equal(state.database.openIterators, 20, 'loops that end early and counts leave none')
     await null
     t.equal(state.database.openIterators, 0)
-    for (const end of [() => state.rollback(state.mark()), () => state.drop(), () => void state.freeze()]) {
+    const mark = state.mark()
+    for (const end of [() => state.rollback(mark), () => state.drop(), () => void state.freeze()]) {
       store.range({})
       end()
       t.equal(state.database.openIterators, 0)
