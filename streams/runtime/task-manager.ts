@@ -241,6 +241,8 @@ export class TaskManager {
     signal.throwIfAborted()
     await this.#ready(entry)
     const committed = await restoreTask(entry, activation, signal)
+    // It may have been taken away in the turn in which its restore ended.
+    signal.throwIfAborted()
     entry.task ??= this.#create(entry, entry.state!)
     entry.task.initialize(committed)
     entry.setInitialized(true)
