@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from './seeded.ts'
 import t from 'tap'
 import { SortedCursor, SortedEntries } from '../sorted-entries.ts'
 

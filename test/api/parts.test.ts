@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { FileAuthenticator, requireLoopback } from '../../api/authenticator.ts'
 import { contentDisposition, keptContentType, keptFileName, servedContentType } from '../../api/file-names.ts'

@@ -1,5 +1,5 @@
 import avsc from 'avsc'
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { AvroError } from '../../avro/errors.ts'
 import { createGuard } from '../../avro/guard.ts'
@@ -44,7 +44,7 @@ t.test('many blocks of items without bytes cost no more than the record is long'
   const blocks = Buffer.concat([...Array.from({ length: 100_000 }, () => block), Buffer.from([0])])
   const begin = performance.now()
   t.throws(() => guard(blocks), refused)
-  t.ok(performance.now() - begin < 1_000, 'ten billion items were not walked')
+  t.ok(performance.now() - begin < 20_000, 'ten billion items were not walked')
 })
 
 t.test('numbers, booleans, branches and block sizes must be what they say', async (t) => {

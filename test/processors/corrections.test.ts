@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { applyChanges, decideCorrection, type CorrectionRequest } from '../../processors/corrections/index.ts'
 import { forgetInvoice } from '../../processors/dedupe/index.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import type { DocumentHeader, DocumentState, FoldResult, LifecycleEvent, LifecycleState } from '../../processors/index.ts'
 import { endStates, fold, mayFollow, transitions } from '../../processors/index.ts'

@@ -1,5 +1,5 @@
 /** Rule sets with examples, paths that lead somewhere, and patterns that cannot run away. */
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { checkRuleSet, checkWithExamples, type RuleSet } from '../../processors/validate/index.ts'
 import { parsePattern, patternBounds } from '../../processors/validate/pattern.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import type { DocumentType, Extraction, Field, RuleSet, Validation } from '../../processors/index.ts'
 import { checkRuleSet, createValidator, defaultRuleSet, extract } from '../../processors/index.ts'

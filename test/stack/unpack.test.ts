@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { deflateRawSync, gzipSync } from 'node:zlib'
-import fc from 'fast-check'
+import fc from '../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { StackError } from '../../stack/errors.ts'
 import { untar, unzip, writeJar } from '../../stack/unpack.ts'

@@ -1,6 +1,6 @@
 /** `TaskState` against a model of plain maps, over random histories: every read must agree after every step. */
 import { join } from 'node:path'
-import fc from 'fast-check'
+import fc from '../seeded.ts'
 import t from 'tap'
 import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, type StateMark, type StorageEngine } from '../../index.ts'
 import { faultyEngine } from '../../testing/index.ts'

@@ -1,5 +1,5 @@
 /** What a reset would do, and what a replay has done: decided without a broker. */
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { clampOffset, planReset, type ResetFacts } from '../../cli/reset-plan.ts'
 import { ReplayProgress } from '../../cli/replay-progress.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { changeSerde } from '../../dsl/change.ts'
 import { NO_HEADERS, Serdes } from '../../index.ts'

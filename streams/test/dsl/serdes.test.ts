@@ -1,5 +1,5 @@
 /** The bytes are those of Java's `org.apache.kafka.common.serialization`. */
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { NO_HEADERS, type Serde, Serdes } from '../../index.ts'
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import { type Processor, Serdes, Stores, TopologyBuilder } from '../../index.ts'
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc, { SEED } from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import * as format from '../../kafka/batch-format.ts'
 import { scanBatches } from '../../kafka/batch-scan.ts'
@@ -43,8 +43,7 @@ function stored(writer: PartitionWriter, baseOffset = 0): Buffer {
 }
 
 t.test('what is written is read, over any number of batches', async (t) => {
-  const seed = Date.now()
-  t.comment(`seed ${seed}`)
+  t.comment(`seed ${SEED}`)
   fc.assert(
     fc.property(fc.array(record, { maxLength: 60 }), fc.integer({ min: 200, max: 5_000 }), (records, limit) => {
       const writer = new PartitionWriter({ topic: 'test', partition: 0 }, limit)
@@ -54,13 +53,12 @@ t.test('what is written is read, over any number of batches', async (t) => {
       t.equal(writer.count, records.length, { diagnostic: false })
       t.strictSame(read(cursorOver(stored(writer), [])), records.map(plain), { diagnostic: false })
     }),
-    { seed, numRuns: 150 }
+    { numRuns: 150 }
   )
 })
 
 t.test('truncating to a mark takes back exactly what came after it', async (t) => {
-  const seed = Date.now()
-  t.comment(`seed ${seed}`)
+  t.comment(`seed ${SEED}`)
   fc.assert(
     fc.property(fc.array(record, { maxLength: 30 }), fc.array(record, { maxLength: 30 }), fc.array(record, { maxLength: 5 }), (kept, dropped, after) => {
       const writer = new PartitionWriter({ topic: 'test', partition: 0 }, 1_000)
@@ -83,7 +81,7 @@ t.test('truncating to a mark takes back exactly what came after it', async (t) =
         t.equal(format.readInt64(view, format.MAX_TIMESTAMP), Math.max(...timestamps), { diagnostic: false })
       }
     }),
-    { seed, numRuns: 150 }
+    { numRuns: 150 }
   )
 })
 
@@ -178,8 +176,7 @@ t.test('old record formats are refused', async (t) => {
 })
 
 t.test('no bytes make the reader read over the end, hang, or throw anything but BATCH_CORRUPTED', async (t) => {
-  const seed = Date.now()
-  t.comment(`seed ${seed}`)
+  t.comment(`seed ${SEED}`)
   const source = Buffer.concat([
     batchOf(
       Array.from({ length: 8 }, (_, i) => ({ timestamp: i, key: Buffer.from(`k${i}`), value: Buffer.alloc(i * 3), headers: [{ key: 'h', value: Buffer.from('v') }] })),
@@ -208,7 +205,7 @@ t.test('no bytes make the reader read over the end, hang, or throw anything but 
   }
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 400 }), (noise) => drain(Buffer.from(noise))),
-    { seed, numRuns: 500 }
+    { numRuns: 500 }
   )
   // Mutations with the CRC repaired, so that they reach the code behind it.
   const mutation = fc.record({ at: fc.nat(source.length - 1), to: fc.integer({ min: 0, max: 255 }) })
@@ -223,7 +220,7 @@ t.test('no bytes make the reader read over the end, hang, or throw anything but 
       }
       drain(input)
     }),
-    { seed, numRuns: 3_000 }
+    { numRuns: 3_000 }
   )
   t.pass('survived')
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { createHash } from 'node:crypto'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import { assign } from '../../membership/assignor.ts'
 import { encodeAssignment, encodeSubscription } from '../../membership/protocol.ts'
 import type { Claim, CopyPolicy, GroupAssignment, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
@@ -558,7 +558,7 @@ t.test('a hundred processes of five threads, 2,000 tasks with standbys: assigned
   t.comment(`${took.toFixed(0)} ms, ${bytes} bytes`)
   // The broker's default for the largest message (message.max.bytes) is 1 MiB.
   t.ok(bytes < 1_000_000)
-  t.ok(took < 5_000, 'far from the session time-out, also on a busy machine')
+  t.ok(took < 20_000, 'far from the session time-out, also on a busy machine')
 })
 
 t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', async (t) => {
@@ -572,7 +572,7 @@ t.test('500 members and 2,000 tasks: assigned within the time a rebalance has', 
   const took = performance.now() - started
   t.comment(`${took.toFixed(0)} ms`)
   t.equal([...group.held().values()].flat().length, 2_000)
-  t.ok(took < 5_000, 'far from the session time-out, also on a busy machine')
+  t.ok(took < 20_000, 'far from the session time-out, also on a busy machine')
 })
 
 t.test('a member that stops the application has no task, and everybody hears of it', async (t) => {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../../membership/protocol.ts'
 import type { Subscription, SubtopologyDescription } from '../../membership/types.ts'
 

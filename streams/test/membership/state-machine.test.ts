@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import type { MembershipEvent, MembershipState } from '../../membership/state-machine.ts'
 import { identityOf, transition, UNJOINED } from '../../membership/state-machine.ts'
 import type { TaskVersion } from '../../membership/types.ts'

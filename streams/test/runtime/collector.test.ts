@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import type { AdminClient, KafkaCluster, TopicMetadata } from '../../kafka/contract.ts'
 import { PartitionWriter, partitionFor } from '../../kafka/index.ts'
 import { NO_HEADERS } from '../../record.ts'

@@ -1,5 +1,5 @@
 import t from 'tap'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import { StreamsError } from '../../errors.ts'
 import type { BatchWriter, GroupIdentity, OffsetToCommit, ProduceAck, TransactionalProducer } from '../../kafka/contract.ts'
 import { KafkaError } from '../../kafka/kafka-error.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import { openMemoryTaskState } from 'millrace-state-stores'
 import t from 'tap'
 import type { Undoable } from '../../runtime/undo.ts'

@@ -1,5 +1,5 @@
 /** The promise of exactly once, as a property: whatever is aborted, killed or lost in between, the results are the same. */
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import type { StreamsBuilder } from '../../dsl/streams-builder.ts'
 import { Stores } from '../../graph/store-builder.ts'

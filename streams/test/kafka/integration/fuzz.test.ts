@@ -1,6 +1,7 @@
 /** 100,000 damaged answers and batches; `npm run fuzz` runs ten million. Those that once found something are kept. */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { SEED } from '../../../../state-stores/test/seeded.ts'
 import { answerTo, fuzz, targetNames } from '../fuzz/fuzz.ts'
 import { TARGETS } from '../fuzz/targets.ts'
 
@@ -33,9 +34,8 @@ t.test('inputs that once found something', async (t) => {
 })
 
 t.test(`${INPUTS} random ones: an error of ours or an answer, nothing else`, async (t) => {
-  const seed = Date.now() % 2 ** 31
-  t.comment(`seed ${seed}`)
-  const { finding, counts } = fuzz(seed, 0, INPUTS)
+  t.comment(`seed ${SEED}`)
+  const { finding, counts } = fuzz(SEED, 0, INPUTS)
   t.same(finding, undefined)
   t.comment(`${counts.read} were read, ${counts.refused} refused`)
   t.ok(counts.read > INPUTS / 10, 'enough of them come through')
