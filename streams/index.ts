@@ -107,6 +107,7 @@ export { type ParkedAccess, ParkedServer, type ParkedServerOptions } from './htt
 export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
 export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'
+export type { UncaughtErrorAction, UncaughtErrorCallback } from './runtime/uncaught-errors.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
 export type {
   ReadOnlySessionStore,

@@ -7,6 +7,8 @@ import type { PeersSettings } from './peers-config.ts'
 import { resolvePeers } from './peers-config.ts'
 import type { SnapshotsConfig, SnapshotsSettings } from './snapshots-config.ts'
 import { resolveSnapshots } from './snapshots-config.ts'
+import type { UncaughtErrorAction } from './uncaught-errors.ts'
+import { UNCAUGHT_ERROR_ACTIONS } from './uncaught-errors.ts'
 
 export type ProcessingGuarantee = 'exactly_once_v2' | 'at_least_once'
 
@@ -80,9 +82,9 @@ export interface StreamsConfig {
   /**
    * A thread that fails: stop the application (default) or put another in its place, unless the error would only come again
    * (a topic, right or setting is missing, data is lost) or the thread has failed more than 5 times in 5 minutes; or stop the
-   * application on every instance.
+   * application on every instance. `onUncaughtError` decides about single errors.
    */
-  readonly uncaughtError?: 'fail' | 'replace-thread' | 'stop-application'
+  readonly uncaughtError?: UncaughtErrorAction
   /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
   readonly peers?: PeersSettings
   readonly tls?: KafkaClientOptions['tls']
@@ -126,7 +128,7 @@ export interface RuntimeConfig {
   readonly bufferedRecordsPerPartition: number | undefined
   readonly maxTaskIdleMs: number | undefined
   readonly sourceIdleTimeoutMs: number | undefined
-  readonly uncaughtError: 'fail' | 'replace-thread' | 'stop-application'
+  readonly uncaughtError: UncaughtErrorAction
   /** Undefined: none. */
   readonly peers: PeersConfig | undefined
 }
@@ -138,7 +140,7 @@ const KEYS = [
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
-const OTHER_KEYS = ['topology', 'settings', 'tracing', 'onWarning']
+const OTHER_KEYS = ['topology', 'settings', 'tracing', 'onWarning', 'onUncaughtError']
 
 const MIB = 1024 * 1024
 
@@ -282,7 +284,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
     bufferedRecordsPerPartition: config.bufferedRecordsPerPartition === undefined ? undefined : number(config, 'bufferedRecordsPerPartition', 1_000, 1),
     maxTaskIdleMs: config.maxTaskIdleMs === undefined ? undefined : number(config, 'maxTaskIdleMs', 0, -1),
     sourceIdleTimeoutMs: config.sourceIdleTimeoutMs === undefined ? undefined : number(config, 'sourceIdleTimeoutMs', 0, 1_000),
-    uncaughtError: oneOf(config, 'uncaughtError', ['fail', 'replace-thread', 'stop-application']),
+    uncaughtError: oneOf(config, 'uncaughtError', UNCAUGHT_ERROR_ACTIONS),
     peers: resolvePeers(config.peers),
   }
 }

@@ -21,7 +21,6 @@ import { endIncarnations, evictMembers } from './dead-members.ts'
 import { codeOf } from './dead-letter.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { ParkedAnswer, ParkedEntry, ParkedId, ParkedQuestion } from './parked-keys.ts'
-import { isPermanent, Replacements } from './replacements.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { stopApplication } from './stop-application.ts'
 import { StreamThreads } from './stream-threads.ts'
@@ -33,6 +32,7 @@ import type { ThreadState } from './thread-state.ts'
 import { ThreadWatch } from './thread-watch.ts'
 import type { ConfiguredTopology } from './topology-source.ts'
 import { makeTopology } from './topology-source.ts'
+import { type UncaughtDecision, type UncaughtErrorCallback, UncaughtErrors } from './uncaught-errors.ts'
 import { loadTracing, type TracingFunction } from '../tracing/load.ts'
 import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { within } from '../within.ts'
@@ -49,6 +49,11 @@ export interface KafkaStreamsOptions extends StreamsConfig {
   readonly tracing?: URL | TracingFunction
   /** Things an operator should know and nobody has to act on at once. Default: console.warn. */
   readonly onWarning?: (message: string) => void
+  /**
+   * A stream thread has failed with this error: what is to happen? Called on the thread that made the application. The causes
+   * have their names and codes. `uncaughtError` decides where this gives undefined, throws, or does not answer within ten seconds.
+   */
+  readonly onUncaughtError?: UncaughtErrorCallback
 }
 
 export type StateListener = (state: AppState, before: AppState) => void
@@ -63,7 +68,7 @@ export class KafkaStreams {
   readonly #threads: StreamThreads
   readonly #watch: ThreadWatch
   readonly #queries: AppQueries
-  readonly #replacements = new Replacements()
+  readonly #uncaught: UncaughtErrors
   readonly #waiters: { resolve: () => void; reject: (error: Error) => void }[] = []
   #state: AppState = 'CREATED'
   #error: Error | undefined
@@ -88,6 +93,11 @@ export class KafkaStreams {
     this.#config = resolveConfig(options)
     this.#memory = MemoryBudget.of(this.#config.storeMemoryMiB * 1024 * 1024)
     this.#warn = options.onWarning ?? ((message) => console.warn(message))
+    this.#uncaught = new UncaughtErrors({
+      policy: this.#config.uncaughtError,
+      callback: options.onUncaughtError,
+      onWarning: (message) => this.#warn(`${this.#config.applicationId}: ${message}`),
+    })
     this.#threads = new StreamThreads(this.#config.threads)
     this.#watch = new ThreadWatch({
       threads: this.#threads,
@@ -103,6 +113,9 @@ export class KafkaStreams {
     }
     if (!inWorkers && !this.#config.inProcess) {
       throw new StreamsError('CONFIG_INVALID', "threads: a topology given as a function cannot cross to a worker: give the URL of its module, or set threads to 'in-process'.")
+    }
+    if (options.onUncaughtError !== undefined && typeof options.onUncaughtError !== 'function') {
+      throw new StreamsError('CONFIG_INVALID', 'onUncaughtError must be a function (error, thread) => action.')
     }
     if (options.tracing !== undefined && !(options.tracing instanceof URL) && (inWorkers || typeof options.tracing !== 'function')) {
       throw new StreamsError('CONFIG_INVALID', 'tracing: give the URL of a module whose default export is () => api; only with a topology function may it be that function.')
@@ -337,6 +350,7 @@ export class KafkaStreams {
 
   async #release(): Promise<void> {
     this.#watch.stop()
+    this.#uncaught.close()
     await this.#cleaner?.stop()
     this.#queries.close()
     await this.#peers?.close()
@@ -465,27 +479,38 @@ export class KafkaStreams {
   }
 
   #onThreadFailed(thread: number, error: Error, died: boolean): void {
-    const host = this.#threads.remove(thread)
+    const host = this.#threads.failed(thread)
     this.#failedThreads++
     if (died) {
       this.#watch.died(host?.progress)
     }
     const cleaned = died ? this.#endIncarnations((id) => id.startsWith(`${this.#config.applicationId}-${this.#directory!.processId}-${thread}-`)) : Promise.resolve()
-    const alive = this.#alive
-    if (alive && host === undefined) {
-      this.#warn(`${this.#config.applicationId}: stream thread ${thread} failed while it was taken out of service: ${error.message}`)
-      cleaned.catch(() => undefined)
+    const tried = cleaned.catch(() => undefined)
+    this.#ending = this.#ending.then(() => within(tried, this.#config.closeTimeoutMs)).then(() => undefined)
+    if (this.#state === 'PENDING_SHUTDOWN') {
+      this.#failed(error)
+    }
+    if (!this.#alive) {
       return
     }
-    const refusal = this.#config.uncaughtError === 'replace-thread' && alive ? this.#replacements.refuse(thread, error, performance.now()) : error
-    if (refusal !== undefined) {
-      this.#ending = this.#ending.then(() => within(cleaned, this.#config.closeTimeoutMs)).then(
-        () => undefined,
-        () => undefined,
-      )
-      if (alive || this.#state === 'PENDING_SHUTDOWN') {
-        this.#failed(refusal, alive ? this.#stopOthers(refusal) : undefined)
-      }
+    if (host === undefined) {
+      this.#warn(`${this.#config.applicationId}: stream thread ${thread} failed while it was taken out of service: ${error.message}`)
+      return
+    }
+    if (this.#options.onUncaughtError !== undefined && this.#state === 'RUNNING') {
+      // An answer may take its time.
+      this.#move('REBALANCING')
+    }
+    void this.#uncaught.decide(thread, error).then((decision) => this.#onDecided(thread, error, decision, cleaned))
+  }
+
+  /** `cleaned`: what the thread had left open is ended. */
+  #onDecided(thread: number, error: Error, decision: UncaughtDecision, cleaned: Promise<void>): void {
+    if (!this.#alive) {
+      return
+    }
+    if (!decision.replace) {
+      this.#failed(decision.error, decision.everywhere ? this.#stopOthers(decision.error) : undefined)
       return
     }
     this.#warn(`${this.#config.applicationId}: stream thread ${thread} failed and is replaced: ${error.message}`)
@@ -504,13 +529,10 @@ export class KafkaStreams {
       )
   }
 
-  /** Not for what only this instance cannot do: one that is set up wrongly must not stop those that run. */
   async #stopOthers(error: Error): Promise<void> {
-    const { applicationId, sessionTimeoutMs, heartbeatIntervalMs, uncaughtError } = this.#config
-    if (uncaughtError === 'stop-application' && !isPermanent(error)) {
-      const topics = this.#topology!.subtopologies.flatMap(({ sources }) => sources.flatMap((source) => source.topics))
-      await stopApplication({ cluster: this.#cluster!, applicationId, processId: this.#directory!.processId, sessionTimeoutMs, heartbeatIntervalMs, topics, code: codeOf(error) ?? 'UNKNOWN' })
-    }
+    const { applicationId, sessionTimeoutMs, heartbeatIntervalMs } = this.#config
+    const topics = this.#topology!.subtopologies.flatMap(({ sources }) => sources.flatMap((source) => source.topics))
+    await stopApplication({ cluster: this.#cluster!, applicationId, processId: this.#directory!.processId, sessionTimeoutMs, heartbeatIntervalMs, topics, code: codeOf(error) ?? 'UNKNOWN' })
   }
 
   /** Another instance has, and says so. */

@@ -1,4 +1,6 @@
 /** What supervisor and stream thread say to each other; plain data, the same in a worker and in-process. */
+import type { StreamsErrorCode } from '../errors.ts'
+import { StreamsError } from '../errors.ts'
 import type { RuntimeConfig } from './config.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
@@ -9,12 +11,16 @@ import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
-export interface PlainError {
+export interface PlainCause {
   readonly name: string
   readonly code: string | undefined
   readonly message: string
+}
+
+export interface PlainError extends PlainCause {
   readonly stack: string | undefined
-  readonly causes: readonly string[]
+  /** The nearest first. */
+  readonly causes: readonly PlainCause[]
 }
 
 export interface ThreadInit {
@@ -64,11 +70,32 @@ export type FromThread =
   | { readonly type: 'restore'; readonly event: RestoreEvent }
   | { readonly type: 'answer'; readonly id: number; readonly answer: ThreadSnapshot | ParkedAnswer | PageAnswer }
 
+const MOST_CAUSES = 5
+
 export function plainError(error: Error): PlainError {
-  const causes: string[] = []
-  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
-    causes.push(`${cause.name}: ${cause.message}`)
+  const causes: PlainCause[] = []
+  for (let cause = error.cause; cause instanceof Error && causes.length < MOST_CAUSES; cause = cause.cause) {
+    causes.push(plainCause(cause))
   }
+  return { ...plainCause(error), stack: error.stack, causes }
+}
+
+function plainCause(error: Error): PlainCause {
+  const { name, message } = error
   const { code } = error as { code?: unknown }
-  return { name: error.name, code: typeof code === 'string' ? code : undefined, message: error.message, stack: error.stack, causes }
+  return { name, code: typeof code === 'string' ? code : undefined, message }
+}
+
+/** The error as its thread had it, with the names and codes of its causes: who decides about it goes by them. */
+export function revivedError({ code, message, stack, causes }: PlainError): Error {
+  const cause = causes.reduceRight<Error | undefined>((deeper, each) => revivedCause(each, deeper), undefined)
+  const error = code === undefined ? new Error(message, { cause }) : new StreamsError(code as StreamsErrorCode, message, { cause })
+  if (stack !== undefined) {
+    error.stack = stack
+  }
+  return error
+}
+
+function revivedCause({ name, code, message }: PlainCause, cause: Error | undefined): Error {
+  return Object.assign(new Error(message, { cause }), { name }, code === undefined ? {} : { code })
 }

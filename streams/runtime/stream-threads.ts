@@ -5,6 +5,8 @@ import { within } from '../within.ts'
 
 export class StreamThreads {
   readonly #threads = new Map<number, { readonly host: ThreadHost; state: ThreadState }>()
+  /** Their successors take their numbers. */
+  readonly #failed = new Set<number>()
   /** Taken out of service, not stopped yet. */
   readonly #leaving = new Set<ThreadHost>()
   /** How many there should be. */
@@ -28,6 +30,7 @@ export class StreamThreads {
   }
 
   add(host: ThreadHost): void {
+    this.#failed.delete(host.thread)
     this.#threads.set(host.thread, { host, state: 'created' })
   }
 
@@ -42,7 +45,15 @@ export class StreamThreads {
   }
 
   /** It has stopped by itself. Undefined for one that was on its way. */
-  remove(thread: number): ThreadHost | undefined {
+  failed(thread: number): ThreadHost | undefined {
+    const host = this.#remove(thread)
+    if (host !== undefined) {
+      this.#failed.add(thread)
+    }
+    return host
+  }
+
+  #remove(thread: number): ThreadHost | undefined {
     const host = this.#threads.get(thread)?.host
     this.#threads.delete(thread)
     return host
@@ -51,7 +62,7 @@ export class StreamThreads {
   /** The lowest number no thread has. */
   free(): number {
     let thread = 0
-    while (this.#threads.has(thread) || [...this.#leaving].some((host) => host.thread === thread)) {
+    while (this.#threads.has(thread) || this.#failed.has(thread) || [...this.#leaving].some((host) => host.thread === thread)) {
       thread++
     }
     return thread
@@ -60,7 +71,7 @@ export class StreamThreads {
   /** Takes the one with the highest number out of service; to be closed by `close`. */
   takeLast(): ThreadHost | undefined {
     const last = Math.max(...this.#threads.keys())
-    const host = this.remove(last)
+    const host = this.#remove(last)
     if (host !== undefined) {
       this.#leaving.add(host)
     }

@@ -7,7 +7,8 @@ import type { Topology } from '../graph/topology.ts'
 import { createCluster } from '../kafka/cluster.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { PeerProcess } from '../membership/types.ts'
-import type { FromThread, PlainError, ThreadInit, ToThread } from './messages.ts'
+import type { FromThread, ThreadInit, ToThread } from './messages.ts'
+import { revivedError } from './messages.ts'
 import { Progress } from './progress.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
@@ -129,7 +130,7 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
         return
       case 'failed':
         ended = true
-        events.onFailed(revive(message.error), false)
+        events.onFailed(revivedError(message.error), false)
         return
       case 'closed':
         ended = true
@@ -206,13 +207,4 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
     parked: (question) => ask((id) => ({ type: 'parked', id, question })),
     query: (request) => ask((id) => ({ type: 'query', id, request }), request.waitMs + ANSWER_MS),
   }
-}
-
-function revive(plain: PlainError): Error {
-  const cause = plain.causes.length > 0 ? new Error(plain.causes.join(' ← ')) : undefined
-  const error = plain.code === undefined ? new Error(plain.message, { cause }) : new StreamsError(plain.code as StreamsError['code'], plain.message, { cause })
-  if (plain.stack !== undefined) {
-    error.stack = plain.stack
-  }
-  return error
 }

@@ -49,8 +49,16 @@ function problems(records: readonly { readonly key: Buffer | null; readonly valu
 }
 
 for (const how of ['exit', 'throw'] as const) {
-  t.test(`two workers; one ends by ${how} and is replaced, without waiting for its session (60 s)`, async (t) => {
-    const { app, source, sink, warnings } = await application(`replace-${how}`, how, 'replace-thread')
+  const decider = how === 'exit' ? 'the policy' : 'the callback'
+  t.test(`two workers; one ends by ${how} and ${decider} has it replaced, without waiting for its session (ten minutes)`, async (t) => {
+    const asked: unknown[] = []
+    const callback: Partial<KafkaStreamsOptions> = {
+      onUncaughtError: async (error, thread) => {
+        asked.push({ error, thread, state: app.state })
+        return thread === 0 || thread === 1 ? 'replace-thread' : undefined
+      },
+    }
+    const { app, source, sink, warnings } = await application(`replace-${how}`, how, how === 'exit' ? 'replace-thread' : 'fail', how === 'exit' ? {} : callback)
     await app.start()
     // Running may be one round ahead of the even split.
     while (!(await app.metrics()).every((thread) => thread.tasks.filter((task) => task.status === 'running').length === 2)) {
@@ -63,6 +71,8 @@ for (const how of ['exit', 'throw'] as const) {
     t.ok(Date.now() - started < 30_000)
     await app.close()
     t.ok(warnings.some((warning) => /is replaced/.test(warning)))
+    t.match(asked, how === 'exit' ? [] : [{ error: { code: 'PROCESSING_FAILED', cause: { message: 'once' } }, state: 'REBALANCING' }])
+    t.equal(asked.length, how === 'exit' ? 0 : 1)
     t.same(problems(await cluster.committed(sink), 400), [])
   })
 }

@@ -1,7 +1,7 @@
 /** Types of processors, applications and the test driver. A wrong type does not compile; the assertions say the code ran. */
 import t from 'tap'
 import {
-  type FixedKeyProcessor, KafkaStreams, type KeyValueStore, type KStream, type Processor, type ProcessorContext, type Serde, Serdes, Stores, StreamsBuilder, type TopologyFunction,
+  type FixedKeyProcessor, KafkaStreams, type KeyValueStore, type KStream, type Processor, type ProcessorContext, type Serde, Serdes, Stores, StreamsBuilder, StreamsError, type TopologyFunction, type UncaughtErrorAction, type UncaughtErrorCallback,
 } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { same } from './same.ts'
@@ -46,8 +46,18 @@ t.test('an application takes what it knows', async (t) => {
     () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', sasl: { mechanism: 'GSSAPI' } }),
     // @ts-expect-error a topology is synchronous; it describes
     () => new KafkaStreams({ topology: 'topology.ts', applicationId: 'a', bootstrapServers: 'h:1' }),
+    // @ts-expect-error no such action
+    () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', onUncaughtError: () => 'REPLACE_THREAD' }),
   ]
-  t.equal(wrong.length, 6)
+  t.equal(wrong.length, 7)
+  const decide: UncaughtErrorCallback[] = [
+    (error, thread) => (error instanceof StreamsError && thread > 0 ? 'replace-thread' : undefined),
+    async (error) => (error.cause === undefined ? 'stop-application' : undefined),
+    async (): Promise<UncaughtErrorAction> => 'fail',
+    () => {},
+  ]
+  t.ok(same<ReturnType<UncaughtErrorCallback>, UncaughtErrorAction | undefined | Promise<UncaughtErrorAction | undefined>>(true))
+  t.equal(decide.length, 4)
   t.throws(wrong[0]!, { code: 'CONFIG_INVALID', message: /commitInterval is no setting/ }, 'what types cannot stop is checked')
 })
 
