@@ -33,8 +33,11 @@ export class PartitionGroup {
     return this.byKey.get(`${partition.topic}-${partition.partition}`)
   }
 
-  enqueue(records: FetchedRecords): void {
-    this.queue(records)?.enqueue(records)
+  /** True when the position has moved although nothing is to be processed: over markers and what was aborted. */
+  enqueue(records: FetchedRecords): boolean {
+    const queue = this.queue(records)
+    queue?.enqueue(records)
+    return queue !== undefined && !queue.hasHead && queue.position !== queue.committedOffset
   }
 
   /** Nothing is left to read in any input, markers and undecided records included. */

@@ -210,8 +210,9 @@ export class Task implements StreamTask {
   // --- records -------------------------------------------------------------------------------------------------------
 
   enqueue(records: FetchedRecords): void {
-    if (this.status === 'running') {
-      this.group.enqueue(records)
+    if (this.status === 'running' && this.group.enqueue(records)) {
+      // Committed, too: retention deletes up to here, and an offset before that would pass for records that are lost.
+      this.core.touched = true
     }
   }
 

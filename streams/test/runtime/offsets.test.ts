@@ -1,6 +1,11 @@
+import { openMemoryTaskState } from 'millrace-state-stores'
 import t from 'tap'
+import type { FetchedRecords } from '../../kafka/contract.ts'
 import { decodeOffsetMetadata, encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
+import { storeSpecs } from '../../runtime/stores.ts'
+import { createTask } from '../../runtime/task.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
+import { SimulatedCollector, SimulatedTopics } from '../../testing/simulated-topics.ts'
 import { TopologyBuilder } from '../../graph/topology-builder.ts'
 import { oneStep, processor, text } from './topologies.ts'
 
@@ -105,4 +110,25 @@ t.test('a task is not started without a position for every input', async (t) => 
   task.drop()
   t.throws(() => task.initialize([{ topic: 'in', partition: 0, offset: -1, metadata: '', leaderEpoch: -1 }]), { code: 'OFFSETS_MISSING' })
   await driver.close()
+})
+
+t.test('a position that has moved over markers and what was aborted is committed, too: behind it retention may delete', async (t) => {
+  const [subtopology] = oneStep(processor(() => {})).subtopologies
+  const task = createTask({
+    applicationId: 'app',
+    subtopology: subtopology!,
+    partition: 0,
+    state: openMemoryTaskState(storeSpecs(subtopology!)),
+    collector: new SimulatedCollector(new SimulatedTopics(() => 1), () => undefined),
+    clock: { now: () => 0 },
+  })
+  task.initialize([{ topic: 'in', partition: 0, offset: 5, metadata: '', leaderEpoch: -1 }])
+  const answer = (nextOffset: number) =>
+    task.enqueue({ topic: 'in', partition: 0, cursor: { next: () => false }, bytes: 0, maxRecords: 0, nextOffset, highWatermark: nextOffset, lastStableOffset: nextOffset } as unknown as FetchedRecords)
+  answer(5)
+  t.equal(task.commitNeeded, false, 'nothing has moved')
+  answer(7)
+  t.equal(task.commitNeeded, true)
+  t.match(task.closeGeneration().offsets, [{ topic: 'in', partition: 0, offset: 7 }])
+  t.equal(task.commitNeeded, false)
 })
