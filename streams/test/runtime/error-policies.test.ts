@@ -284,3 +284,30 @@ t.test('dead letters without a topic for them are refused when the task is made'
   t.equal(make('letters').id, `${subtopology.name}_0`)
   t.end()
 })
+
+t.test('what is taken back below an operator leaves the iterator it walks along alone', async (t) => {
+  const each = processor((record, context) => {
+    const rows = context.getStateStore<KeyValueStore<string, string>>('rows')
+    rows.put(record.value, record.value)
+    for (const [key] of rows.all()) {
+      context.forward({ ...record, value: key })
+    }
+  })
+  const step = processor((record, context) => {
+    count(record, context, 'seen')
+    if (record.value === POISON) {
+      throw new Error('after its effects')
+    }
+  })
+  const topology = new TopologyBuilder()
+    .addSource('source', 'in', { key: text, value: text })
+    .addProcessor('each', each, 'source')
+    .addProcessor('step', step, 'each', { onError: { processing: 'skip' } })
+    .addStateStore(Stores.keyValueStore('rows', { key: text, value: text }), 'each')
+    .addStateStore(Stores.keyValueStore('seen', { key: text, value: numbers }), 'step')
+    .addSink('sink', 'out', 'step', { key: text, value: text })
+    .build({ applicationId: 'app' })
+  const driver = run(topology, ['a', POISON, 'z'])
+  t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), ['a:1', 'a:2', 'a:3', 'z:4'])
+  await driver.close()
+})
