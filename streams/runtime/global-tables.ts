@@ -24,7 +24,12 @@ interface Followed {
   readonly target: number
   readonly loaded: PromiseWithResolvers<void>
   tail: Promise<void>
+  /** Chunks that wait to be applied, the one in hand included. */
+  waiting: number
 }
+
+/** Chunks of one partition in memory; prevents that a table which is fetched faster than written fills it. */
+const MAX_WAITING = 2
 
 const FOLDER = 'global-'
 
@@ -140,7 +145,7 @@ export class GlobalTables {
         const from = rebuild ? (starts.get(key) ?? 0) : (state.position(key)?.offset ?? starts.get(key) ?? 0)
         const target = ends.get(key) ?? 0
         const loaded = Promise.withResolvers<void>()
-        this.#followed.set(key, { changelog: changelog(partition), partition, topicId: known.topicId, target, loaded, tail: Promise.resolve() })
+        this.#followed.set(key, { changelog: changelog(partition), partition, topicId: known.topicId, target, loaded, tail: Promise.resolve(), waiting: 0 })
         if (from >= target) {
           loaded.resolve()
         }
@@ -160,10 +165,17 @@ export class GlobalTables {
     }
     const { config, now } = this.#options
     const action = followed.changelog.source!.node.onError?.deserialization ?? config.errors.deserialization ?? 'fail'
+    followed.waiting++
+    if (followed.waiting === MAX_WAITING) {
+      this.#fetcher!.pause(records)
+    }
     followed.tail = followed.tail
       .then(() => restoreChunk(this.#state!, followed.changelog, records, Number.MAX_SAFE_INTEGER, followed.topicId, action, now()))
       .then(
         () => {
+          if (followed.waiting-- === MAX_WAITING) {
+            this.#fetcher!.resume(records)
+          }
           if (records.nextOffset >= followed.target) {
             followed.loaded.resolve()
           }
