@@ -63,7 +63,7 @@ export class IdleTime {
           waiting.node.firePunctuator(() => {
             time.advance(to)
             waiting.reaction.emit(to)
-          }, to)
+          }, 'stream-time', to)
           advanced = true
         }
       }

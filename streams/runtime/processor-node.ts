@@ -6,7 +6,7 @@ import type { CircuitCounts } from '../async/circuit-breaker.ts'
 import { StreamsError } from '../errors.ts'
 import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode } from '../graph/topology.ts'
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
-import type { Punctuator } from '../processor.ts'
+import type { PunctuationType, Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
 import type { RecordQueue } from './record-queue.ts'
@@ -64,7 +64,7 @@ export abstract class RuntimeNode implements TimerOwner {
     this.heldTime = -1
   }
 
-  firePunctuator(_punctuator: Punctuator, _timestamp: number): void {
+  firePunctuator(_punctuator: Punctuator, _clock: PunctuationType, _timestamp: number): void {
     throw new StreamsError('TOPOLOGY_INVALID', `${this.name} has no punctuators.`)
   }
 
@@ -163,12 +163,27 @@ export class ProcessorRuntime extends RuntimeNode {
     core.place.operator = above
   }
 
-  override firePunctuator(punctuator: Punctuator, timestamp: number): void {
+  override firePunctuator(punctuator: Punctuator, clock: PunctuationType, timestamp: number): void {
     const core = this.core
     core.beginTurn(undefined, timestamp)
     core.place.operator = this.index
     core.touched = true
     core.counters.punctuated++
+    try {
+      if (core.tracing === undefined) {
+        this.punctuate(punctuator, timestamp)
+      } else {
+        core.tracing.punctuate(this.name, clock, timestamp, () => this.punctuate(punctuator, timestamp))
+      }
+    } finally {
+      core.endTurn()
+    }
+    if (core.fatal !== undefined) {
+      throw core.fatal
+    }
+  }
+
+  private punctuate(punctuator: Punctuator, timestamp: number): void {
     try {
       if (this.guarded) {
         this.runGuarded(undefined, punctuator, timestamp)
@@ -176,12 +191,7 @@ export class ProcessorRuntime extends RuntimeNode {
         punctuator(timestamp)
       }
     } catch (error) {
-      throw core.fail('PROCESSING_FAILED', this.name, error)
-    } finally {
-      core.endTurn()
-    }
-    if (core.fatal !== undefined) {
-      throw core.fatal
+      throw this.core.fail('PROCESSING_FAILED', this.name, error)
     }
   }
 

@@ -9,7 +9,7 @@ import type { Undoable } from './undo.ts'
 /** Who owns a timer: its context is current while the timer fires, and its stream time may lag the task's (rule A6). */
 export interface TimerOwner {
   streamTime(): number
-  firePunctuator(punctuator: Punctuator, timestamp: number): void
+  firePunctuator(punctuator: Punctuator, clock: PunctuationType, timestamp: number): void
 }
 
 export class Timer implements Cancellable {
@@ -146,7 +146,7 @@ export class Timers implements Undoable {
         // Advanced first: a punctuator that throws under a policy must not fire for the same time again.
         timer.advance(time)
         fired = true
-        timer.owner.firePunctuator(timer.punctuator, time)
+        timer.owner.firePunctuator(timer.punctuator, timer.type, time)
       }
     }
     return fired

@@ -1,8 +1,9 @@
 /**
  * Spans of one task: one per record and chain of synchronous operators, one per call of an asynchronous operator, one for
- * the chain behind its result. Contexts travel in the headers of records, so through repartition topics and in pending
+ * the chain behind its result, one per firing of a punctuator. Contexts travel in the headers of records, so through repartition topics and in pending
  * entries. Nothing here runs without a tracer.
  */
+import type { PunctuationType } from '../processor.ts'
 import type { Header, Headers } from '../record.ts'
 import { codeOf } from '../runtime/dead-letter.ts'
 import type { OpenTelemetry, Span, SpanContext, TraceContext, Tracer } from './open-telemetry.ts'
@@ -32,8 +33,7 @@ export interface CallSpan {
 
 interface Current {
   readonly span: Span
-  readonly context: TraceContext
-  /** Of the record in hand, as it came. */
+  /** Of the record in hand, as it came; undefined in a punctuator. */
   readonly parent: string | undefined
   readonly headers: readonly Header[]
   readonly linked: Set<string>
@@ -67,17 +67,29 @@ export class TaskTracing {
       'messaging.kafka.offset': origin.offset,
     }
     const span = this.#tracer.startSpan(`process ${name}`, { kind: SPAN_KIND[kind], attributes }, this.#parentContext(headers))
+    return this.#within(span, traceParentOf(headers)?.text, run)
+  }
+
+  /**
+   * Runs a punctuator of `operator` within a span, which begins a trace: no record in hand has caused it. `time`: the stream
+   * time or wall clock it fires for, ms.
+   */
+  punctuate<T>(operator: string, clock: PunctuationType, time: number, run: () => T): T {
+    const attributes = { ...this.#attributes, 'millrace.operator': operator, 'millrace.punctuation.type': clock, 'millrace.punctuation.time': time }
+    return this.#within(this.#tracer.startSpan(`punctuate ${operator}`, { kind: SPAN_KIND.internal, attributes }, this.#api.ROOT_CONTEXT), undefined, run)
+  }
+
+  #within<T>(span: Span, parent: string | undefined, run: () => T): T {
     const spanContext = span.spanContext()
     this.#current = {
       span,
-      context: this.#api.trace.setSpan(this.#api.ROOT_CONTEXT, span),
-      parent: traceParentOf(headers)?.text,
+      parent,
       // A tracer that does nothing gives no ids: what came goes on.
       headers: NO_TRACE.test(spanContext.traceId) ? [] : traceHeaders(spanContext),
       linked: new Set([spanContext.spanId]),
     }
     try {
-      return this.#api.context.with(this.#current.context, run)
+      return this.#api.context.with(this.#api.trace.setSpan(this.#api.ROOT_CONTEXT, span), run)
     } catch (error) {
       fail(span, codeOf(error) ?? 'PROCESSING_FAILED')
       throw error

@@ -1,9 +1,10 @@
 import * as api from '@opentelemetry/api'
 import t from 'tap'
-import { type Header, JoinWindows, KafkaStreams, type OpenTelemetry, Serdes, type StreamsBuilder } from '../../index.ts'
+import { type Header, JoinWindows, KafkaStreams, type KeyValueStore, type OpenTelemetry, Serdes, type StreamsBuilder } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { loadTracing } from '../../tracing/load.ts'
 import { traceParentOf, traceStateOf } from '../../tracing/traceparent.ts'
+import { oneStep, processor } from '../runtime/topologies.ts'
 import { same } from '../types/same.ts'
 import { type Recorded, recordingApi, spans } from './recorder.ts'
 
@@ -147,6 +148,62 @@ t.test('the other side of a join of two streams is linked', async (t) => {
   t.ok(named('process right')[0]!.links.some(({ spanId }) => spanId === left.spanId))
   t.ok(named('process right')[0]!.links.length <= 32)
   await driver.close()
+})
+
+t.test('a punctuation is a span of its own: what it makes is its child, what it held goes on in its own trace', async (t) => {
+  let held: readonly Header[] = []
+  const supplier = processor(
+    ({ headers }) => {
+      held = headers
+    },
+    (context) => {
+      context.schedule(10, 'stream-time', (timestamp) => context.forward({ key: 'held', value: 'v', timestamp, headers: held }))
+      context.schedule(100, 'wall-clock-time', (timestamp) => {
+        const counts = context.getStateStore<KeyValueStore<string, number>>('counts')
+        counts.put('fired', (counts.get('fired') ?? 0) + 1)
+        context.forward({ key: 'made', value: 'v', timestamp, headers: [header('mine', 'x')] })
+      })
+    },
+  )
+  const driver = new TopologyTestDriver(oneStep(supplier), { tracing: recordingApi(), startTime: 1_000 })
+  driver.createInputTopic('in', string, string).pipeInput('k', 'v', 25, [parent('b')])
+  driver.advanceWallClockTime(100)
+  driver.advanceWallClockTime(100)
+  const [onRecords, ...onClock] = named('punctuate step') as [Recorded, Recorded, Recorded]
+  t.match(onRecords, {
+    parent: undefined, kind: api.SpanKind.INTERNAL, ended: 1, status: undefined,
+    attributes: { 'millrace.operator': 'step', 'millrace.task': 'in_0', 'millrace.punctuation.type': 'stream-time', 'millrace.punctuation.time': 25 },
+  })
+  t.not(onRecords.traceId, TRACE, 'the record that moved time is not what it is about')
+  t.match(onClock, [1_100, 1_200].map((time) => ({ parent: undefined, ended: 1, attributes: { 'millrace.punctuation.type': 'wall-clock-time', 'millrace.punctuation.time': time } })))
+  const out = driver.createOutputTopic('out', string, string).readRecordsToList()
+  t.strictSame(out.map(({ headers }) => contextIn(headers)), [
+    [`traceparent: 00-${TRACE}-${'b'.repeat(16)}-01`],
+    ...onClock.map(({ traceId, spanId }) => [`traceparent: 00-${traceId}-${spanId}-01`]),
+  ])
+  t.ok(out[1]!.headers.some(({ key }) => key === 'mine'))
+  t.match(onRecords.links, [{ spanId: 'b'.repeat(16) }])
+  t.match(onClock[1]!.links, [{ spanId: onClock[0]!.spanId }], 'of the row it read')
+  await driver.close()
+})
+
+t.test('a punctuator that fails says its code, under a policy too, and what comes next is another span', async (t) => {
+  for (const policy of [{ processing: 'skip' }, undefined] as const) {
+    const supplier = processor(() => undefined, (context) => context.schedule(100, 'wall-clock-time', () => {
+      throw new Error('secret of the store')
+    }))
+    const driver = new TopologyTestDriver(oneStep(supplier, policy), { tracing: recordingApi() })
+    if (policy === undefined) {
+      t.throws(() => driver.advanceWallClockTime(100), { code: 'PROCESSING_FAILED' })
+    } else {
+      driver.advanceWallClockTime(100)
+      driver.createInputTopic('in', string, string).pipeInput('k', 'v')
+      t.match(spans.slice(1), [{ name: 'process in', status: undefined }])
+    }
+    t.match(spans[0], { name: 'punctuate step', ended: 1, status: { code: api.SpanStatusCode.ERROR, message: 'PROCESSING_FAILED' } })
+    t.notMatch(JSON.stringify(spans), /secret/)
+    await driver.close().catch(() => undefined)
+  }
 })
 
 t.test('a failure says its code and nothing else; dead letters keep their context', async (t) => {
