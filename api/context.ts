@@ -1,9 +1,10 @@
-import type { AvroSerde, DocumentCorrection, DocumentReceived } from '../avro/index.ts'
+import type { AvroSerde, DocumentCorrection, DocumentReceived, VendorMemoryErasure } from '../avro/index.ts'
 import type { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
 import type { ContentStore } from '../content/index.ts'
 import type { Models } from '../topology/models.ts'
 import type { PageImages } from '../topology/page-images.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
+import type { VendorMemories } from '../topology/vendor-memories.ts'
 import type { Authenticator } from './authenticator.ts'
 import type { Serialised } from './idempotency.ts'
 import type { RateLimit } from './rate-limit.ts'
@@ -34,6 +35,10 @@ export interface ApiContext {
   readonly rawTopic: string
   readonly correction: Pick<AvroSerde<DocumentCorrection>, 'serialize'>
   readonly correctionsTopic: string
+  readonly vendorMemories: Pick<VendorMemories, 'of'>
+  readonly erasureProducer: Pick<RawProducer, 'send'>
+  readonly erasure: Pick<AvroSerde<VendorMemoryErasure>, 'serialize'>
+  readonly erasuresTopic: string
   readonly pages: Pick<PageImages, 'draw'>
   /** Per file; a tenant's own limit may be lower. */
   readonly maximumBytes: number

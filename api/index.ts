@@ -12,7 +12,7 @@ import { valueSerde } from '../topology/serdes.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import { topics } from '../topology/topics.ts'
 import { FileAuthenticator, requireLoopback } from './authenticator.ts'
-import type { ApiObserver } from './context.ts'
+import type { ApiContext, ApiObserver } from './context.ts'
 import { Serialised } from './idempotency.ts'
 import { CLOSE_TIMEOUT_MS, EMBEDDING_TIMEOUT_MS } from './limits.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -28,6 +28,7 @@ export interface ApiOptions {
   readonly cluster: KafkaCluster
   readonly registry: Registry
   readonly tenants: TenantDirectory
+  readonly vendorMemories: ApiContext['vendorMemories']
   readonly observer?: ApiObserver
   onError(message: string): void
 }
@@ -43,17 +44,18 @@ export interface Api {
  * Listens for tenants.
  * @throws ApplicationError CONFIG_INVALID (no databases, or a listener beyond this machine with development tokens), CONFIG_UNREADABLE
  */
-export async function startApi({ config, cluster, registry, tenants, observer, onError }: ApiOptions): Promise<Api> {
+export async function startApi({ config, cluster, registry, tenants, vendorMemories, observer, onError }: ApiOptions): Promise<Api> {
   const { api, postgresql, cassandra } = config
   if (api === undefined || postgresql === undefined || cassandra === undefined) {
     throw new ApplicationError('CONFIG_INVALID', 'The API needs the settings "api", "postgresql" and "cassandra".')
   }
   requireLoopback(api.host)
   const authenticator = new FileAuthenticator(api.tokensFile)
-  const { raw, corrections: correctionsTopic } = topics(config.topicPrefix)
+  const { raw, corrections: correctionsTopic, vendorMemoryErasures: erasuresTopic } = topics(config.topicPrefix)
   const received = valueSerde(registry, raw, 'DocumentReceived')
   const correction = valueSerde(registry, correctionsTopic, 'DocumentCorrection')
-  await Promise.all([received.open(), correction.open()])
+  const erasure = valueSerde(registry, erasuresTopic, 'VendorMemoryErasure')
+  await Promise.all([received.open(), correction.open(), erasure.open()])
   const { host, port, database, passwordFile } = postgresql
   const access = { host, port, database, password: readSecret(passwordFile) }
   const content = await openFolderContentStore({ path: config.contentDir })
@@ -64,19 +66,22 @@ export async function startApi({ config, cluster, registry, tenants, observer, o
   const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
   const producer = new RawProducer(cluster, raw.name)
   const correctionProducer = new RawProducer(cluster, correctionsTopic.name)
+  const erasureProducer = new RawProducer(cluster, erasuresTopic.name)
   const pages = createPageImages()
   const app = await createServer({
-    authenticator, tenants, content, intake, documents, search, corrections, archive, producer, correctionProducer, received, correction, pages, onError,
+    authenticator, tenants, content, intake, documents, search, corrections, archive, producer, correctionProducer, erasureProducer, received, correction, erasure, pages, onError,
+    vendorMemories,
     models: openModels(config, EMBEDDING_TIMEOUT_MS),
     rate: new RateLimit(),
     serialised: new Serialised(),
     rawTopic: raw.name,
     correctionsTopic: correctionsTopic.name,
+    erasuresTopic: erasuresTopic.name,
     maximumBytes: api.maximumBytes,
     ...(observer === undefined ? {} : { observer }),
   })
   const closeStores = async (): Promise<void> => {
-    await Promise.all([producer.close(), correctionProducer.close()])
+    await Promise.all([producer.close(), correctionProducer.close(), erasureProducer.close()])
     await Promise.all([intake.close(), documents.close(), search.close(), corrections.close(), archive.close(), content.close(), pages.close()])
   }
   try {

@@ -199,7 +199,7 @@ export const getReview = {
 }
 
 export const postCorrection = {
-  summary: 'Correct, accept or reject a document',
+  summary: 'Correct, accept or reject a document, or say whether it is a duplicate',
   description: 'Only the revision that is there now can be corrected; of two requests for one revision the first is taken. The document is validated again and gets a higher revision. '
     + 'With an Idempotency-Key a repeated request gets the same answer and changes nothing more.',
   tags: ['review'], security, params,
@@ -209,7 +209,11 @@ export const postCorrection = {
     required: ['revision'],
     properties: {
       revision: { type: 'integer', description: 'Of the document as it was seen.' },
-      decision: { type: 'string', enum: ['correct', 'accept', 'reject'], default: 'correct' },
+      decision: {
+        type: 'string', enum: ['correct', 'accept', 'reject', 'duplicate', 'not-duplicate'], default: 'correct',
+        description: 'not-duplicate: what was taken for a duplicate goes on as if it had been sent with `duplicate=allow`.',
+      },
+      duplicateOf: { ...documentId, description: 'With duplicate only: the original.' },
       changes: {
         type: 'array', maxItems: maxChanges, description: 'With correct only.',
         items: {
@@ -231,6 +235,44 @@ export const postCorrection = {
     },
     ...errors(400, 401, 404, 408, 409, 413, 415, 500, 503),
   },
+}
+
+export const getVendorMemory = {
+  summary: 'What corrections taught about each vendor',
+  tags: ['review'], security,
+  querystring: {
+    type: 'object',
+    properties: { cursor: { type: 'string', description: 'From the page before.' }, limit: { type: 'integer', minimum: 1, maximum: PAGE.most, default: PAGE.default } },
+  },
+  response: {
+    200: {
+      description: 'A page; the last one has no cursor.',
+      type: 'object',
+      properties: {
+        vendors: {
+          type: 'array',
+          items: {
+            type: 'object',
+            properties: {
+              vendor: { ...text, description: 'Names it in a request to forget.' }, name: textOrNull, vatId: textOrNull, learnedAt: { ...textOrNull, description: 'When the newest of the corrections was made.' },
+              places: { description: 'Where a field is printed: the words beside it, its shape, page and place (0 to 1), and how many corrections showed it.' },
+              constants: { description: 'Name and address as a person wrote them.' },
+            },
+          },
+        },
+        cursor: textOrNull,
+      },
+    },
+    ...errors(400, 401, 500, 503),
+  },
+}
+
+export const deleteVendorMemory = {
+  summary: 'Have forgotten what corrections taught about a vendor',
+  description: 'The pipeline forgets it: documents that are extracted after that, some hundred milliseconds later, are read without it. A lesson that is being learned at this moment may come afterwards.',
+  tags: ['review'], security,
+  params: { type: 'object', properties: { vendor: text }, required: ['vendor'] },
+  response: { 202: { description: 'Kafka has it.', type: 'object', properties: { vendor: text, keys: { type: 'integer', description: 'Places where it was kept.' } } }, ...errors(401, 404, 500, 503) },
 }
 
 export const getPage = {

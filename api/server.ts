@@ -13,6 +13,7 @@ import { pageRoute } from './routes/pages.ts'
 import { reviewPage, reviewRoutes } from './routes/review.ts'
 import { searchRoute } from './routes/search.ts'
 import { uploadRoute } from './routes/upload.ts'
+import { vendorMemoryRoutes } from './routes/vendor-memory.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -91,6 +92,7 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
     await scope.register(async (bodies) => askRoute(bodies, context))
     reviewRoutes(scope, context)
     pageRoute(scope, context)
+    vendorMemoryRoutes(scope, context)
     await scope.register(async (bodies) => correctionRoute(bodies, context))
   })
   reviewPage(app)

@@ -1,6 +1,7 @@
 /** What the API gives out: names of its own, so that columns can change. Times are ISO 8601, money decimal strings. */
 import type { DocumentSummary, StoredDocument, StoredLifecycleEvent, StoredPart, TakenDocument, WaitingDocument } from '../connectors/index.ts'
 import { UNDER_WAY } from '../connectors/index.ts'
+import type { VendorGroup } from '../topology/vendor-memories.ts'
 
 const iso = (ms: number): string => new Date(ms).toISOString()
 
@@ -70,4 +71,9 @@ export function underWayView({ documentId, fileName, contentType, sha256, size, 
 
 export function eventView({ at, reasonCode, reason, ...event }: StoredLifecycleEvent) {
   return { ...event, at: iso(at), reason: reasonCode === null ? null : { code: reasonCode, text: reason } }
+}
+
+/** What is remembered of one vendor; `vendor` names it in requests. */
+export function vendorMemoryView({ keys, name, vatId, at, places, constants }: VendorGroup) {
+  return { vendor: keys[0]!, name: name ?? null, vatId: vatId ?? null, learnedAt: at === undefined ? null : iso(at), places, constants }
 }

@@ -88,8 +88,8 @@ export interface DocumentCorrection {
   changes: FieldChange[]
   /** Of the request: the same one again changes nothing. */
   correctionId: string
-  /** What the person decided; changes only with correct. */
-  decision: 'correct' | 'accept' | 'reject'
+  /** What the person decided; changes with correct, and with duplicate the one of duplicateOf. */
+  decision: 'correct' | 'accept' | 'reject' | 'duplicate' | 'not-duplicate'
 }
 
 /** A document that is a duplicate of another (documents.duplicates). */
@@ -100,8 +100,8 @@ export interface DocumentDuplicate {
   documentId: string
   /** documentId of the original. */
   originalId: string
-  /** What is equal. */
-  by: 'sha256' | 'business-key'
+  /** What is equal; person: somebody said so in review. */
+  by: 'sha256' | 'business-key' | 'person'
   /** What the tenant wants done. */
   policy: 'link' | 'warn' | 'reject'
   /** Names of the equal fields. */
@@ -660,6 +660,18 @@ export interface VendorMatch {
   score: number
 }
 
+/** A person wants what was learned about a vendor to be forgotten (vendor-memory.erasures). */
+export interface VendorMemoryErasure {
+  /** Tenant: [a-z0-9][a-z0-9-]{0,62}. Equal to the first part of the key. */
+  tenantId: string
+  /** Digests by which the vendor is known; the first one is the second part of the key. */
+  keys: string[]
+  /** Who: a user id. */
+  by: string
+  /** When. */
+  at: number
+}
+
 /** Every schema by name. */
 export interface SchemaTypes {
   Box: Box
@@ -697,6 +709,7 @@ export interface SchemaTypes {
   Validation: Validation
   Vendor: Vendor
   VendorMatch: VendorMatch
+  VendorMemoryErasure: VendorMemoryErasure
 }
 
 export type SchemaName = keyof SchemaTypes

@@ -4,15 +4,18 @@
  *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich → second look
  *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──────────┴──→ lifecycle → archive, processed,
  *                                                             ↑          ↑                               lifecycle, review, duplicates
- *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected
+ *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected (to be read, if it was a duplicate until now)
  *                                └→ learn → remember ─────────┘ vendor-memory (a table that extract reads)
+ *   vendor-memory.erasures → forget ──┘
  *   dedupe → unfold (mails, archives) → documents.raw, once for each part
+ *   vendors → index-vendors → vendors.index (what enrich reads)
  *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
-import type { DocumentReview, RuleSet } from '../avro/types.ts'
+import type { DocumentReview, RuleSet, Vendor as WireVendor } from '../avro/types.ts'
 import type { FirstSeen, KnownInvoice } from '../processors/dedupe/index.ts'
 import { contentKey } from '../processors/dedupe/index.ts'
+import type { Vendor } from '../processors/enrich/index.ts'
 import type { VendorMemory } from '../processors/learn/index.ts'
 import type { DocumentState, LifecycleEvent } from '../processors/lifecycle/index.ts'
 import type { ApplicationConfig } from './config.ts'
@@ -23,10 +26,12 @@ import { openServices, type Services } from './services.ts'
 import { acceptRules, isVerdict } from './steps/accept-rules.ts'
 import { admit } from './steps/admit.ts'
 import { classifyAndExtract, type ExtractedDocument } from './steps/classify-extract.ts'
-import { correct, isCorrectionOutput } from './steps/correct.ts'
+import { correct, isCorrectionOutput, type ReturningDocument, wasExtracted } from './steps/correct.ts'
 import { dedupe } from './steps/dedupe.ts'
 import { enrichStep } from './steps/enrich.ts'
-import { learn, type Lesson, rememberVendor } from './steps/learn.ts'
+import { forgetVendor } from './steps/forget.ts'
+import { indexVendors } from './steps/index-vendors.ts'
+import { learn, type Lesson, rememberVendor, type Teaching } from './steps/learn.ts'
 import { isOutput, keepLifecycle, type Output, outputs } from './steps/lifecycle.ts'
 import { receive, type StoredDocument } from './steps/receive.ts'
 import { identityOf, type LookedAt, secondLook } from './steps/second-look.ts'
@@ -34,12 +39,13 @@ import { readText, recognise } from './steps/text.ts'
 import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
 import { unfoldContainers } from './unfolding.ts'
+import { LEARNED } from './vendor-memories.ts'
 
 const TENANTS = 'tenants'
 const RULES = 'rules-accepted'
-const VENDORS = 'vendors'
+const VENDOR_INDEX = 'vendor-index'
+const VENDOR_KEYS = 'vendor-keys'
 const RATES = 'exchange-rates'
-const LEARNED = 'learned'
 const VENDOR_MEMORY = 'vendor-memory'
 const FIRST_SEEN = 'first-seen'
 const KNOWN_INVOICES = 'known-invoices'
@@ -57,13 +63,14 @@ export function wire(b: StreamsBuilder, services: Services): void {
 
   b.globalTable(topics.tenants.name, { name: TENANTS, key, value: serdes.tenant })
   b.globalTable(topics.rulesAccepted.name, { name: RULES, key, value: serdes.rulesAccepted })
-  b.globalTable(topics.vendors.name, { name: VENDORS, key, value: serdes.vendor })
+  b.globalTable(topics.vendorIndex.name, { name: VENDOR_INDEX, key, value: Serdes.json<Vendor>() })
   b.globalTable(topics.exchangeRates.name, { name: RATES, key, value: serdes.exchangeRate })
 
   b.globalTable(topics.vendorMemory.name, { name: LEARNED, key, value: Serdes.json<VendorMemory>() })
 
   const stored = Serdes.json<StoredDocument>()
   const extracted = Serdes.json<ExtractedDocument>()
+  const returning = Serdes.json<ReturningDocument>()
 
   const admitted = b
     .stream([topics.raw.name, ...config.tenantTopics.map((id) => rawTopicOfTenant(config.topicPrefix, id))], { key, value: serdes.received, onError: toDeadLetters })
@@ -76,20 +83,22 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
 
-  const deduped = unfoldContainers(
-    divide(
-      received.documents
-        .selectKey((key, { header }) => contentKey(tenant(key), header.sha256))
-        .repartition({ name: 'by-content', key, value: stored })
-        .process(() => dedupe(FIRST_SEEN, TENANTS), {
-          name: 'dedupe', key,
-          stores: [Stores.keyValueStore(FIRST_SEEN, { key, value: Serdes.json<FirstSeen>() }), TENANTS],
-          onError: toDeadLetters,
-        }),
-    ),
-    services,
-    TENANTS,
+  const corrected = b
+    .stream<string, ReturningDocument>(topics.corrected.name, { key, value: returning, onError: toDeadLetters })
+    .split()
+    .branch('extracted', wasExtracted)
+    .defaultBranch('unread')
+  const unseen = divide(
+    received.documents
+      .selectKey((key, { header }) => contentKey(tenant(key), header.sha256))
+      .repartition({ name: 'by-content', key, value: stored })
+      .process(() => dedupe(FIRST_SEEN, TENANTS), {
+        name: 'dedupe', key,
+        stores: [Stores.keyValueStore(FIRST_SEEN, { key, value: Serdes.json<FirstSeen>() }), TENANTS],
+        onError: toDeadLetters,
+      }),
   )
+  const deduped = unfoldContainers({ ...unseen, documents: unseen.documents.merge(corrected.unread.mapValues((document) => document as StoredDocument)) }, services, TENANTS)
 
   // Two operators, so that a document with a text layer never waits behind another tenant's scans.
   const read = divide(
@@ -116,13 +125,12 @@ export function wire(b: StreamsBuilder, services: Services): void {
     ),
     services,
   )
-  const corrected = b.stream<string, ExtractedDocument>(topics.corrected.name, { key, value: extracted, onError: toDeadLetters })
   const validated = divide(
-    understood.documents.merge(corrected).processAsync(validateStep(TENANTS, RULES), {
+    understood.documents.merge(corrected.extracted).processAsync(validateStep(TENANTS, RULES), {
       name: 'validate', stores: [TENANTS, RULES], input: { key, value: extracted }, key, lane: (_value, key) => tenant(key), retry: 3, onFailure: 'dead-letter',
     }),
   )
-  const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDORS, RATES), { name: 'enrich', stores: [TENANTS, VENDORS, RATES], onError: toDeadLetters }))
+  const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDOR_INDEX, RATES), { name: 'enrich', stores: [TENANTS, VENDOR_INDEX, RATES], onError: toDeadLetters }))
   const lookedAgain = enriched.documents
     .selectKey((_key, document) => identityOf(document))
     .repartition({ name: 'by-invoice', key, value: Serdes.json<LookedAt>() })
@@ -152,26 +160,40 @@ export function wire(b: StreamsBuilder, services: Services): void {
     .branch('corrected', isCorrectionOutput('corrected'))
     .branch('lessons', isCorrectionOutput('lesson'))
     .defaultBranch('outputs')
-  corrections.corrected.mapValues(({ document }) => document).to(topics.corrected.name, { key, value: extracted })
+  corrections.corrected.mapValues(({ document }) => document).to(topics.corrected.name, { key, value: returning })
   write(results.merge(corrections.outputs.mapValues((output) => output as Output)), services)
   // the last, so that the numbers of the others stay
   acceptRuleSets(b, services)
-  learnFromCorrections(corrections.lessons.mapValues(({ lesson }) => lesson), services)
+  learnFromCorrections(b, corrections.lessons.mapValues(({ lesson }) => lesson), services)
+  indexVendorTable(b, services)
   writeTexts(readings, services)
   embedChunks(b, services)
 }
 
-/** Where a vendor prints what a person had to correct; the table that extract reads is made of it. */
-function learnFromCorrections(lessons: KStream<string, Lesson>, services: Services): void {
+/** Where a vendor prints what a person had to correct, until somebody wants it forgotten; the table that extract reads is made of it. */
+function learnFromCorrections(b: StreamsBuilder, lessons: KStream<string, Lesson>, services: Services): void {
   const key = Serdes.string()
   const value = Serdes.json<VendorMemory>()
+  const forgotten = b
+    .stream(services.topics.vendorMemoryErasures.name, { key, value: services.serdes.vendorMemoryErasure, onError: toDeadLetters })
+    .process(() => forgetVendor(), { name: 'forget', onError: toDeadLetters })
   lessons
     .processAsync(learn(services, TENANTS), {
       name: 'learn', stores: [TENANTS], input: { key, value: Serdes.json<Lesson>() }, key, concurrency: 1, timeout: '30m', retry: patiently, onFailure: 'dead-letter',
     })
-    .repartition({ name: 'by-vendor', key, value })
+    .mapValues((memory): Teaching => memory)
+    .merge(forgotten.mapValues((forget): Teaching => forget))
+    .repartition({ name: 'by-vendor', key, value: Serdes.json<Teaching>() })
     .process(() => rememberVendor(VENDOR_MEMORY), { name: 'remember', key, stores: [Stores.keyValueStore(VENDOR_MEMORY, { key, value })], onError: toDeadLetters })
     .to(services.topics.vendorMemory.name, { key, value })
+}
+
+/** So that looking a vendor up costs the same however many a tenant has. */
+function indexVendorTable(b: StreamsBuilder, { topics, serdes }: Services): void {
+  const key = Serdes.string()
+  b.stream<string, WireVendor | null>(topics.vendors.name, { key, value: serdes.vendor, onError: toDeadLetters })
+    .process(() => indexVendors(VENDOR_KEYS), { name: 'index-vendors', key, stores: [Stores.keyValueStore(VENDOR_KEYS, { key, value: Serdes.json<readonly string[]>() })], onError: toDeadLetters })
+    .to(topics.vendorIndex.name, { key, value: Serdes.json<Vendor>() })
 }
 
 /** What somebody writes to the rules is tried before it is in force. */

@@ -9,6 +9,7 @@ import { createTopics } from './create-topics.ts'
 import { kafkaClientOptions, peersOptions } from './kafka.ts'
 import { TenantDirectory } from './tenant-directory.ts'
 import { topics } from './topics.ts'
+import { VendorMemories } from './vendor-memories.ts'
 
 const TOPOLOGY = new URL('./documents.ts', import.meta.url)
 /** A call in flight (a scan being recognised) is made again by the next owner; nothing needs longer to commit and leave. */
@@ -102,7 +103,7 @@ async function open(config: ApplicationConfig, closing: Closing, say: (message: 
   // counts catch up beside everything else: nobody waits for them
   counter.start().catch((error: unknown) => warn(`documents are not counted: ${error instanceof Error ? error.message : 'unknown'}`))
   if (config.api !== undefined) {
-    api = await startApi({ config, cluster, registry, tenants, observer: metrics.api, onError: warn })
+    api = await startApi({ config, cluster, registry, tenants, vendorMemories: new VendorMemories(streams), observer: metrics.api, onError: warn })
     const { url, close } = api
     closing.push({ name: 'API', close })
     say(`API on ${url}v1/documents`)

@@ -30,6 +30,7 @@ export function documentSerdes(registry: Registry, topics: Topics) {
     duplicate: valueSerde(registry, topics.duplicates, 'DocumentDuplicate'),
     review: valueSerde(registry, topics.review, 'DocumentReview'),
     correction: valueSerde(registry, topics.corrections, 'DocumentCorrection'),
+    vendorMemoryErasure: valueSerde(registry, topics.vendorMemoryErasures, 'VendorMemoryErasure'),
     tenant: valueSerde(registry, topics.tenants, 'Tenant'),
     rules: valueSerde(registry, topics.rules, 'RuleSet'),
     rulesAccepted: valueSerde(registry, topics.rulesAccepted, 'RuleSet'),

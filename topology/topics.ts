@@ -58,6 +58,8 @@ const definitions = {
   corrected: { name: 'documents.corrected', partitions: 'configured', key: 'string', config: keep(7) },
   /** What corrections taught about each vendor of each tenant: JSON, read as a table where fields are extracted. */
   vendorMemory: { name: 'vendor-memory', partitions: 1, key: 'string', config: compact },
+  /** What people want forgotten of it: kept as long as other decisions of theirs. */
+  vendorMemoryErasures: { name: 'vendor-memory.erasures', partitions: 'configured', key: 'string', value: 'VendorMemoryErasure', config: keep(365) },
   /** Raw records as they came; headers say why. */
   deadLetter: {
     name: 'documents.dead-letter', partitions: 'configured', key: 'string', config: { ...keep(30), 'max.message.bytes': String(RAW_MESSAGE_BYTES + 64 * 1024) },
@@ -71,6 +73,8 @@ const definitions = {
   /** Tenants' own words to the language model. */
   prompts: { name: 'prompts', partitions: 1, key: 'string', value: 'PromptSet', config: compact },
   vendors: { name: 'vendors', partitions: 1, key: 'string', value: 'Vendor', config: compact },
+  /** Each vendor under every key it is found by: the topology's own, JSON, read as a table where vendors are looked up. */
+  vendorIndex: { name: 'vendors.index', partitions: 1, key: 'string', config: compact },
   exchangeRates: { name: 'exchange-rates', partitions: 1, key: 'string', value: 'ExchangeRate', config: compact },
 } as const satisfies { readonly [name: string]: TopicDefinition }
 

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { DocumentCorrection } from '../../avro/index.ts'
 import type { StoredDocument } from '../../connectors/index.ts'
-import { checkChanges, maxChanges, type WantedChange } from '../../topology/corrections.ts'
-import { documentKey } from '../../topology/topics.ts'
+import { checkChanges, DUPLICATE_OF, maxChanges, mayDecide, OTHER_VERSION, type WantedChange } from '../../topology/corrections.ts'
+import { documentKey, isDocumentId } from '../../topology/topics.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
 import { documentIdFor, idempotencyKey } from '../idempotency.ts'
@@ -67,6 +67,9 @@ async function take(request: FastifyRequest, context: ApiContext, { documentId, 
     throw new ApiError('DOCUMENT_NOT_FOUND', { field: 'documentId' })
   }
   const changes = checked(document, wanted)
+  if (wanted.decision === 'duplicate') {
+    await requireOriginal(context, document, wanted)
+  }
   const taken = { documentId, baseRevision: wanted.revision, correctionId, sha256, by: request.user, at: Date.now() }
   if (!(await context.corrections.take(tenantId, key, taken))) {
     throw new ApiError('REVISION_STALE', { field: 'revision' })
@@ -75,14 +78,15 @@ async function take(request: FastifyRequest, context: ApiContext, { documentId, 
 }
 
 function checked(document: StoredDocument, { revision, decision, changes }: Wanted): DocumentCorrection['changes'] {
-  if (document.status !== 'IN_REVIEW' && (decision !== 'correct' || document.status !== 'ARCHIVED')) {
+  const copy = document.duplicateOf !== null || (document.reasonCode ?? '').split(',').includes(OTHER_VERSION)
+  if (!mayDecide(decision, { state: document.status, understood: document.fields !== null, copy })) {
     throw new ApiError('NOT_CORRECTABLE', { field: 'decision', limit: document.status })
   }
   if (document.revision !== revision) {
     throw new ApiError('REVISION_STALE', { field: 'revision', limit: document.revision })
   }
   if (decision !== 'correct') {
-    return []
+    return changes.map(({ field, to }) => ({ field, from: document.duplicateOf, to }))
   }
   const result = checkChanges(document, changes)
   if (!result.ok) {
@@ -90,6 +94,15 @@ function checked(document: StoredDocument, { revision, decision, changes }: Want
     throw new ApiError('CORRECTION_INVALID', { field: index === undefined ? part : `changes[${index}].${part}`, limit })
   }
   return result.changes
+}
+
+/** A copy of a copy, or of what never became a record, would lead nowhere. */
+async function requireOriginal({ documents }: ApiContext, { tenantId, documentId }: StoredDocument, { changes }: Wanted): Promise<void> {
+  const { to } = changes[0]!
+  const original = to === documentId ? undefined : await documents.get(tenantId, to!)
+  if (original?.status !== 'ARCHIVED' && original?.status !== 'IN_REVIEW') {
+    throw new ApiError('CORRECTION_INVALID', { field: DUPLICATE_OF, limit: 'the documentId of another document of this tenant that is archived or in review' })
+  }
 }
 
 type Taken = Pick<DocumentCorrection, 'documentId' | 'baseRevision' | 'correctionId' | 'by' | 'at'>
@@ -111,8 +124,8 @@ function bodyOf({ body }: FastifyRequest): Buffer {
   return body
 }
 
-const DECISIONS: readonly unknown[] = ['correct', 'accept', 'reject'] satisfies Decision[]
-const KEYS: ReadonlySet<string> = new Set(['revision', 'decision', 'changes'])
+const DECISIONS: readonly unknown[] = ['correct', 'accept', 'reject', 'duplicate', 'not-duplicate'] satisfies Decision[]
+const KEYS: ReadonlySet<string> = new Set(['revision', 'decision', 'changes', DUPLICATE_OF])
 
 /** @throws ApiError JSON_INVALID naming what is wrong */
 function wantedIn(body: Buffer): Wanted {
@@ -126,7 +139,7 @@ function wantedIn(body: Buffer): Wanted {
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed) || Object.keys(parsed).some((name) => !KEYS.has(name))) {
     throw invalid('body', `an object of ${[...KEYS].join(', ')}`)
   }
-  const { revision, decision = 'correct', changes = [] } = parsed as { readonly revision?: unknown; readonly decision?: unknown; readonly changes?: unknown }
+  const { revision, decision = 'correct', changes = [], duplicateOf } = parsed as { readonly [name in 'revision' | 'decision' | 'changes' | typeof DUPLICATE_OF]?: unknown }
   if (!Number.isSafeInteger(revision) || (revision as number) < 1) {
     throw invalid('revision', 'the revision of the document as a whole number')
   }
@@ -135,6 +148,12 @@ function wantedIn(body: Buffer): Wanted {
   }
   if (!Array.isArray(changes) || changes.length > maxChanges || (decision !== 'correct' && changes.length > 0)) {
     throw invalid('changes', decision === 'correct' ? `a list of 1 to ${maxChanges}` : 'none')
+  }
+  if (decision === 'duplicate' ? typeof duplicateOf !== 'string' || !isDocumentId(duplicateOf) : duplicateOf !== undefined) {
+    throw invalid(DUPLICATE_OF, decision === 'duplicate' ? 'the documentId of the original' : 'none')
+  }
+  if (decision === 'duplicate') {
+    return { revision: revision as number, decision, changes: [{ field: DUPLICATE_OF, to: duplicateOf as string }] }
   }
   return { revision: revision as number, decision: decision as Decision, changes: changes.map((change: unknown, index) => changeIn(change, index, invalid)) }
 }

@@ -40,6 +40,8 @@ export interface SecondLookInput {
   readonly policy: DuplicatePolicy
   /** The sender says: process it although it is a duplicate. */
   readonly override: boolean
+  /** A person has said that it is no copy of this one. */
+  readonly distinctFrom?: string
   /** After so many ms a document is forgotten. Undefined: never. */
   readonly timeToLiveMs?: number
 }
@@ -53,6 +55,9 @@ export type SecondLookDecision =
   | { readonly outcome: 'duplicate'; readonly duplicateOf: string; readonly policy: 'link' | 'reject'; readonly fields: readonly string[]; readonly remember?: undefined }
   /** A person must look: the same vendor and number, but `differs`. */
   | { readonly outcome: 'version'; readonly of: string; readonly differs: readonly string[]; readonly remember?: readonly KnownInvoice[] }
+
+/** Of a reason for review: the same vendor and number as another document, but not the same invoice. */
+export const OTHER_VERSION = 'OTHER_VERSION'
 
 /** Below this a field is too doubtful to stop a document for it. */
 const MIN_CONFIDENCE = 0.5
@@ -94,7 +99,7 @@ export function lookAgain(input: SecondLookInput, known: readonly KnownInvoice[]
   const { documentId, sha256, timestamp, identity, timeToLiveMs } = input
   const alive = known.filter((one) => one.documentId === documentId || timeToLiveMs === undefined || timestamp - one.seenAt <= timeToLiveMs)
   const own = alive.findIndex((one) => one.documentId === documentId)
-  const earlier = own < 0 ? alive : alive.slice(0, own)
+  const earlier = (own < 0 ? alive : alive.slice(0, own)).filter((one) => one.documentId !== input.distinctFrom)
 
   const same = earlier.find((one) => differences(one, identity).length === 0)
   if (same !== undefined) {

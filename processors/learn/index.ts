@@ -1,5 +1,7 @@
+export { groupVendors } from './groups.ts'
+export type { VendorGroup } from './groups.ts'
 export { isLearnable, remember, vendorKeysOf } from './memory.ts'
-export type { VendorKey, VendorMemory } from './memory.ts'
+export type { RememberedVendor, VendorKey, VendorMemory } from './memory.ts'
 export { observe } from './observe.ts'
 export type { Observation, TaughtField } from './observe.ts'
 export type { MemoryLookup } from './propose.ts'

@@ -42,6 +42,18 @@ export interface VendorMemory {
   /** The newest first. */
   readonly places: readonly PlaceHint[]
   readonly constants: readonly ConstantHint[]
+  /** Memories from before it was kept have none. */
+  readonly vendor?: RememberedVendor
+}
+
+/** Whose memory it is, for people; kept with it, so that both are forgotten together. */
+export interface RememberedVendor {
+  readonly name?: string
+  readonly vatId?: string
+  /** Of the newest correction, ms since the epoch. */
+  readonly at: number
+  /** Digests under which the same vendor is remembered, this memory's own among them. */
+  readonly keys: readonly string[]
 }
 
 /** A vendor with more ways to print a field has no way to print it; one with more branches is known by what its receipts say. */
@@ -54,7 +66,15 @@ export function remember(memory: VendorMemory | undefined, lesson: VendorMemory)
   const places = lesson.places.map((hint) => ({ ...hint, seen: hint.seen + (before.places.find((one) => sameHint(one, hint))?.seen ?? 0) }))
   const all = [...places, ...before.places.filter((one) => !places.some((hint) => sameHint(one, hint)))]
   const constants = [...lesson.constants, ...before.constants.filter((one) => !lesson.constants.some((other) => other.field === one.field && other.value === one.value))]
-  return { places: firstOfEach(all), constants: firstOfEach(constants) }
+  const vendor = sameVendor(before.vendor, lesson.vendor)
+  return { places: firstOfEach(all), constants: firstOfEach(constants), ...(vendor === undefined ? {} : { vendor }) }
+}
+
+/** A number that many print would otherwise tie vendors together without end. */
+const maxKeys = 32
+
+function sameVendor(before: RememberedVendor | undefined, now: RememberedVendor | undefined): RememberedVendor | undefined {
+  return now === undefined ? before : { ...before, ...now, keys: [...new Set([...now.keys, ...(before?.keys ?? [])])].slice(0, maxKeys) }
 }
 
 function firstOfEach<Hint extends { readonly field: string }>(hints: readonly Hint[]): Hint[] {

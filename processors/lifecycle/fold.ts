@@ -1,3 +1,4 @@
+import type { Allowance } from '../containers/index.ts'
 import type { Classification, Enrichment, Extraction, Failure, ReviewReason, Validation } from '../types.ts'
 import type { DocumentRow } from './row.ts'
 import { toRow } from './row.ts'
@@ -55,16 +56,32 @@ export interface Correction {
 
 /** Why a document is taken for a duplicate: the names of what is equal, never the values. */
 export interface DuplicateEvidence {
-  readonly by: 'sha256' | 'business-key'
+  /** `person`: somebody said so in review. */
+  readonly by: 'sha256' | 'business-key' | 'person'
   readonly fields: readonly string[]
+}
+
+/** A person has said that a document is no copy. `from`: of this one, of which it was taken for a copy. */
+export interface Distinction {
+  readonly from?: string
+}
+
+/** What a mail or an archive needs to be taken apart, kept while it counts as a duplicate. */
+export interface Folded {
+  readonly parts: number
+  readonly allowance: Allowance
 }
 
 /** What a step reports. `step` names it, `at` is the record's time in ms. */
 export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'RECEIVED'; readonly header: DocumentHeader }
   | { readonly to: 'REJECTED'; readonly header?: DocumentHeader; readonly failure: Failure; readonly corrections?: readonly Correction[] }
-  | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string }
-  | { readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string; readonly evidence: DuplicateEvidence }
+  /** `distinct`, `corrections`: it was a duplicate until a person said that it is none. */
+  | { readonly to: 'DEDUPLICATED'; readonly duplicateOf?: string; readonly distinct?: Distinction; readonly corrections?: readonly Correction[] }
+  | {
+      readonly to: 'DUPLICATE'; readonly duplicateOf: string; readonly reason: string; readonly evidence: DuplicateEvidence; readonly folded?: Folded
+      readonly corrections?: readonly Correction[]
+    }
   /** `parts`: documents of their own that came out of it. */
   | { readonly to: 'UNFOLDED'; readonly parts: number }
   | { readonly to: 'TEXT_READ'; readonly text: TextSummary }
@@ -75,7 +92,7 @@ export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   /** `duplicateOf`: taken anyway, because the tenant or the sender wants it. `corrections`: a person accepted it as it is. */
   | { readonly to: 'ARCHIVED'; readonly duplicateOf?: string; readonly corrections?: readonly Correction[] }
   | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[]; readonly duplicateOf?: string }
-  | { readonly to: 'CORRECTED'; readonly classification: Classification; readonly extraction: Extraction; readonly corrections: readonly Correction[] }
+  | { readonly to: 'CORRECTED'; readonly classification: Classification; readonly extraction: Extraction; readonly corrections: readonly Correction[]; readonly distinct?: Distinction }
   | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly header?: DocumentHeader }
   | { readonly to: 'ERASED'; readonly by: string }
 )
@@ -87,6 +104,8 @@ export interface DocumentState {
   readonly header: DocumentHeader
   readonly duplicateOf?: string
   readonly duplicateEvidence?: DuplicateEvidence
+  readonly distinct?: Distinction
+  readonly folded?: Folded
   /** Why it was rejected or dead-lettered. */
   readonly failure?: Failure
   /** Documents that came out of it. */
@@ -155,9 +174,12 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'ARCHIVED':
       return { ...state, ...(event.duplicateOf === undefined ? {} : { duplicateOf: event.duplicateOf }), reviewReasons: [], corrections: withCorrections(state, event) }
     case 'DEDUPLICATED':
-      return event.duplicateOf === undefined ? state : { ...state, duplicateOf: event.duplicateOf }
+      return event.duplicateOf === undefined ? parted(state, event) : { ...state, duplicateOf: event.duplicateOf }
     case 'DUPLICATE':
-      return { ...state, duplicateOf: event.duplicateOf, duplicateEvidence: event.evidence }
+      return {
+        ...state, duplicateOf: event.duplicateOf, duplicateEvidence: event.evidence, reviewReasons: [], corrections: withCorrections(state, event),
+        ...(event.folded === undefined ? {} : { folded: event.folded }),
+      }
     case 'UNFOLDED':
       return { ...state, parts: event.parts }
     case 'TEXT_READ':
@@ -173,7 +195,7 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'IN_REVIEW':
       return { ...state, reviewReasons: event.reasons, ...(event.duplicateOf === undefined ? {} : { duplicateOf: event.duplicateOf }) }
     case 'CORRECTED':
-      return { ...state, classification: event.classification, extraction: event.extraction, reviewReasons: [], corrections: withCorrections(state, event) }
+      return { ...parted(state, event), classification: event.classification, extraction: event.extraction, reviewReasons: [] }
     case 'DEAD_LETTERED':
       return { ...state, failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}` } }
     case 'ERASED':
@@ -186,6 +208,16 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
         },
       }
   }
+}
+
+/** With what a person said; a document that is no copy any more says of nothing that it is one. */
+function parted(state: DocumentState, event: { readonly distinct?: Distinction; readonly corrections?: readonly Correction[] }): DocumentState {
+  const corrections = withCorrections(state, event)
+  if (event.distinct === undefined) {
+    return { ...state, corrections }
+  }
+  const { duplicateOf: _of, duplicateEvidence: _evidence, ...rest } = state
+  return { ...rest, distinct: event.distinct, corrections }
 }
 
 /** The newest that fit: history travels with every revision of the document. */
@@ -202,6 +234,8 @@ function withCorrections(state: DocumentState, event: { readonly corrections?: r
   return all.slice(last + 1)
 }
 
+const NOT_DUPLICATE = 'NOT_DUPLICATE'
+
 function reasonOf(event: LifecycleEvent): string {
   switch (event.to) {
     case 'REJECTED':
@@ -213,7 +247,9 @@ function reasonOf(event: LifecycleEvent): string {
     case 'DEAD_LETTERED':
       return event.code
     case 'CORRECTED':
-      return `${event.corrections.length} fields`
+      return event.distinct === undefined ? `${event.corrections.length} fields` : NOT_DUPLICATE
+    case 'DEDUPLICATED':
+      return event.distinct === undefined ? '' : NOT_DUPLICATE
     case 'UNFOLDED':
       return `${event.parts} parts`
     case 'ARCHIVED':

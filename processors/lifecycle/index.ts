@@ -1,5 +1,5 @@
 export { fold } from './fold.ts'
-export type { Correction, DocumentHeader, DocumentState, DuplicateEvidence, FoldResult, LifecycleChange, LifecycleEvent, PageSize, TextSummary } from './fold.ts'
+export type { Correction, Distinction, DocumentHeader, DocumentState, DuplicateEvidence, FoldResult, LifecycleChange, LifecycleEvent, PageSize, TextSummary } from './fold.ts'
 export { toRow } from './row.ts'
 export type { DocumentRow } from './row.ts'
 export { endStates, mayFollow, transitions } from './transitions.ts'

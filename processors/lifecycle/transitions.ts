@@ -38,8 +38,9 @@ export const transitions: Readonly<Record<LifecycleState | 'none', readonly Life
   // Again: the same document reprocessed (a replay, an override) begins anew and gets a higher revision.
   ARCHIVED: ['RECEIVED', 'CORRECTED', 'ERASED'],
   REJECTED: ['RECEIVED', 'ERASED'],
-  DUPLICATE: ['RECEIVED', 'ERASED'],
-  IN_REVIEW: ['CORRECTED', 'RECEIVED', 'REJECTED', 'ARCHIVED', 'ERASED'],
+  // A person said that it is none: one that was never read goes on to be read, the other is validated again.
+  DUPLICATE: ['RECEIVED', 'DEDUPLICATED', 'CORRECTED', 'ERASED'],
+  IN_REVIEW: ['CORRECTED', 'RECEIVED', 'REJECTED', 'ARCHIVED', 'DUPLICATE', 'ERASED'],
   CORRECTED: ['VALIDATED', 'IN_REVIEW', 'DEAD_LETTERED', 'ERASED'],
   DEAD_LETTERED: ['RECEIVED', 'ERASED'],
   ERASED: [],

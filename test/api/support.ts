@@ -9,6 +9,7 @@ import type { RawRecord } from '../../api/raw-producer.ts'
 import type { Tenant } from '../../avro/index.ts'
 import type { DocumentSummary, Hit, ReviewOptions, SearchOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
 import { openFolderContentStore } from '../../content/index.ts'
+import type { VendorGroup } from '../../topology/vendor-memories.ts'
 
 export const TOKEN = 'token-of-acme'
 
@@ -31,13 +32,15 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   const records: RawRecord[] = []
   const decided: RawRecord[] = []
   const corrections = new Map<string, TakenCorrection & { tenantId: string; key: string | undefined }>()
+  const remembered = new Map<string, VendorGroup[]>()
+  const erasures: RawRecord[] = []
   const reviews: ReviewOptions[] = []
   const waiting = new Map<string, WaitingDocument[]>()
   const ended = new Map<string, StoredDocument>()
   const events = new Map<string, StoredLifecycleEvent[]>()
   const hits = new Map<string, Hit[]>()
   const searches: (SearchOptions & { readonly tenantId: string })[] = []
-  const failing: { [part in 'kafka' | 'database']?: Error } = {}
+  const failing: { [part in 'kafka' | 'database' | 'memory']?: Error } = {}
   const errors: string[] = []
   const guard = (part: keyof typeof failing): void => {
     const error = failing[part]
@@ -135,6 +138,20 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
     },
     correction: { serialize: (_topic, value) => Buffer.from(JSON.stringify(value)) },
     correctionsTopic: 'documents.corrections',
+    vendorMemories: {
+      async of(tenantId) {
+        guard('memory')
+        return remembered.get(tenantId) ?? []
+      },
+    },
+    erasureProducer: {
+      async send(sent) {
+        guard('kafka')
+        erasures.push(...sent)
+      },
+    },
+    erasure: { serialize: (_topic, value) => Buffer.from(JSON.stringify(value)) },
+    erasuresTopic: 'vendor-memory.erasures',
     pages: {
       async draw({ page, turned }) {
         return page === 2 ? { ok: false, failure: { code: 'CORRUPT', field: 'content', reason: 'a page that cannot be drawn' } } : { ok: true, value: { bytes: Buffer.from(`page ${page} turned by ${turned}`), width: 1, height: 1 } }
@@ -145,5 +162,5 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
     maximumBytes: 100_000,
     onError: (message) => errors.push(message),
   }
-  return { context, rows, records, decided, corrections, reviews, waiting, ended, events, failing, errors, hits, searches }
+  return { context, rows, records, decided, remembered, erasures, corrections, reviews, waiting, ended, events, failing, errors, hits, searches }
 }

@@ -113,6 +113,42 @@ t.test('accepted and rejected documents end, and the history says by whom', asyn
   t.match(ends('reject'), { change: { to: 'REJECTED', reason: 'REJECTED_IN_REVIEW' }, row: { status: 'REJECTED', reviewReasons: null, failure: /REJECTED_IN_REVIEW/ } })
 })
 
+const ORIGINAL = '5c4c9dd5-6a39-8a53-9a73-5d0f0a3f6d21'
+
+t.test('a person says of which document one in review is a copy', async (t) => {
+  const { extraction: _, ...unread } = document
+  for (const state of [document, unread]) {
+    const decided = decideCorrection(state, { ...request, decision: 'duplicate', changes: [{ field: 'duplicateOf', to: ORIGINAL }] })
+    t.match(decided, { outcome: 'apply', event: { to: 'DUPLICATE', duplicateOf: ORIGINAL, evidence: { by: 'person' }, corrections: [{ field: 'duplicateOf', from: null, to: ORIGINAL, by: 'ann', revision: 100 }] } })
+    const folded = decided.outcome === 'apply' ? fold(state, decided.event, 200) : undefined
+    t.match(folded, { change: { from: 'IN_REVIEW', to: 'DUPLICATE', reason: 'DUPLICATE_IN_REVIEW' }, row: { revision: 200, status: 'DUPLICATE', duplicateOf: ORIGINAL, reviewReasons: null, corrections: /ann/ } })
+    t.same(folded?.ok && decideCorrection(folded.state, { ...request, decision: 'duplicate' }), { outcome: 'repeated' })
+  }
+  for (const changes of [[], [{ field: 'duplicateOf', to: null }], [{ field: 'duplicateOf', to: 'x' }], [{ field: 'note', to: ORIGINAL }], [{ field: 'duplicateOf', to: ORIGINAL }, { field: 'note', to: 'x' }]]) {
+    t.match(decideCorrection(document, { ...request, decision: 'duplicate', changes }), { outcome: 'refused', refusal: { code: 'VALUE_INVALID' } })
+  }
+  const itself = { ...document, header: { ...document.header, documentId: ORIGINAL } }
+  t.match(decideCorrection(itself, { ...request, decision: 'duplicate', changes: [{ field: 'duplicateOf', to: ORIGINAL }] }), { outcome: 'refused', refusal: { code: 'VALUE_INVALID' } })
+})
+
+t.test('a person says that a document is no copy: it is read, or goes round, and says of nothing that it is one', async (t) => {
+  const copy: DocumentState = { ...document, state: 'DUPLICATE', duplicateOf: ORIGINAL, duplicateEvidence: { by: 'business-key', fields: [] }, reviewReasons: [] }
+  const { extraction: _, classification: _type, ...unread } = copy
+  for (const [state, to] of [[copy, 'CORRECTED'], [unread, 'DEDUPLICATED'], [{ ...copy, state: 'ARCHIVED' as const }, 'CORRECTED']] as const) {
+    const decided = decideCorrection(state, { ...request, decision: 'not-duplicate', changes: [] })
+    t.match(decided, { outcome: 'apply', event: { to, distinct: { from: ORIGINAL }, corrections: [{ field: 'duplicateOf', from: ORIGINAL, to: null }] } })
+    const folded = decided.outcome === 'apply' ? fold(state, decided.event, 200) : undefined
+    t.match(folded, { ok: true, change: { to, reason: 'NOT_DUPLICATE' }, state: { distinct: { from: ORIGINAL }, corrections: [{ id: 'c1' }] } })
+    t.notOk(folded?.ok && ('duplicateOf' in folded.state || 'duplicateEvidence' in folded.state))
+  }
+  const version = { ...document, reviewReasons: [{ code: 'OTHER_VERSION', step: 'second-look', subject: `of ${ORIGINAL}: grandTotal` }] }
+  t.match(decideCorrection(version, { ...request, decision: 'not-duplicate', changes: [] }), { outcome: 'apply', event: { to: 'CORRECTED', distinct: {} } })
+  for (const state of [document, { ...document, state: 'ARCHIVED' as const }, { ...copy, state: 'REJECTED' as const }, { ...unread, state: 'IN_REVIEW' as const }]) {
+    t.match(decideCorrection(state, { ...request, decision: 'not-duplicate', changes: [] }), { outcome: 'refused', refusal: { code: 'NOT_CORRECTABLE' } })
+  }
+  t.match(decideCorrection(copy, request), { outcome: 'refused', refusal: { code: 'NOT_CORRECTABLE' } }, 'fields of a copy are not corrected')
+})
+
 t.test('history is bounded: the newest stay', async (t) => {
   const long = (n: number) => ({ id: `c${n}`, field: 'note', from: 'x'.repeat(1000), to: 'y'.repeat(1000), by: 'ann', at: n, revision: n })
   const state: DocumentState = { ...document, corrections: Array.from({ length: 200 }, (_, n) => long(n)) }

@@ -78,6 +78,8 @@ t.test('the same invoice in other bytes is a duplicate, as the tenant and the se
   t.same(lookAgain({ ...look, policy: 'reject', override: true }, [original]), { outcome: 'warned', duplicateOf: 'a' })
   t.same(lookAgain({ ...look, sha256: 'aa' }, [original]), { outcome: 'first' }, 'the same bytes are the first look\'s')
   t.same(lookAgain(look, [itself]), { outcome: 'first' }, 'the same document again')
+  t.same(lookAgain({ ...look, override: true, distinctFrom: 'a' }, [original]), { outcome: 'first', remember: [original, itself] }, 'a person has said that it is no copy of this one')
+  t.match(lookAgain({ ...look, override: true, distinctFrom: 'a' }, [original, { ...original, documentId: 'c' }]), { outcome: 'warned', duplicateOf: 'c' })
 })
 
 t.test('another date or total is a version, not a duplicate', async (t) => {

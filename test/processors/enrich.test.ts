@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { Extraction, Field, Vendor } from '../../processors/index.ts'
 import { enrich, plainVendorName, rateLookupFrom, vendorLookupFrom } from '../../processors/index.ts'
-import { matchVendor, toBaseCurrency } from '../../processors/enrich/index.ts'
+import fc from '../../state-stores/test/seeded.ts'
+import { indexVendor, matchVendor, toBaseCurrency, vendorLookupIn } from '../../processors/enrich/index.ts'
 
 const field = (normalised: string): Field => ({ value: normalised, normalised, confidence: 1, provenance: { page: 1, method: 'text-layer' } })
 const extraction = (fields: Partial<Extraction['fields']>): Extraction => ({ fields: { seller: {}, buyer: {}, ...fields }, lines: [], taxes: [], extractorVersion: '1', truncated: false })
@@ -27,6 +28,36 @@ t.test('a known name on a foreign account is believed less', async (t) => {
 t.test('names compare without their legal form, but not without a name', async (t) => {
   t.equal(plainVendorName('Éclair S.A.R.L.'), plainVendorName('eclair s a r l'))
   t.equal(plainVendorName('AG'), 'ag')
+})
+
+t.test('the index answers as the rows do, whatever came, changed and went', async (t) => {
+  const few = (...texts: string[]) => fc.constantFrom(...texts)
+  const name = few('Alder GmbH', 'ALDER', 'Birch Ltd', 'Birch', 'AG', '', 'vat:DE1')
+  const vat = few('DE1', 'de 1', 'GB.2', '', 'a|b')
+  const vendor = fc.record({ name, vatIds: fc.array(vat, { maxLength: 2 }), ibans: fc.array(vat, { maxLength: 2 }), aliases: fc.array(name, { maxLength: 2 }) })
+  const change = fc.record({ key: few('acme|1', 'acme|2', 'acme|10', 'acme|', 'acme-x|1', 'globex|1', 'globex|1|2'), vendor: fc.option(vendor) })
+  fc.assert(fc.property(fc.array(change, { maxLength: 15 }), (changes) => {
+    const rows = new Map<string, Vendor>()
+    const index = new Map<string, Vendor>()
+    const digests = new Map<string, readonly string[]>()
+    for (const { key, vendor } of changes) {
+      const now = vendor === null ? undefined : { ...vendor, vendorId: key }
+      const indexed = indexVendor(key, digests.get(key) ?? [], now)
+      digests.set(key, indexed.digests)
+      for (const row of indexed.rows) {
+        row.vendor === undefined ? index.delete(row.key) : index.set(row.key, row.vendor)
+      }
+      now === undefined ? rows.delete(key) : rows.set(key, now)
+    }
+    const scan = (table: ReadonlyMap<string, Vendor>, prefix: string): Vendor[] => [...table.keys()].filter((key) => key.startsWith(prefix)).sort().map((key) => table.get(key)!)
+    return index.size === [...digests.values()].flat().length && ['acme', 'acme-x', 'globex', 'nobody'].every((tenant) => {
+      const byRows = vendorLookupFrom(scan(rows, `${tenant}|`))
+      const byIndex = vendorLookupIn(tenant, (prefix) => scan(index, prefix)[0])
+      return ['DE1', 'GB2', 'A|B', 'gb 2', ''].every((id) => byRows.byVatId(id) === byIndex.byVatId(id) && byRows.byIban(id) === byIndex.byIban(id)) &&
+        ['alder', 'birch', 'ag', '', 'vat de1', 'nobody'].every((plain) => byRows.byName(plain) === byIndex.byName(plain))
+    })
+  }), { numRuns: 150 })
+  t.throws(() => indexVendor('no tenant', [], undefined), { name: 'RangeError' })
 })
 
 const rates = rateLookupFrom([

@@ -18,6 +18,8 @@ export interface ExtractedDocument {
   readonly header: DocumentHeader
   /** The sender says: process it although it is a duplicate. */
   readonly allowDuplicate: boolean
+  /** A person has said that it is no copy of this one. */
+  readonly distinctFrom?: string
   /** Undefined: a person has corrected it, and so seen the pages. */
   readonly text: Pick<DocumentText, 'issues' | 'quality'> | undefined
   readonly classification: Classification

@@ -8,6 +8,7 @@ import { documentKey } from '../topics.ts'
 import type { ExtractedDocument } from './classify-extract.ts'
 import type { Lesson } from './learn.ts'
 import { keep, type Output } from './lifecycle.ts'
+import type { StoredDocument } from './receive.ts'
 
 export type CorrectionErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | CorrectionRefusal['code']
 
@@ -22,8 +23,13 @@ export class CorrectionError extends Error {
   }
 }
 
+/** A document on its way back: to be validated again, or, when it was taken for a duplicate before it was read, to be read. */
+export type ReturningDocument = ExtractedDocument | StoredDocument
+
+export const wasExtracted = (_key: string, document: ReturningDocument): document is ExtractedDocument => 'extraction' in document
+
 /** What a correction leads to, besides what every change does: the document goes round again, and its vendor's next one is read better. */
-export type CorrectionOutput = Output | { readonly kind: 'corrected'; readonly document: ExtractedDocument } | { readonly kind: 'lesson'; readonly lesson: Lesson }
+export type CorrectionOutput = Output | { readonly kind: 'corrected'; readonly document: ReturningDocument } | { readonly kind: 'lesson'; readonly lesson: Lesson }
 
 export const isCorrectionOutput = <K extends CorrectionOutput['kind']>(kind: K) =>
   (_key: string, output: CorrectionOutput): output is Extract<CorrectionOutput, { kind: K }> => output.kind === kind
@@ -48,6 +54,9 @@ export function correct(stateStore: string): Processor<string, DocumentCorrectio
           throw new CorrectionError(decided.refusal.code, messageOf(decided.refusal))
         case 'apply': {
           const after = keep(states, record, decided.event, context)
+          if (after?.state === 'DEDUPLICATED') {
+            context.forward({ ...record, value: { kind: 'corrected', document: unread(after) } })
+          }
           if (after?.state === 'CORRECTED') {
             context.forward({ ...record, value: { kind: 'corrected', document: again(before!, after) } })
             const lesson = lessonOf(after, id)
@@ -71,12 +80,16 @@ function check({ key, value }: Record<string | null, DocumentCorrection | null>)
   return value
 }
 
-/** What was taken although it is a duplicate is not asked about again. */
-function again(before: DocumentState, { header, classification, extraction }: DocumentState): ExtractedDocument {
+/** It was taken for a duplicate by its bytes. */
+const unread = ({ header, folded }: DocumentState): StoredDocument => ({ header, allowDuplicate: true, ...folded })
+
+/** What was taken although it is a duplicate, or is none as a person has said, is not asked about again. */
+function again(before: DocumentState, { header, classification, extraction, distinct }: DocumentState): ExtractedDocument {
   const formerly = before.classification === undefined || before.extraction === undefined ? undefined : invoiceIdentity(header.tenantId, before.classification, before.extraction)
   return {
     header,
-    allowDuplicate: before.duplicateOf !== undefined,
+    allowDuplicate: before.duplicateOf !== undefined || distinct !== undefined,
+    ...(distinct?.from === undefined ? {} : { distinctFrom: distinct.from }),
     text: undefined,
     classification: classification!,
     extraction: extraction!,
@@ -89,7 +102,9 @@ function lessonOf({ header, text, extraction, corrections }: DocumentState, id: 
   const taught = corrections.flatMap((one) => (one.id === id && one.to !== null ? [{ field: one.field, value: one.to }] : []))
   const vendors = vendorKeysOf(extraction!.fields).map(({ digest }) => digest)
   const unread = text === undefined || text.route === 'e-invoice-xml' || header.contentReference === undefined
-  return unread || taught.length === 0 ? undefined : { header, taught, vendors }
+  const { name, vatId } = extraction!.fields.seller
+  const vendor = { ...(name === undefined ? {} : { name: name.normalised }), ...(vatId === undefined ? {} : { vatId: vatId.normalised }) }
+  return unread || taught.length === 0 ? undefined : { header, taught, vendors, vendor }
 }
 
 function messageOf(refusal: CorrectionRefusal): string {
@@ -97,7 +112,7 @@ function messageOf(refusal: CorrectionRefusal): string {
     case 'DOCUMENT_UNKNOWN':
       return 'documentId: this tenant has no such document'
     case 'NOT_CORRECTABLE':
-      return 'decision: only a document that is archived or in review can be corrected, only one in review accepted or rejected'
+      return 'decision: only a document that is archived or in review can be corrected, only one in review accepted, rejected or called a duplicate, only a duplicate called none'
     case 'REVISION_STALE':
       return 'baseRevision: the document has another revision now; look at it again'
     default:

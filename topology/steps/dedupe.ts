@@ -5,6 +5,7 @@ import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
 import { documentKey } from '../topics.ts'
 import type { StoredDocument } from './receive.ts'
+import { isContainer } from './unfold.ts'
 
 export const DAY_MS = 24 * 60 * 60 * 1000
 
@@ -20,7 +21,7 @@ export function dedupe(firstSeenStore: string, tenantStore: string): Processor<s
       tenants = given.getStateStore(tenantStore)
     },
     process(record: Record<string, StoredDocument>) {
-      const { header, allowDuplicate } = record.value
+      const { header, allowDuplicate, parts, allowance } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
       const decision = decide(
         {
@@ -36,7 +37,9 @@ export function dedupe(firstSeenStore: string, tenantStore: string): Processor<s
       const forward = (value: Flow<StoredDocument>): void => context.forward({ ...record, key, value })
       const event = { step: 'dedupe', at: context.currentSystemTimeMs() }
       if (decision.outcome === 'duplicate') {
-        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'sha256', fields: ['sha256'] } } })
+        // a person may say that it is none: then it goes on from here
+        const folded = isContainer(record.value) ? { folded: { parts: parts!, allowance: allowance! } } : {}
+        forward({ did: { ...event, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'sha256', fields: ['sha256'] }, ...folded } })
         return
       }
       if (decision.outcome === 'first' && decision.remember !== undefined) {

@@ -1,7 +1,7 @@
 import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
-import type { ExchangeRate as WireRate, Tenant, Vendor as WireVendor } from '../../avro/types.ts'
+import type { ExchangeRate as WireRate, Tenant } from '../../avro/types.ts'
 import { invoiceIdentity } from '../../processors/dedupe/index.ts'
-import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupFrom } from '../../processors/enrich/index.ts'
+import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupIn } from '../../processors/enrich/index.ts'
 import { reasonsForReview } from '../../processors/review.ts'
 import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
@@ -14,39 +14,41 @@ type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
  * Adds what reference data knows, and decides whether a person must look. A document that can be told from others by its fields is looked at
  * again; for the rest this is the last step.
  */
-export function enrichStep(tenantStore: string, vendorStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<LookedAt>> {
+export function enrichStep(tenantStore: string, indexStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<LookedAt>> {
   let context: FixedKeyProcessorContext<string, Flow<LookedAt>>
   let tenants: Table<Tenant>
-  let vendors: Table<WireVendor>
+  let index: Table<Vendor>
   let rates: RateLookup
   return {
     init(given) {
       context = given
       tenants = given.getStateStore(tenantStore)
-      vendors = given.getStateStore(vendorStore)
+      index = given.getStateStore(indexStore)
       rates = rateLookup(given.getStateStore(rateStore))
     },
     process(record: Record<string, ValidatedDocument>) {
-      const { header, allowDuplicate, text, classification, extraction, validation, formerIdentity } = record.value
+      const { header, allowDuplicate, distinctFrom, text, classification, extraction, validation, formerIdentity } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
       const forward = (value: Flow<LookedAt>): void => context.forward({ ...record, value })
       const at = context.currentSystemTimeMs()
-      const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupFrom(vendorsOf(vendors, header.tenantId)), rates })
+      const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupIn(header.tenantId, (prefix) => firstOf(index, prefix)), rates })
       forward({ did: { step: 'enrich', at, to: 'ENRICHED', enrichment } })
       const reasons = reasonsForReview({ text, classification, validation }, { minProbability: tenant.reviewThreshold })
       const identity = invoiceIdentity(header.tenantId, classification, extraction)
       if (formerIdentity !== undefined && formerIdentity !== identity?.key) {
         forward({ next: { header, formerIdentity } })
       }
-      forward(identity === undefined ? { did: rest('enrich', at, reasons) } : { next: { header, allowDuplicate, identity, reasons } })
+      const known = { header, allowDuplicate, reasons, ...(distinctFrom === undefined ? {} : { distinctFrom }) }
+      forward(identity === undefined ? { did: rest('enrich', at, reasons) } : { next: { ...known, identity } })
     },
   }
 }
 
-function* vendorsOf(vendors: Table<WireVendor>, tenantId: string): Iterable<Vendor> {
-  for (const [, { value }] of vendors.prefixScan(Buffer.from(`${tenantId}|`))) {
-    yield { vendorId: value.vendorId, name: value.name, vatIds: value.vatId === null ? [] : [value.vatId], ibans: value.ibans, aliases: value.aliases }
+function firstOf(index: Table<Vendor>, prefix: string): Vendor | undefined {
+  for (const [, { value }] of index.prefixScan(Buffer.from(prefix))) {
+    return value
   }
+  return undefined
 }
 
 /** Keys are `from|to|YYYY-MM-DD`: the newest rate up to a day is the first one backwards. */

@@ -1,7 +1,7 @@
 import type { AsyncProcessor, KeyValueStore, Processor, ProcessorContext, Record, ValueAndTimestamp } from 'millrace'
 import type { Tenant } from '../../avro/types.ts'
 import type { DateOrder } from '../../processors/extract/index.ts'
-import { type Observation, observe, remember as remembered, type TaughtField, type VendorMemory } from '../../processors/learn/index.ts'
+import { type Observation, observe, remember as remembered, type RememberedVendor, type TaughtField, type VendorMemory } from '../../processors/learn/index.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
 import type { Services } from '../services.ts'
 import { tenantOf } from '../tenants.ts'
@@ -12,7 +12,16 @@ export interface Lesson {
   readonly taught: readonly TaughtField[]
   /** Digests. */
   readonly vendors: readonly string[]
+  /** Who it is, for people; lessons of earlier versions do not say. */
+  readonly vendor?: Pick<RememberedVendor, 'name' | 'vatId'>
 }
+
+/** To be forgotten. */
+export interface Forgotten {
+  readonly forget: true
+}
+
+export type Teaching = VendorMemory | Forgotten
 
 /** Key of what is remembered: one vendor of one tenant. */
 export const vendorKey = (tenantId: string, digest: string): string => `${tenantId}|${digest}`
@@ -45,10 +54,11 @@ export function learn(services: Services, tenantStore: string): AsyncProcessor<s
       if (observed === 'nothing') {
         return
       }
-      const { header, vendors } = record.value
+      const { header, vendors, vendor } = record.value
       const { marks, ...memory } = observed
-      for (const digest of [...vendors, ...marks.map((mark) => mark.digest)]) {
-        context.forward({ ...record, key: vendorKey(header.tenantId, digest), value: memory })
+      const keys = [...vendors, ...marks.map((mark) => mark.digest)]
+      for (const digest of keys) {
+        context.forward({ ...record, key: vendorKey(header.tenantId, digest), value: { ...memory, vendor: { ...vendor, at: record.timestamp, keys } } })
       }
     },
   }
@@ -60,16 +70,21 @@ async function bytesOf(services: Services, { tenantId, contentReference }: Docum
   return (await content.has(tenantId, contentReference!)) === undefined ? undefined : await content.get(tenantId, contentReference!)
 }
 
-/** Adds a lesson to what is remembered of the vendor, and gives out the whole. */
-export function rememberVendor(store: string): Processor<string, VendorMemory, string, VendorMemory> {
-  let context: ProcessorContext<string, VendorMemory>
+/** Adds a lesson to what is remembered of the vendor, and gives out the whole; null when it is forgotten. */
+export function rememberVendor(store: string): Processor<string, Teaching, string, VendorMemory | null> {
+  let context: ProcessorContext<string, VendorMemory | null>
   let memories: KeyValueStore<string, VendorMemory>
   return {
     init(given) {
       context = given
       memories = given.getStateStore(store)
     },
-    process(record: Record<string, VendorMemory>) {
+    process(record: Record<string, Teaching>) {
+      if ('forget' in record.value) {
+        memories.delete(record.key)
+        context.forward({ ...record, value: null })
+        return
+      }
       const memory = remembered(memories.get(record.key), record.value)
       memories.put(record.key, memory)
       context.forward({ ...record, value: memory })

@@ -1,6 +1,6 @@
 import type { KeyValueStore, Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { Tenant } from '../../avro/types.ts'
-import { forgetInvoice, type InvoiceIdentity, type KnownInvoice, lookAgain } from '../../processors/dedupe/index.ts'
+import { forgetInvoice, type InvoiceIdentity, type KnownInvoice, lookAgain, OTHER_VERSION } from '../../processors/dedupe/index.ts'
 import type { DocumentHeader, LifecycleEvent } from '../../processors/lifecycle/index.ts'
 import type { ReviewReason } from '../../processors/types.ts'
 import type { Did } from '../flow.ts'
@@ -13,6 +13,8 @@ export interface IdentifiedDocument {
   readonly header: DocumentHeader
   /** The sender says: process it although it is a duplicate. */
   readonly allowDuplicate: boolean
+  /** A person has said that it is no copy of this one. */
+  readonly distinctFrom?: string
   readonly identity: InvoiceIdentity
   /** Why a person has to look at it, whatever else it is. */
   readonly reasons: readonly ReviewReason[]
@@ -57,7 +59,7 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
         }
         return
       }
-      const { header, allowDuplicate, identity, reasons } = record.value
+      const { header, allowDuplicate, distinctFrom, identity, reasons } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
       const decision = lookAgain(
         {
@@ -67,6 +69,7 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
           identity,
           policy: tenant.duplicatePolicy,
           override: allowDuplicate,
+          ...(distinctFrom === undefined ? {} : { distinctFrom }),
           timeToLiveMs: tenant.duplicateDays * DAY_MS,
         },
         knownInvoices.get(record.key),
@@ -82,7 +85,7 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
           forward({ step, at, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'business-key', fields: decision.fields } })
           return
         case 'version': {
-          const version = { code: 'OTHER_VERSION', step, subject: `of ${decision.of}: ${decision.differs.join(', ')}` }
+          const version = { code: OTHER_VERSION, step, subject: `of ${decision.of}: ${decision.differs.join(', ')}` }
           forward(rest(step, at, [...reasons, version]))
           return
         }

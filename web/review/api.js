@@ -35,6 +35,12 @@ export async function queue(filters, cursor) {
   return await (await ask(`/v1/review?${query}`)).json()
 }
 
+/** What was taken for a copy, the newest first. */
+export async function duplicates(cursor) {
+  const query = new URLSearchParams({ state: 'DUPLICATE', limit: '50', ...(cursor ? { cursor } : {}) })
+  return await (await ask(`/v1/documents?${query}`)).json()
+}
+
 const of = (documentId) => `/v1/documents/${encodeURIComponent(documentId)}`
 
 export async function read(documentId) {

@@ -1,6 +1,6 @@
 // The queue of documents that wait for a person, and what that person decides. Everything works from the keyboard.
 
-import { decide, queue, read, Refused, signIn } from './api.js'
+import { decide, duplicates, queue, read, Refused, signIn } from './api.js'
 import { addField, addLine, changes, clear, element, point, show } from './document.js'
 
 const byId = (id) => document.getElementById(id)
@@ -8,7 +8,11 @@ const byId = (id) => document.getElementById(id)
 const AGAIN_MS = 700
 const PATIENCE = 40
 
+/** The reason of a document that is another version of one that was here before; its subject begins with which. */
+const VERSION = /^of ([0-9a-f-]{36}):/
+
 let filters = { reason: '', vendor: '' }
+let showing = 'waiting'
 let cursor
 let current
 
@@ -33,19 +37,20 @@ function complain(error) {
 
 const attempt = (work) => (...given) => work(...given).catch(complain)
 
-function entry({ documentId, fileName, vendor, total, currency, reasons }) {
+function entry({ documentId, fileName, vendor, total, currency, reasons = [], duplicateOf }) {
   const button = element('button', { type: 'button', 'aria-current': 'false' }, fileName ?? documentId)
   button.dataset.id = documentId
   button.append(
     element('small', { text: [vendor, total === null ? null : `${total} ${currency ?? ''}`].filter((part) => part !== null).join(' · ') }),
-    element('small', { text: [...new Set(reasons.map(({ code }) => code))].join(', ').toLowerCase().replaceAll('_', ' ') }),
+    element('small', { text: duplicateOf ? `of ${duplicateOf}` : [...new Set(reasons.map(({ code }) => code))].join(', ').toLowerCase().replaceAll('_', ' ') }),
   )
   button.addEventListener('click', attempt(() => open(documentId)))
   return element('li', {}, button)
 }
 
 async function list(more) {
-  const page = await queue(filters, more ? cursor : undefined)
+  const from = more ? cursor : undefined
+  const page = await (showing === 'duplicates' ? duplicates(from) : queue(filters, from))
   cursor = page.cursor
   const entries = page.documents.map(entry)
   byId('queue').replaceChildren(...(more ? byId('queue').children : []), ...entries)
@@ -64,8 +69,14 @@ async function open(documentId) {
   const given = await read(documentId)
   // one key for what is decided about this revision: a second click is the same request
   current = { documentId, revision: given.revision, key: crypto.randomUUID() }
-  byId('accept').disabled = given.state !== 'IN_REVIEW'
-  byId('reject').disabled = given.state !== 'IN_REVIEW'
+  const waits = given.state === 'IN_REVIEW'
+  const version = given.reasons.find(({ code }) => code === 'OTHER_VERSION')
+  byId('save').disabled = given.state === 'DUPLICATE'
+  byId('accept').disabled = !waits
+  byId('reject').disabled = !waits
+  byId('duplicate').disabled = !waits
+  byId('not-duplicate').disabled = given.duplicateOf === null && version === undefined
+  byId('of').value = given.duplicateOf ?? VERSION.exec(version?.subject ?? '')?.[1] ?? ''
   await show(given)
 }
 
@@ -91,9 +102,13 @@ async function send(decision) {
   }
   say('Sending …')
   try {
-    await decide(documentId, key, { revision, decision, ...(decision === 'correct' ? { changes: wanted } : {}) })
+    const said = { correct: { changes: wanted }, duplicate: { duplicateOf: byId('of').value.trim() } }[decision]
+    await decide(documentId, key, { revision, decision, ...said })
   } catch (error) {
-    current.key = crypto.randomUUID()
+    // a refused decision will be another request; one whose answer is missing is the same, and may have been taken
+    if (error instanceof Refused && error.status < 500) {
+      current.key = crypto.randomUUID()
+    }
     const field = error instanceof Refused ? point(error.error.field, wanted) : undefined
     if (field === undefined) {
       complain(error)
@@ -145,6 +160,7 @@ byId('filters').addEventListener('submit', (event) => {
   event.preventDefault()
   const form = new FormData(byId('filters'))
   filters = { reason: String(form.get('reason')).trim(), vendor: String(form.get('vendor')).trim() }
+  showing = form.get('show')
   list(false).catch(complain)
 })
 byId('more').addEventListener('click', attempt(() => list(true)))
@@ -153,7 +169,9 @@ byId('fields').addEventListener('submit', (event) => {
   send('correct').catch(complain)
 })
 byId('accept').addEventListener('click', attempt(() => send('accept')))
-byId('reject').addEventListener('click', attempt(() => send('reject')))
+for (const decision of ['reject', 'duplicate', 'not-duplicate']) {
+  byId(decision).addEventListener('click', attempt(() => send(decision)))
+}
 byId('add').addEventListener('click', () => {
   const path = byId('new-field').value.trim()
   if (path !== '') {
@@ -165,7 +183,9 @@ byId('add-line').addEventListener('click', addLine)
 document.addEventListener('keydown', (event) => {
   const typing = event.target instanceof HTMLInputElement
   if (event.ctrlKey && event.key === 'Enter') {
-    send('correct').catch(complain)
+    if (!byId('save').disabled) {
+      send('correct').catch(complain)
+    }
   } else if (event.altKey && event.key === 'a' && !byId('accept').disabled) {
     send('accept').catch(complain)
   } else if (event.altKey && event.key === 'r' && !byId('reject').disabled) {

@@ -12,7 +12,7 @@ const cluster = createCluster({ ...kafkaClientOptions(config), clientId: 'api-pr
 const registry = new Registry({ url: config.registry })
 const tenants = new TenantDirectory({ cluster, registry, topics: topics(config.topicPrefix), onWarning: (message) => console.error(message) })
 await tenants.start()
-const api = await startApi({ config, cluster, registry, tenants, onError: (message) => console.error(message) })
+const api = await startApi({ config, cluster, registry, tenants, vendorMemories: { of: async () => [] }, onError: (message) => console.error(message) })
 let highest = 0
 const sampling = setInterval(() => { highest = Math.max(highest, process.memoryUsage.rss()) }, 20)
 process.on('message', (message) => {

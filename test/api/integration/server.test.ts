@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import fc from '../../../state-stores/test/seeded.ts'
+import fc from 'fast-check'
+import { StreamsError } from 'millrace'
 import t, { type Test } from 'tap'
 import { ApiError, type ErrorBody, errorCatalogue } from '../../../api/errors.ts'
 import { createServer } from '../../../api/server.ts'
@@ -272,7 +273,7 @@ t.test('the answers are described: every path, every error', async (t) => {
   t.match(description.openapi, /^3\.1/)
   t.same(Object.keys(description.paths).sort(), [
     '/v1/ask', '/v1/documents', '/v1/documents/{documentId}', '/v1/documents/{documentId}/content', '/v1/documents/{documentId}/corrections', '/v1/documents/{documentId}/lifecycle',
-    '/v1/documents/{documentId}/pages/{page}', '/v1/documents/{documentId}/parts', '/v1/review', '/v1/search',
+    '/v1/documents/{documentId}/pages/{page}', '/v1/documents/{documentId}/parts', '/v1/review', '/v1/search', '/v1/vendor-memory', '/v1/vendor-memory/{vendor}',
   ])
   t.same(Object.keys(description.paths['/v1/documents']!['post']!.responses), ['202', '400', '401', '403', '408', '409', '413', '415', '429', '500', '503'])
   for (const { message, fix, status } of Object.values(errorCatalogue)) {
@@ -315,7 +316,7 @@ t.test('a correction is checked, recorded, produced and answered; of two for one
   const wanted = { revision: 77, changes: [{ field: 'grandTotal', to: '11' }, { field: 'issueDate', to: '2026-01-02' }] }
   const refusals: [unknown, keyof typeof errorCatalogue, { field: string; limit?: string | number }][] = [
     ['{', 'JSON_INVALID', { field: 'body' }], ['[]', 'JSON_INVALID', { field: 'body' }], [{ ...wanted, by: 'somebody' }, 'JSON_INVALID', { field: 'body' }],
-    [{ ...wanted, revision: '77' }, 'JSON_INVALID', { field: 'revision' }], [{ ...wanted, decision: 'erase' }, 'JSON_INVALID', { field: 'decision', limit: 'correct, accept, reject' }],
+    [{ ...wanted, revision: '77' }, 'JSON_INVALID', { field: 'revision' }], [{ ...wanted, decision: 'erase' }, 'JSON_INVALID', { field: 'decision', limit: 'correct, accept, reject, duplicate, not-duplicate' }],
     [{ ...wanted, decision: 'accept' }, 'JSON_INVALID', { field: 'changes', limit: 'none' }], [{ revision: 77, changes: [{ field: 'note', to: 1 }] }, 'JSON_INVALID', { field: 'changes[0].to' }],
     [{ revision: 77, changes: [null] }, 'JSON_INVALID', { field: 'changes[0].field' }], [{ revision: 77 }, 'CORRECTION_INVALID', { field: 'changes' }],
     [{ revision: 77, changes: [{ field: 'total', to: '1' }] }, 'CORRECTION_INVALID', { field: 'changes[0].field' }],
@@ -356,6 +357,57 @@ t.test('a correction is checked, recorded, produced and answered; of two for one
   t.match(await (await get(`/${REVIEWED}`)).json(), { reasons: [], corrections: null, pageSizes: [{ width: 10 }, {}, { turned: 90 }] })
 })
 
+t.test('of a copy is said of which, and of what is none that it is none', async (t) => {
+  const { url, ended, decided } = await open(t)
+  const [original, copy] = ['5c4c9dd5-6a39-8a53-9a73-5d0f0a3f6d21', '5c4c9dd5-6a39-8a53-9a73-5d0f0a3f6d22']
+  ended.set(`acme|${REVIEWED}`, inReview())
+  ended.set(`acme|${original}`, inReview({ documentId: original, status: 'ARCHIVED', reasonCode: null, reason: null }))
+  ended.set(`acme|${copy}`, inReview({ documentId: copy, status: 'DUPLICATE', duplicateOf: original, reasonCode: 'link', reason: null, fields: null }))
+  ended.set(`globex|${original.replace('21', '23')}`, inReview({ documentId: original.replace('21', '23'), tenantId: 'globex', status: 'ARCHIVED' }))
+  const decide = (documentId: string, body: unknown): Promise<Response> =>
+    fetch(`${url}/${documentId}/corrections`, { method: 'POST', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const duplicate = { revision: 77, decision: 'duplicate' }
+  await refused(t, await decide(REVIEWED, duplicate), 'JSON_INVALID', { field: 'duplicateOf', limit: 'the documentId of the original' })
+  await refused(t, await decide(REVIEWED, { ...duplicate, duplicateOf: 'x' }), 'JSON_INVALID', { field: 'duplicateOf' })
+  await refused(t, await decide(REVIEWED, { revision: 77, decision: 'accept', duplicateOf: original }), 'JSON_INVALID', { field: 'duplicateOf', limit: 'none' })
+  for (const wrong of [REVIEWED, copy, original.replace('21', '23'), original.replace('21', '24')]) {
+    await refused(t, await decide(REVIEWED, { ...duplicate, duplicateOf: wrong }), 'CORRECTION_INVALID', { field: 'duplicateOf' })
+  }
+  await refused(t, await decide(copy, { ...duplicate, duplicateOf: original }), 'NOT_CORRECTABLE')
+  await refused(t, await decide(copy, { revision: 77, changes: [{ field: 'note', to: 'x' }] }), 'NOT_CORRECTABLE', { limit: 'DUPLICATE' })
+  await refused(t, await decide(REVIEWED, { revision: 77, decision: 'not-duplicate' }), 'NOT_CORRECTABLE')
+  t.equal(decided.length, 0)
+  t.equal((await decide(REVIEWED, { ...duplicate, duplicateOf: original })).status, 202)
+  t.equal((await decide(copy, { revision: 77, decision: 'not-duplicate' })).status, 202)
+  t.match(decided.map(({ value }) => JSON.parse(String(value)) as unknown), [
+    { documentId: REVIEWED, decision: 'duplicate', changes: [{ field: 'duplicateOf', from: null, to: original }] }, { documentId: copy, decision: 'not-duplicate', changes: [] },
+  ])
+})
+
+t.test('what was learned of vendors is listed and forgotten, by its own tenant only', async (t) => {
+  const { url, remembered, erasures, failing } = await open(t)
+  const [a, b, c] = ['a', 'b', 'c'].map((digit) => digit.repeat(64)) as [string, string, string]
+  const place = { field: 'invoiceNumber' as const, label: 'our sign', where: 'left' as const, shape: 'A-9', page: 1, x: 0.1, y: 0.2, seen: 2 }
+  remembered.set('acme', [{ keys: [a, b], name: 'Alder', at: 0, places: [place], constants: [] }, { keys: [c], places: [], constants: [{ field: 'seller.name', value: 'Birch' }] }])
+  const ask = (path = '', token = TOKEN, method = 'GET'): Promise<Response> => fetch(new URL(`/v1/vendor-memory${path}`, url), { method, headers: { authorization: `Bearer ${token}` } })
+  t.same(await (await ask('?limit=1')).json(), { vendors: [{ vendor: a, name: 'Alder', vatId: null, learnedAt: '1970-01-01T00:00:00.000Z', places: [place], constants: [] }], cursor: a })
+  t.match(await (await ask(`?limit=1&cursor=${a}`)).json(), { vendors: [{ vendor: c, name: null, constants: [{ value: 'Birch' }] }], cursor: null })
+  t.same(await (await ask('', 'token-of-globex')).json(), { vendors: [], cursor: null })
+  await refused(t, await ask('?cursor=x'), 'CURSOR_INVALID', { field: 'cursor' })
+  await refused(t, await ask('?limit=0'), 'LIMIT_INVALID')
+  await refused(t, await ask(`/${a}`, 'token-of-globex', 'DELETE'), 'VENDOR_NOT_FOUND', { field: 'vendor' })
+  await refused(t, await ask(`/${a}`, 'wrong', 'DELETE'), 'UNAUTHENTICATED')
+  failing.memory = new StreamsError('QUERY_REBALANCING', 'The global table is not loaded yet.')
+  await refused(t, await ask(), 'MEMORY_UNAVAILABLE')
+  delete failing.memory
+  t.equal(erasures.length, 0)
+  const answer = await ask(`/${b}`, TOKEN, 'DELETE')
+  t.equal(answer.status, 202)
+  t.same(await answer.json(), { vendor: a, keys: 2 }, 'under whichever key')
+  t.same(erasures.map(({ key }) => String(key)), [`acme|${a}`])
+  t.match(JSON.parse(String(erasures[0]!.value)), { tenantId: 'acme', keys: [a, b], by: /^token-/ })
+})
+
 t.test('the queue says who waits and why, and takes filters', async (t) => {
   const { url, waiting, reviews, ended, get } = await open(t)
   const document = { documentId: REVIEWED, revision: 77, receivedAt: 0, fileName: '<b>.pdf', type: 'invoice', vendor: 'Alder', number: null, date: null, total: '1.00', currency: 'EUR', reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]' }
@@ -367,6 +419,7 @@ t.test('the queue says who waits and why, and takes filters', async (t) => {
   t.same(reviews[0], { reason: 'RULE_FAILED', vendor: 'ald', type: 'invoice', cursor: undefined, limit: 2 })
   t.same(await (await queue('', 'token-of-globex')).json(), { documents: [], cursor: null })
   await refused(t, await queue('?vendor='), 'FILTER_INVALID', { field: 'vendor', limit: 100 })
+  await refused(t, await queue('?vendor=%00'), 'FILTER_INVALID', { field: 'vendor' })
   await refused(t, await queue('?sort=1'), 'FILTER_INVALID', { field: 'query' })
   await refused(t, await queue('?limit=0'), 'LIMIT_INVALID')
   await refused(t, await queue(`?cursor=${'x'.repeat(513)}`), 'CURSOR_INVALID')

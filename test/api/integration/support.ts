@@ -106,7 +106,7 @@ export async function createBench(given: readonly Tenant[]) {
     stack, run, folder, config, cluster, registry, tenants, tokens, kafka, errors, database, keyspace, passwords, declared,
 
     /** An API of its own on a free port. */
-    api: (changes: Partial<ApplicationConfig> = {}) => startApi({ config: { ...config, ...changes }, cluster, registry, tenants, onError: (message) => errors.push(message) }),
+    api: (changes: Partial<ApplicationConfig> = {}) => startApi({ config: { ...config, ...changes }, cluster, registry, tenants, vendorMemories: { of: async () => [] }, onError: (message) => errors.push(message) }),
 
     /** As the administrator, past row-level security. */
     async sql<T extends pg.QueryResultRow>(text: string, values: unknown[] = []): Promise<T[]> {

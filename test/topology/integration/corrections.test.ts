@@ -8,7 +8,9 @@ import { TopologyTestDriver } from 'millrace/testing'
 import t from 'tap'
 import type { DocumentCorrection } from '../../../avro/index.ts'
 import { tenant } from '../../../cli/start/reference-data.ts'
+import { groupVendors, type VendorMemory } from '../../../processors/learn/index.ts'
 import { generateSamples, type Sample, vendorSeries } from '../../../samples/index.ts'
+import { zipOf } from '../../../samples/zip.ts'
 import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
 import { openServices } from '../../../topology/services.ts'
@@ -157,5 +159,140 @@ t.test('the next invoice of the vendor is read right, in this tenant only, also 
   driver.restore()
   t.equal(number((await send(series[3]!.bytes)).row), series[3]!.truth.invoiceNumber)
   t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('a copy by its bytes that a person calls none is read as if it had been allowed; the same request again changes nothing', async (t) => {
+  const { driver, send, correct, repeat, rows, lifecycle } = await open()
+  const sample = sampleOf('text-invoice')
+  const first = await send(sample.bytes)
+  const copy = await send(sample.bytes)
+  t.match(copy.row, { status: 'DUPLICATE', duplicate_of: first.documentId, fields: null })
+  lifecycle.readRecordsToList()
+  const said = await correct(copy.documentId, copy.row.revision, {}, { decision: 'not-duplicate' })
+  const [read] = rows()
+  t.match(read, { status: 'ARCHIVED', duplicate_of: null, number: sample.truth!.invoiceNumber })
+  t.ok(read!.revision > copy.row.revision)
+  t.match(JSON.parse(read!.corrections!), [{ id: said.correctionId, field: 'duplicateOf', from: first.documentId, to: null, by: 'ann', revision: copy.row.revision }])
+  t.same(
+    lifecycle.readRecordsToList().map(({ value }) => [value!.to_state, value!.reason_code]),
+    [['DEDUPLICATED', 'NOT_DUPLICATE'], ...['TEXT_READ', 'CLASSIFIED', 'EXTRACTED', 'VALIDATED', 'ENRICHED', 'ARCHIVED'].map((state) => [state, null])],
+  )
+  await repeat(said)
+  driver.restore()
+  await repeat(said)
+  t.same(rows(), [])
+  t.match((await send(sample.bytes)).row, { status: 'DUPLICATE', duplicate_of: first.documentId }, 'the next copy is one')
+  t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('a copy by its fields that a person calls none is archived, and stays what it is when it is corrected', async (t) => {
+  const { driver, send, correct, rows } = await open()
+  const sample = sampleOf('text-invoice')
+  const first = await send(sample.bytes)
+  const copy = await send(variant(sample, 'again'))
+  t.match(copy.row, { status: 'DUPLICATE', duplicate_of: first.documentId, fields: /invoiceNumber/ })
+  await correct(copy.documentId, copy.row.revision, {}, { decision: 'not-duplicate' })
+  const [parted] = rows()
+  t.match(parted, { status: 'ARCHIVED', duplicate_of: null })
+  await correct(copy.documentId, parted!.revision, { note: 'seen' })
+  t.match(rows(), [{ status: 'ARCHIVED', duplicate_of: null }])
+  await correct(copy.documentId, parted!.revision, {}, { decision: 'not-duplicate' })
+  t.match(driver.deadLetters().map(({ headers }) => JSON.stringify(headers)), [/NOT_CORRECTABLE/], 'nothing says any more that it is one')
+  await driver.close()
+})
+
+t.test('a document in review is a copy because a person says so, and none when they take it back', async (t) => {
+  const { driver, send, correct, rows } = await open()
+  const first = await send(sampleOf('text-invoice').bytes)
+  const doubtful = await send(sampleOf('wrong-total').bytes)
+  t.equal(doubtful.row.status, 'IN_REVIEW')
+  await correct(doubtful.documentId, doubtful.row.revision, { duplicateOf: first.documentId }, { decision: 'duplicate' })
+  const [copy] = rows()
+  t.match(copy, { status: 'DUPLICATE', duplicate_of: first.documentId, reason: null, reason_code: 'DUPLICATE_IN_REVIEW' })
+  t.ok(copy!.revision > doubtful.row.revision)
+  const [found] = driver.createOutputTopic(topics.duplicates.name, Serdes.string(), serdes.duplicate).readRecordsToList()
+  t.match(found!.value, { documentId: doubtful.documentId, originalId: first.documentId, by: 'person', policy: 'link', fields: [] })
+  await correct(doubtful.documentId, copy!.revision, {}, { decision: 'not-duplicate' })
+  const [back] = rows()
+  t.match(back, { status: 'IN_REVIEW', duplicate_of: null, reason_code: 'RULE_FAILED' }, 'its total is as wrong as before')
+  t.equal((JSON.parse(back!.corrections!) as unknown[]).length, 2)
+  t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('an archive that is no copy gives out its parts', async (t) => {
+  const { driver, send, correct, lifecycle } = await open()
+  const zip = zipOf([{ name: 'a.pdf', data: sampleOf('text-invoice').bytes }])
+  const first = await send(zip, { contentType: 'application/zip' })
+  const copy = await send(zip, { contentType: 'application/zip' })
+  t.match(copy.row, { status: 'DUPLICATE', duplicate_of: first.documentId })
+  lifecycle.readRecordsToList()
+  await correct(copy.documentId, copy.row.revision, {}, { decision: 'not-duplicate' })
+  const changes = lifecycle.readRecordsToList().map(({ key, value }) => [key!.document_id === copy.documentId ? 'archive' : 'part', value!.to_state])
+  t.same(changes.filter(([of]) => of === 'archive').map(([, to]) => to), ['DEDUPLICATED', 'UNFOLDED', 'ARCHIVED'])
+  t.match(changes.filter(([of]) => of === 'part').at(-1), ['part', 'ARCHIVED'], 'a document of its own, as wanted as its archive')
+  t.equal(driver.deadLetters().length, 0)
+  await driver.close()
+})
+
+t.test('what was learned of a vendor can be looked at and forgotten; the next document is read without it, also from changelogs alone', async (t) => {
+  const { driver, send, correct, rows } = await open()
+  const series = await vendorSeries({ seed: 1, count: 4, language: 'en', words: { number: 'Our sign' }, now: new Date() })
+  const memory = driver.createOutputTopic(topics.vendorMemory.name, Serdes.string(), Serdes.json<VendorMemory>())
+  const remembered = new Map<string, VendorMemory>()
+  const follow = (): number => {
+    const records = memory.readRecordsToList()
+    for (const { key, value } of records) {
+      const [tenantId, digest] = key!.split('|') as [string, string]
+      if (tenantId !== 'acme') {
+        continue
+      }
+      if (value === null) {
+        remembered.delete(digest)
+      } else {
+        remembered.set(digest, value)
+      }
+    }
+    return records.length
+  }
+  const forget = async (key: string, keys: readonly string[], tenantId = 'acme'): Promise<void> => {
+    driver.createInputTopic(topics.vendorMemoryErasures.name, Serdes.string(), serdes.vendorMemoryErasure).pipeInput(key, { tenantId, keys: [...keys], by: 'ann', at: Date.now() })
+    await driver.settle()
+  }
+  const number = (row: Row): unknown => row['number']
+  const teach = async (n: number): Promise<void> => {
+    const { documentId, row } = await send(series[n]!.bytes)
+    t.equal(number(row), null, 'nothing is known of the vendor')
+    await correct(documentId, row.revision, { invoiceNumber: series[n]!.truth.invoiceNumber })
+    t.equal(number(rows().at(-1)!), series[n]!.truth.invoiceNumber)
+    follow()
+  }
+  await teach(0)
+  t.ok(remembered.size > 1, 'by its numbers and by its name')
+  const groups = groupVendors(remembered)
+  t.match(groups, [{ name: series[0]!.truth.sellerName, places: [{ field: 'invoiceNumber', label: 'our sign' }] }])
+  t.equal(groups.length, 1, 'one vendor')
+  const { keys } = groups[0]!
+  t.same(keys, [...remembered.keys()].sort())
+
+  await forget(`globex|${keys[0]}`, keys, 'globex')
+  t.equal(follow(), keys.length)
+  t.equal(remembered.size, keys.length, 'another tenant forgets nothing of ours')
+  await forget(`acme|${keys[0]}`, keys)
+  t.equal(follow(), keys.length, 'a tombstone for each')
+  t.equal(remembered.size, 0)
+  t.equal(number((await send(series[1]!.bytes)).row), null)
+  driver.restore()
+  t.equal(number((await send(series[2]!.bytes)).row), null)
+  await teach(3)
+  t.match(groupVendors(remembered), [{ places: [{ seen: 1 }] }], 'learned anew, from nothing')
+
+  for (const [key, wrong] of [[`acme|${keys[1]}`, keys], ['acme|x', ['x']], ['acme|', []]] as const) {
+    await forget(key, wrong)
+  }
+  t.match(driver.deadLetters().map(({ headers }) => JSON.stringify(headers)), [/KEY_MISMATCH/, /KEYS_INVALID/, /KEYS_INVALID/])
+  t.equal(follow(), 0)
   await driver.close()
 })

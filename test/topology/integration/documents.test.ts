@@ -93,6 +93,21 @@ t.test("the tenant's books and the rates say who the vendor is and what the tota
   t.equal(archive.readRecordsToList()[0]?.value?.vendor_id, 'ours')
   const { enrichment } = driver.createOutputTopic(topics.processed.name, Serdes.string(), serdes.processed).readRecordsToList()[0]!.value!
   t.match(enrichment, { vendor: { vendorId: 'ours', by: 'vat-id' }, conversion: { to: 'EUR', total: (Number(grandTotal) / 0.8).toFixed(2) } })
+
+  const again = async (): Promise<unknown> => {
+    const next = received(sample, { attributes: { duplicate: 'allow' } })
+    raw.pipeInput(key(next), next)
+    await driver.settle()
+    return archive.readRecordsToList().at(-1)!.value!.vendor_id
+  }
+  driver.restore()
+  vendors.pipeInput(`${sample.tenant}|ours`, { tenantId: sample.tenant, vendorId: 'ours', name: 'Somebody else', aliases: [], vatId: null, ibans: [], country: null, currency: null })
+  t.equal(await again(), null, 'it has another name and VAT id now')
+  vendors.pipeInput(`${sample.tenant}|two`, { tenantId: sample.tenant, vendorId: 'two', name: 'x', aliases: [name!], vatId: null, ibans: [], country: null, currency: null })
+  t.equal(await again(), 'two', 'by its other name')
+  driver.createInputTopic(topics.vendors.name, Serdes.string(), Serdes.bytes()).pipeInput(`${sample.tenant}|two`, null)
+  t.equal(await again(), null)
+  t.equal(driver.deadLetters().length, 0)
   await driver.close()
 })
 
