@@ -20,7 +20,7 @@ export interface ApiObserver {
 export interface ApiContext {
   readonly authenticator: Authenticator
   readonly tenants: Pick<TenantDirectory, 'get'>
-  readonly rate: RateLimit
+  readonly rate: Pick<RateLimit, 'take'>
   readonly serialised: Serialised
   readonly content: ContentStore
   readonly intake: Pick<PostgresqlIntake, 'take' | 'markProduced' | 'get' | 'overview'>

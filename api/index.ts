@@ -2,7 +2,7 @@
 import type { AddressInfo } from 'node:net'
 import type { KafkaCluster } from 'millrace/kafka'
 import type { Registry } from '../avro/index.ts'
-import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
+import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlRateLimits, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
 import { openFolderContentStore } from '../content/index.ts'
 import { type ApplicationConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
@@ -63,6 +63,7 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
   const documents = new PostgresqlReader(access)
   const search = new PostgresqlSearch(access)
   const corrections = new PostgresqlCorrections({ ...access, connections: 2 })
+  const rateLimits = new PostgresqlRateLimits({ ...access, connections: 2 })
   const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
   const producer = new RawProducer(cluster, raw.name)
   const correctionProducer = new RawProducer(cluster, correctionsTopic.name)
@@ -72,7 +73,7 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
     authenticator, tenants, content, intake, documents, search, corrections, archive, producer, correctionProducer, erasureProducer, received, correction, erasure, pages, onError,
     vendorMemories,
     models: openModels(config, EMBEDDING_TIMEOUT_MS),
-    rate: new RateLimit(),
+    rate: new RateLimit(rateLimits),
     serialised: new Serialised(),
     rawTopic: raw.name,
     correctionsTopic: correctionsTopic.name,
@@ -82,7 +83,7 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
   })
   const closeStores = async (): Promise<void> => {
     await Promise.all([producer.close(), correctionProducer.close(), erasureProducer.close()])
-    await Promise.all([intake.close(), documents.close(), search.close(), corrections.close(), archive.close(), content.close(), pages.close()])
+    await Promise.all([intake.close(), documents.close(), search.close(), corrections.close(), rateLimits.close(), archive.close(), content.close(), pages.close()])
   }
   try {
     await app.listen({ host: api.host, port: api.port })

@@ -28,8 +28,8 @@ export interface UploadOptions {
   readonly tenantId: string
   /** Per file. */
   readonly maximumBytes: number
-  /** Called before each file is read; may refuse. */
-  onFile(): void
+  /** Called before each file is read; may refuse with an ApiError. */
+  onFile(): Promise<void>
 }
 
 /**
@@ -83,7 +83,7 @@ async function storePart(part: Multipart, index: number, { content, tenantId, ma
   if (index >= MAXIMUM_FILES) {
     throw new ApiError('TOO_MANY_FILES', { field: 'file', limit: MAXIMUM_FILES })
   }
-  onFile()
+  await onFile()
   const { sha256, size } = await content.put(tenantId, notEmpty(part.file), { maxBytes: maximumBytes })
   return { sha256, size, fileName: keptFileName(part.filename), contentType: keptContentType(part.mimetype) }
 }

@@ -4,6 +4,7 @@ export { type ConnectorDefinition, type ConnectorsConfig, type ConnectorSettings
 export { connectorDefinitions, deadLetterTopics, type DeployOptions, deployConnectors } from './deploy.ts'
 export { ConnectorError, type ConnectorErrorCode } from './errors.ts'
 export { PostgresqlCorrections, type TakenCorrection } from './postgresql/corrections.ts'
+export { type Grant, PostgresqlRateLimits } from './postgresql/rate-limits.ts'
 export { type DocumentSummary, type OverviewOptions, PostgresqlIntake, type TakenDocument, UNDER_WAY } from './postgresql/intake.ts'
 export { migratePostgresql, type PostgresqlAddress, type PostgresqlMigrationOptions } from './postgresql/migrate.ts'
 export { type ListOptions, PostgresqlReader, type PostgresqlReaderOptions, type ReviewOptions, type StoredDocument, type StoredPart, type WaitingDocument } from './postgresql/reader.ts'

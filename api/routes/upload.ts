@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { referenceTo } from '../../content/index.ts'
-import type { TakenDocument } from '../../connectors/index.ts'
+import { isUnavailable, type TakenDocument } from '../../connectors/index.ts'
 import { documentKey } from '../../topology/topics.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
@@ -57,8 +57,10 @@ async function store(request: FastifyRequest, { content, tenants, rate, maximumB
     content,
     tenantId,
     maximumBytes: Math.min(maximumBytes, tenant.maximumBytes),
-    onFile: () => {
-      const retryAfterSeconds = rate.take(tenantId, tenant.documentsPerMinute)
+    onFile: async () => {
+      const retryAfterSeconds = await rate.take(tenantId, tenant.documentsPerMinute).catch((cause: unknown) => {
+        throw new ApiError(isUnavailable(cause) ? 'DATABASE_UNAVAILABLE' : 'INTERNAL', { cause, ...(isUnavailable(cause) ? { retryAfterSeconds: RETRY_AFTER_SECONDS } : {}) })
+      })
       if (retryAfterSeconds > 0) {
         throw new ApiError('RATE_LIMITED', { field: 'documentsPerMinute', limit: tenant.documentsPerMinute, retryAfterSeconds })
       }

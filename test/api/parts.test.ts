@@ -9,6 +9,7 @@ import { documentIdFor, idempotencyKey, Serialised } from '../../api/idempotency
 import { RateLimit } from '../../api/rate-limit.ts'
 import { rangeOf } from '../../api/routes/content.ts'
 import { isDocumentId } from '../../topology/topics.ts'
+import { Buckets } from './support.ts'
 
 const digest = (token: string): string => createHash('sha256').update(token).digest('hex')
 
@@ -108,16 +109,26 @@ t.test('work of one name runs one after the other, of others beside it', async (
 })
 
 t.test('a bucket holds a minute of documents and fills again evenly', async (t) => {
-  let now = 0
-  const rate = new RateLimit(() => now)
-  t.same(Array.from({ length: 61 }, () => rate.take('acme', 60)).filter((wait) => wait > 0), [1])
-  t.equal(rate.take('globex', 60), 0, 'another tenant has its own')
-  now += 1_000
-  t.equal(rate.take('acme', 60), 0)
-  t.equal(rate.take('acme', 60), 1)
-  t.equal(rate.take('slow', 1), 0)
-  t.equal(rate.take('slow', 1), 60)
-  t.equal(rate.take('none', 0), 60)
+  const buckets = new Buckets()
+  const rate = new RateLimit(buckets)
+  const waits = await Promise.all(Array.from({ length: 61 }, () => rate.take('acme', 60)))
+  t.same(waits.filter((wait) => wait > 0), [1])
+  t.equal(buckets.asked, 21, 'three at once')
+  t.equal(await rate.take('globex', 60), 0, 'another tenant has its own')
+  buckets.now += 1_000
+  t.equal(await rate.take('acme', 60), 0)
+  t.equal(await rate.take('acme', 60), 1)
+  t.equal(await rate.take('slow', 1), 0)
+  t.equal(await rate.take('slow', 1), 60)
+  t.equal(await rate.take('none', 0), 60)
+})
+
+t.test('several instances share the bucket: together they let in what one would', async (t) => {
+  const buckets = new Buckets()
+  const instances = [1, 2, 3].map(() => new RateLimit(buckets))
+  const waits = await Promise.all(Array.from({ length: 90 }, (_, n) => instances[n % 3]!.take('acme', 60)))
+  t.equal(waits.filter((wait) => wait === 0).length, 60)
+  await t.rejects(new RateLimit({ take: async () => { throw new Error('away') } }).take('acme', 60), { message: 'away' }, 'fails closed')
 })
 
 t.test('ranges', async (t) => {

@@ -7,7 +7,7 @@ import { Serialised } from '../../api/idempotency.ts'
 import { RateLimit } from '../../api/rate-limit.ts'
 import type { RawRecord } from '../../api/raw-producer.ts'
 import type { Tenant } from '../../avro/index.ts'
-import type { DocumentSummary, Hit, ReviewOptions, SearchOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
+import type { DocumentSummary, Grant, Hit, ReviewOptions, SearchOptions, StoredDocument, StoredLifecycleEvent, TakenCorrection, TakenDocument, WaitingDocument } from '../../connectors/index.ts'
 import { openFolderContentStore } from '../../content/index.ts'
 import type { VendorGroup } from '../../topology/vendor-memories.ts'
 
@@ -18,6 +18,22 @@ export function tenant(tenantId: string, part: Partial<Tenant> = {}): Tenant {
     tenantId, name: tenantId, active: true, documentsPerMinute: 1_000, maximumBytes: 1_000_000, maximumPages: 500, duplicatePolicy: 'link', duplicateDays: 365,
     ruleSet: null, promptSet: null, pinnedType: null, languages: ['en'], dateOrder: 'dmy', currency: 'EUR', reviewThreshold: 0.5, retentionDays: 3650,
     ...part,
+  }
+}
+
+/** The buckets of a database in memory, where time passes when it is told to. */
+export class Buckets {
+  now = 0
+  asked = 0
+  readonly #buckets = new Map<string, { level: number; at: number }>()
+
+  async take(tenantId: string, perMinute: number, wanted: number): Promise<Grant> {
+    this.asked += 1
+    const { level: before, at } = this.#buckets.get(tenantId) ?? { level: perMinute, at: this.now }
+    const filled = Math.min(perMinute, before + ((this.now - at) * perMinute) / 60_000)
+    const granted = Math.min(wanted, Math.floor(filled))
+    this.#buckets.set(tenantId, { level: filled - granted, at: this.now })
+    return { granted, level: filled - granted }
   }
 }
 
@@ -32,6 +48,7 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   const records: RawRecord[] = []
   const decided: RawRecord[] = []
   const corrections = new Map<string, TakenCorrection & { tenantId: string; key: string | undefined }>()
+  const buckets = new Buckets()
   const remembered = new Map<string, VendorGroup[]>()
   const erasures: RawRecord[] = []
   const reviews: ReviewOptions[] = []
@@ -40,7 +57,7 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   const events = new Map<string, StoredLifecycleEvent[]>()
   const hits = new Map<string, Hit[]>()
   const searches: (SearchOptions & { readonly tenantId: string })[] = []
-  const failing: { [part in 'kafka' | 'database' | 'memory']?: Error } = {}
+  const failing: { [part in 'kafka' | 'database' | 'memory' | 'rate']?: Error } = {}
   const errors: string[] = []
   const guard = (part: keyof typeof failing): void => {
     const error = failing[part]
@@ -51,7 +68,12 @@ export async function surroundings(folder: string, tenants: readonly Tenant[]) {
   const context: ApiContext = {
     authenticator: new FileAuthenticator(tokensFile),
     tenants: { get: (id) => tenants.find(({ tenantId }) => tenantId === id) },
-    rate: new RateLimit(),
+    rate: new RateLimit({
+      async take(tenantId, perMinute, wanted) {
+        guard('rate')
+        return await buckets.take(tenantId, perMinute, wanted)
+      },
+    }),
     serialised: new Serialised(),
     content: await openFolderContentStore({ path: join(folder, 'content') }),
     intake: {

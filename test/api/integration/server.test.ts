@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import fc from 'fast-check'
+import fc from '../../../state-stores/test/seeded.ts'
 import { StreamsError } from 'millrace'
 import t, { type Test } from 'tap'
 import { ApiError, type ErrorBody, errorCatalogue } from '../../../api/errors.ts'
@@ -355,6 +355,17 @@ t.test('a correction is checked, recorded, produced and answered; of two for one
   t.match(JSON.parse(String(decided[1]!.value)), { changes: [{ field: 'grandTotal', from: '10.00', to: '12.00' }] }, 'written as fields are')
   await refused(t, await decide({ revision: 90, changes: [{ field: 'grandTotal', to: '13' }] }), 'REVISION_STALE')
   t.match(await (await get(`/${REVIEWED}`)).json(), { reasons: [], corrections: null, pageSizes: [{ width: 10 }, {}, { turned: 90 }] })
+})
+
+t.test('while nobody knows how much a tenant has sent, nothing is taken', async (t) => {
+  const { send, failing, folder } = await open(t)
+  failing.rate = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
+  await refused(t, await send(files('x')), 'DATABASE_UNAVAILABLE')
+  failing.rate = new Error('a fault of ours')
+  await refused(t, await send(files('x')), 'INTERNAL')
+  t.same(await readdir(join(folder, 'content', 'acme')).catch(() => []), [], 'no byte is kept')
+  delete failing.rate
+  t.equal((await send(files('x'))).status, 202)
 })
 
 t.test('of a copy is said of which, and of what is none that it is none', async (t) => {

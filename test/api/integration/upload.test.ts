@@ -7,8 +7,8 @@ import { PostgresqlIntake } from '../../../connectors/index.ts'
 import { isDocumentId } from '../../../topology/topics.ts'
 import { type Bench, createBench, form, tenantRecord } from './support.ts'
 
-t.setTimeout(120_000)
-const bench: Bench = await createBench([tenantRecord('acme'), tenantRecord('globex'), tenantRecord('away', { active: false })])
+t.setTimeout(240_000)
+const bench: Bench = await createBench([tenantRecord('acme'), tenantRecord('globex'), tenantRecord('away', { active: false }), tenantRecord('limited', { documentsPerMinute: 20 })])
 t.teardown(() => bench.close())
 
 interface Answer {
@@ -198,4 +198,19 @@ t.test('it does not start without what it needs', async (t) => {
   await t.rejects(bench.api({ api: { ...bench.config.api!, host: '0.0.0.0' } }), { code: 'CONFIG_INVALID', message: /loopback/ })
   await t.rejects(bench.api({ cassandra: undefined }), { code: 'CONFIG_INVALID' })
   await t.rejects(bench.api({ api: { ...bench.config.api!, tokensFile: '/nowhere' } }), { code: 'CONFIG_UNREADABLE' })
+})
+
+t.test('two instances let in together what a tenant may send in a minute', async (t) => {
+  const apis = await Promise.all([bench.api(), bench.api()])
+  const begin = performance.now()
+  const codes = await Promise.all(apis.flatMap(({ url }) => Array.from({ length: 15 }, async (_, n) => await post(url, 'limited', form({ bytes: bytes(`limited ${n}`), name: 'l.pdf' })))))
+  const taken = codes.filter(({ status }) => status === 202).length
+  const minutes = (performance.now() - begin) / 60_000
+  t.ok(taken >= 20, `${taken} taken`)
+  t.ok(taken <= 20 * (1 + minutes) + 1, `${taken} taken in ${minutes} minutes`)
+  for (const { status, text } of codes.filter(({ status }) => status !== 202)) {
+    t.equal(status, 429)
+    t.match(text, /RATE_LIMITED.*documentsPerMinute/)
+  }
+  await Promise.all(apis.map((api) => api.close()))
 })
