@@ -13,10 +13,13 @@ export type AvroErrorCode =
 
 export class AvroError extends Error {
   readonly code: AvroErrorCode
+  /** The path of the value that its schema does not allow. */
+  readonly field: string | undefined
 
-  constructor(code: AvroErrorCode, message: string, options?: { cause?: unknown }) {
+  constructor(code: AvroErrorCode, message: string, options: { cause?: unknown; field?: string | undefined } = {}) {
     super(message, options)
     this.name = 'AvroError'
     this.code = code
+    this.field = options.field
   }
 }

@@ -75,7 +75,9 @@ export class AvroSerde<T> implements Serde<T> {
       return buffer.subarray(0, end)
     } catch {
       // avsc's own error prints the value
-      throw new AvroError('VALUE_INVALID', `Not a ${this.#schemaName}: ${this.#faults(value)}.`)
+      const faults = this.#faults(value)
+      const text = faults.map(({ path, expected }) => `${path || 'value'} is no ${expected}`).join(', ')
+      throw new AvroError('VALUE_INVALID', `Not a ${this.#schemaName}: ${text || 'it could not be encoded'}.`, { field: faults[0]?.path || undefined })
     }
   }
 
@@ -123,10 +125,10 @@ export class AvroSerde<T> implements Serde<T> {
     }
   }
 
-  #faults(value: unknown): string {
-    const paths: string[] = []
-    this.#type.isValid(value, { errorHook: (path, _value, type) => void paths.push(`${path.join('.') || 'value'} is no ${type.typeName}`) })
-    return paths.slice(0, 5).join(', ') || 'it could not be encoded'
+  #faults(value: unknown): { readonly path: string; readonly expected: string }[] {
+    const faults: { path: string; expected: string }[] = []
+    this.#type.isValid(value, { errorHook: (path, _value, type) => void faults.push({ path: path.join('.'), expected: type.typeName }) })
+    return faults.slice(0, 5)
   }
 }
 

@@ -45,7 +45,7 @@ export type { ValueTransformer } from './dsl/operators/table-transform.ts'
 export { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from './dsl/windowed-cogrouped-k-stream.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'
-export type { ErrorAction, ErrorPolicy, RetryPolicy } from './error-policy.ts'
+export type { ErrorAction, ErrorPolicy, OperatorErrorAction, RetryPolicy } from './error-policy.ts'
 export { FAIL_ALWAYS } from './error-policy.ts'
 export { StreamsError, type StreamsErrorCode } from './errors.ts'
 export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
@@ -98,6 +98,7 @@ export {
   WindowKeyQuery,
   WindowRangeQuery,
 } from './queries/query.ts'
+export { DEAD_LETTER_HEADERS } from './runtime/dead-letter.ts'
 export { LivePage, livePageHandler, type LivePageOptions, type Shown } from './live/live-page.ts'
 export { type QueryAccess, QueryServer, type QueryServerOptions } from './queries/query-server.ts'
 export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from './queries/store-queries.ts'

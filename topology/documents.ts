@@ -7,6 +7,7 @@
  *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected (to be read, if it was a duplicate until now)
  *                                └→ learn → remember ─────────┘ vendor-memory (a table that extract reads)
  *   vendor-memory.erasures → forget ──┘
+ *   documents.dead-letter → end-dead-lettered ──→ lifecycle: what a step gave up for good has an end, too
  *   dedupe → unfold (mails, archives) → documents.raw, once for each part
  *   vendors → index-vendors → vendors.index (what enrich reads)
  *   rules → accept-rules → rules.accepted (what validate reads), rules.refused
@@ -27,6 +28,7 @@ import { acceptRules, isVerdict } from './steps/accept-rules.ts'
 import { admit } from './steps/admit.ts'
 import { classifyAndExtract, type ExtractedDocument } from './steps/classify-extract.ts'
 import { correct, isCorrectionOutput, type ReturningDocument, wasExtracted } from './steps/correct.ts'
+import { endDeadLettered, lostSerde } from './steps/dead-letters.ts'
 import { dedupe } from './steps/dedupe.ts'
 import { enrichStep } from './steps/enrich.ts'
 import { forgetVendor } from './steps/forget.ts'
@@ -141,9 +143,14 @@ export function wire(b: StreamsBuilder, services: Services): void {
     })
     .mapValues(({ did }) => did)
 
+  const lost = b
+    .stream(topics.deadLetter.name, { key: Serdes.bytes(), value: lostSerde(serdes.received), onError: { deserialization: 'skip' } })
+    .process(() => endDeadLettered(topics.raw.name), { name: 'end-dead-lettered' })
+    .mapValues(({ did }) => did)
+
   const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched]
     .map((step) => step.events)
-    .concat(lookedAgain)
+    .concat(lookedAgain, lost)
     .reduce((all, step) => all.merge(step))
 
   const results = events

@@ -16,7 +16,14 @@ export interface Next<T> {
 export type Flow<T> = Did | Next<T>
 
 /** A record that fails here says nothing that a second try would mend; the dead letter carries it whole. */
-export const toDeadLetters = { deserialization: 'dead-letter', processing: 'dead-letter', production: 'dead-letter' } as const
+export const toDeadLetters = { deserialization: 'dead-letter', processing: 'dead-letter' } as const
+
+/**
+ * What holds where an operator says nothing else. A record of ours that cannot be written (too large for its topic, not what its schema allows)
+ * takes back everything that the step it comes from has done with the document; the document is a dead letter of that step and ends
+ * as one (`steps/dead-letters.ts`, docs/decisions/0021).
+ */
+export const errorPolicy = { deserialization: 'dead-letter', processing: 'fail', production: 'upstream' } as const
 
 const isDid = <T>(_key: string, flow: Flow<T>): flow is Did => 'did' in flow
 

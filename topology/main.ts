@@ -6,6 +6,7 @@ import { Registry } from '../avro/index.ts'
 import { createMetrics, DocumentCounter, type Ops, startOps, StatusSource } from '../ops/index.ts'
 import { type ApplicationConfig, instanceName } from './config.ts'
 import { createTopics } from './create-topics.ts'
+import { errorPolicy } from './flow.ts'
 import { kafkaClientOptions, peersOptions } from './kafka.ts'
 import { TenantDirectory } from './tenant-directory.ts'
 import { topics } from './topics.ts'
@@ -30,7 +31,7 @@ export function documentStreams(config: ApplicationConfig, onWarning: (message: 
     peers: peersOptions(config),
     replicationFactor: config.replicationFactor,
     deadLetterTopic: topics(config.topicPrefix).deadLetter.name,
-    errors: { deserialization: 'dead-letter', processing: 'fail', production: 'fail' },
+    errors: errorPolicy,
     uncaughtError: 'replace-thread',
     onWarning,
   })

@@ -15,10 +15,13 @@ const byDocument: StreamPartitioner = (_topic, { key }, partitions) => {
   return partitionFor(Buffer.from(documentKey(tenant_id, document_id)), partitions)
 }
 
+/** A text that cannot be written down ends its document as a dead letter of its reading, before anybody makes sense of it. */
+const withItsReading = { processing: 'upstream' } as const
+
 /** What stands on the pages, for whoever reads it, and in pieces for search. */
 export function writeTexts(readings: KStream<string, ReadDocument>, { topics, serdes }: Services): void {
   const { texts, chunks } = readings
-    .process(() => writeText(), { name: 'write-text', onError: toDeadLetters })
+    .process(() => writeText(), { name: 'write-text', onError: withItsReading })
     .split()
     .branch('texts', isWritten('text'))
     .branch('chunks', isWritten('chunk'))

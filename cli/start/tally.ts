@@ -7,12 +7,13 @@ import { SerdeNotReady, type Serde } from 'millrace'
 import { Registry } from '../../avro/index.ts'
 import type { ApplicationConfig } from '../../topology/config.ts'
 import { documentSerdes, type DocumentSerdes } from '../../topology/serdes.ts'
+import { endsDocument } from '../../topology/steps/dead-letters.ts'
 import { documentKey, isDocumentId, isTenantId, topics, type Topics } from '../../topology/topics.ts'
 
 export type End = 'processed' | 'duplicate' | 'review' | 'rejected' | 'deadLetter'
 
 const END_OF_STATE: { readonly [state: string]: End | undefined } = {
-  ARCHIVED: 'processed', DUPLICATE: 'duplicate', IN_REVIEW: 'review', REJECTED: 'rejected',
+  ARCHIVED: 'processed', DUPLICATE: 'duplicate', IN_REVIEW: 'review', REJECTED: 'rejected', DEAD_LETTERED: 'deadLetter',
 }
 
 interface Followed {
@@ -96,7 +97,7 @@ export class Tally {
 
   /** Documents of this run that must be a row in each database, with the revision of that row. */
   rows(): { readonly key: string; readonly revision: number }[] {
-    return [...this.#documents.values()].filter(({ end, revision }) => end !== undefined && end !== 'deadLetter' && revision > 0)
+    return [...this.#documents.values()].filter(({ end, revision }) => end !== undefined && revision > 0)
   }
 
   async close(): Promise<void> {
@@ -110,6 +111,10 @@ export class Tally {
     const { topic, cursor } = records
     const keysOnly = topic === this.#topics.raw.name || topic === this.#topics.deadLetter.name
     while (cursor.next()) {
+      if (topic === this.#topics.deadLetter.name && endsDocument(cursor.headers())) {
+        // lifecycle tells
+        continue
+      }
       const key = cursor.key()
       const value = keysOnly ? null : cursor.value()
       copies.push({ key: key && Uint8Array.from(key), value: value && Uint8Array.from(value) })

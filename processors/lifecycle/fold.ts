@@ -93,7 +93,8 @@ export type LifecycleEvent = { readonly step: string; readonly at: number } & (
   | { readonly to: 'ARCHIVED'; readonly duplicateOf?: string; readonly corrections?: readonly Correction[] }
   | { readonly to: 'IN_REVIEW'; readonly reasons: readonly ReviewReason[]; readonly duplicateOf?: string }
   | { readonly to: 'CORRECTED'; readonly classification: Classification; readonly extraction: Extraction; readonly corrections: readonly Correction[]; readonly distinct?: Distinction }
-  | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly header?: DocumentHeader }
+  /** `where`: what could not be written, as topic and field. */
+  | { readonly to: 'DEAD_LETTERED'; readonly code: string; readonly where?: string; readonly header?: DocumentHeader }
   | { readonly to: 'ERASED'; readonly by: string }
 )
 
@@ -197,7 +198,11 @@ function apply(last: DocumentState | undefined, event: LifecycleEvent, header: D
     case 'CORRECTED':
       return { ...parted(state, event), classification: event.classification, extraction: event.extraction, reviewReasons: [] }
     case 'DEAD_LETTERED':
-      return { ...state, failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}` } }
+      // What the steps have said may be what could not be written.
+      return {
+        ...empty, corrections: state.corrections, ...(state.parts === undefined ? {} : { parts: state.parts }), ...(state.duplicateOf === undefined ? {} : { duplicateOf: state.duplicateOf }),
+        failure: { code: 'STEP_FAILED', field: 'content', reason: `the step ${event.step} failed for good: ${event.code}${event.where === undefined ? '' : ` (${event.where})`}` },
+      }
     case 'ERASED':
       // Keys, times and digest-free facts only: what proves the erasure, nothing that was erased.
       return {

@@ -289,13 +289,12 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
       } else {
         core.tracing.process(this.name, 'internal', entry, () => operator.complete(result, entry.record!, this.context))
       }
-      if (core.fatal !== undefined) {
-        throw core.fatal
-      }
-    } catch (error) {
+      core.checkSwallowed()
+    } catch (thrown) {
       if (!guarded || core.fatal !== undefined) {
-        throw core.fail('PROCESSING_FAILED', this.name, error)
+        throw core.fail('PROCESSING_FAILED', this.name, thrown)
       }
+      const error = core.take(thrown)
       core.frames.rollback()
       core.endTurn()
       // The same result would fail again, and the call has had its effect: no further try.

@@ -1,6 +1,6 @@
 /** Configuration of an application: what the user writes (`KafkaStreamsOptions`) and what the runtime reads (`RuntimeConfig`). */
 import { StreamsError } from '../errors.ts'
-import type { ErrorAction, ErrorPolicy } from '../error-policy.ts'
+import type { ErrorPolicy, OperatorErrorAction } from '../error-policy.ts'
 import type { KafkaClientOptions } from '../kafka/contract.ts'
 import type { PeersConfig } from '../membership/peers.ts'
 import type { PeersSettings } from './peers-config.ts'
@@ -198,13 +198,15 @@ function rackTags(tags: readonly string[]): readonly string[] {
   return tags
 }
 
-const ACTIONS: readonly ErrorAction[] = ['fail', 'skip', 'dead-letter']
+const SOURCE_ACTIONS: readonly OperatorErrorAction[] = ['fail', 'skip', 'dead-letter']
+const OPERATOR_ACTIONS: readonly OperatorErrorAction[] = [...SOURCE_ACTIONS, 'upstream']
 
 function errorPolicy(policy: ErrorPolicy, deadLetterTopic: string | undefined): ErrorPolicy {
   for (const kind of ['deserialization', 'processing', 'production'] as const) {
     const action = policy[kind]
-    if (action !== undefined && !ACTIONS.includes(action)) {
-      throw invalid(`errors.${kind}`, `is ${JSON.stringify(action)}: give ${ACTIONS.map((a) => `'${a}'`).join(', ')}.`)
+    const actions = kind === 'deserialization' ? SOURCE_ACTIONS : OPERATOR_ACTIONS
+    if (action !== undefined && !actions.includes(action)) {
+      throw invalid(`errors.${kind}`, `is ${JSON.stringify(action)}: give ${actions.map((a) => `'${a}'`).join(', ')}.`)
     }
     if (action === 'dead-letter' && deadLetterTopic === undefined) {
       throw invalid('deadLetterTopic', `is missing, but errors.${kind} is 'dead-letter': name the topic that takes them.`)

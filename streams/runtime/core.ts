@@ -3,7 +3,7 @@
  * object, so that the record path passes no arguments along and makes no closures.
  */
 import type { TaskState } from 'millrace-state-stores'
-import type { ErrorPolicy } from '../error-policy.ts'
+import type { ErrorPolicy, OperatorErrorAction } from '../error-policy.ts'
 import { FAIL_ALWAYS } from '../error-policy.ts'
 import type { StreamsErrorCode } from '../errors.ts'
 import { StreamsError } from '../errors.ts'
@@ -83,6 +83,14 @@ export interface TaskCounters {
   punctuated: number
 }
 
+/** A failure on its way up (policy `upstream`). */
+interface Raised {
+  readonly code: StreamsErrorCode
+  /** Where it arose. */
+  readonly node: string
+  readonly error: unknown
+}
+
 export class TaskCore {
   readonly applicationId: string
   readonly taskId: TaskId
@@ -136,6 +144,8 @@ export class TaskCore {
   timestamp = -1
   /** Set by the first failure that no policy takes: from then on the task does nothing until it is dropped. */
   fatal: StreamsError | undefined
+  /** Set until an operator above takes it. */
+  raised: Raised | undefined
   /** Index of the operator that must not run the record in hand (rule C10), -1: none. */
   suspect = -1
   /** Something must be committed. */
@@ -239,10 +249,40 @@ export class TaskCore {
   /** No policy takes this failure: the whole generation is thrown away by whoever drives the task. */
   fail(code: StreamsErrorCode, node: string, cause: unknown): StreamsError {
     if (this.fatal === undefined) {
-      this.fatal = this.failure(code, node, cause)
+      const first = this.raised ?? { code, node, error: cause }
+      this.fatal = this.failure(first.code, first.node, first.error)
       this.tracing?.failed(code)
     }
     return this.fatal
+  }
+
+  /** Leaves a failure to the operators above. @returns what to throw: a failure that is on its way already stays the one it is */
+  raise(code: StreamsErrorCode, node: string, error: unknown): unknown {
+    this.raised ??= { code, node, error }
+    return this.raised.error
+  }
+
+  /** What an operator without a mark of its own throws on. */
+  passOn(action: OperatorErrorAction, node: string, error: unknown): unknown {
+    const goesUp = this.fatal === undefined && (this.raised !== undefined || action === 'upstream')
+    return goesUp ? this.raise('PROCESSING_FAILED', node, error) : this.fail('PROCESSING_FAILED', node, error)
+  }
+
+  /** An operator takes a failure, its own or one from below, and answers for it. */
+  take(thrown: unknown): unknown {
+    const error = this.raised === undefined ? thrown : this.raised.error
+    this.raised = undefined
+    return error
+  }
+
+  /** After user code has returned: a failure below that it caught must not pass for a success. */
+  checkSwallowed(): void {
+    if (this.fatal !== undefined) {
+      throw this.fatal
+    }
+    if (this.raised !== undefined) {
+      throw this.raised.error
+    }
   }
 
   /** As `fail`, for a processor that could not begin: an error of ours (STORE_NOT_CONNECTED) keeps its code. */
@@ -253,8 +293,11 @@ export class TaskCore {
     return this.fatal
   }
 
-  /** What is left to do for a record that failed for good and has had no effect. Throws for `fail`. */
-  giveUp(action: 'fail' | 'skip' | 'dead-letter', code: StreamsErrorCode, node: string, error: unknown, attempts: number): void {
+  /** What is left to do for a record that failed for good and has had no effect. Throws for `fail` and `upstream`. */
+  giveUp(action: OperatorErrorAction, code: StreamsErrorCode, node: string, error: unknown, attempts: number): void {
+    if (action === 'upstream') {
+      throw this.raise(code, node, error)
+    }
     this.failures.set(node, (this.failures.get(node) ?? 0) + 1)
     this.tracing?.failed(error instanceof StreamsError ? error.code : code)
     if (action === 'fail') {

@@ -7,6 +7,7 @@ import { StreamsError } from '../errors.ts'
 import type { Header } from '../record.ts'
 import type { RecordCollector } from './contract.ts'
 import type { Origin, TaskCore } from './core.ts'
+import { ProductionError } from './production-error.ts'
 
 export const DEAD_LETTER_HEADERS = {
   exception: '__streams.errors.exception',
@@ -19,6 +20,9 @@ export const DEAD_LETTER_HEADERS = {
   code: '__streams.errors.code',
   /** The code of the error the operator or serde threw, where it has one (TENANT_UNKNOWN, ECONNREFUSED). */
   cause: '__streams.errors.cause',
+  /** Where a sink could not write to: the topic, and what of the record was wrong, if the serde's error names a `field`. */
+  sink: '__streams.errors.sink',
+  field: '__streams.errors.field',
   /** `source`: key and value are the input record's; `operator`: those of the operator's pending entry. */
   raw: '__streams.errors.raw',
   /** What had to be left out because it was too large: `record`, or `record,headers` (rule C5). */
@@ -56,9 +60,13 @@ export function writeDeadLetter(collector: RecordCollector, topic: string, origi
     text(DEAD_LETTER_HEADERS.code, failure.code),
     text(DEAD_LETTER_HEADERS.attempts, String(failure.attempts)),
   ]
-  const cause = codeOf(failure.error)
+  const cause = causeOf(failure.error)
   if (cause !== undefined) {
     why.push(text(DEAD_LETTER_HEADERS.cause, cause))
+  }
+  if (failure.error instanceof ProductionError) {
+    const { topic: sink, field } = failure.error
+    why.push(...(sink === undefined ? [] : [text(DEAD_LETTER_HEADERS.sink, sink)]), ...(field === undefined ? [] : [text(DEAD_LETTER_HEADERS.field, field)]))
   }
   if (origin === undefined) {
     collector.send(topic, undefined, null, null, now, why)
@@ -102,6 +110,11 @@ function text(key: string, value: string): Header {
 function className(error: unknown): string {
   const name = error instanceof Error ? error.constructor.name : typeof error
   return /^[A-Za-z_$][\w$]*$/.test(name) ? name.slice(0, MAX_CLASS_NAME) : 'Error'
+}
+
+/** Of what a sink's serde threw, rather than of what the engine made of it. */
+function causeOf(error: unknown): string | undefined {
+  return (error instanceof ProductionError ? causeOf(error.cause) : error instanceof StreamsError ? codeOf(error.cause) : undefined) ?? codeOf(error)
 }
 
 /** A stable code, as Node's and most libraries' errors carry; anything that does not look like one could be content. */

@@ -9,6 +9,7 @@ import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PunctuationType, Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
+import { ProductionError } from './production-error.ts'
 import type { RecordQueue } from './record-queue.ts'
 import { recordSuspected } from './suspects.ts'
 import type { TimerOwner } from './timers.ts'
@@ -119,7 +120,8 @@ export class ProcessorRuntime extends RuntimeNode {
     super(core, node.name)
     this.supplier = node.supplier
     this.policy = core.policy(node.name, node.onError)
-    this.guarded = this.policy.processing !== 'fail' || this.policy.processingRetries > 0
+    const { processing, processingRetries } = this.policy
+    this.guarded = processing === 'skip' || processing === 'dead-letter' || processingRetries > 0
   }
 
   init(): void {
@@ -151,12 +153,9 @@ export class ProcessorRuntime extends RuntimeNode {
         }
         this.processor.process(record)
       } catch (error) {
-        throw core.fail('PROCESSING_FAILED', this.name, error)
+        throw core.passOn(this.policy.processing, this.name, error)
       }
-      // A failure below that the processor caught must not pass for a success.
-      if (core.fatal !== undefined) {
-        throw core.fatal
-      }
+      core.checkSwallowed()
     }
     this.latency?.record(core.now - record.timestamp)
     core.timestamp = timestamp
@@ -189,6 +188,7 @@ export class ProcessorRuntime extends RuntimeNode {
         this.runGuarded(undefined, punctuator, timestamp)
       } else {
         punctuator(timestamp)
+        core.checkSwallowed()
       }
     } catch (error) {
       throw this.core.fail('PROCESSING_FAILED', this.name, error)
@@ -208,15 +208,14 @@ export class ProcessorRuntime extends RuntimeNode {
         } else {
           this.processor.process(record)
         }
-        if (core.fatal !== undefined) {
-          throw core.fatal
-        }
+        core.checkSwallowed()
         core.frames.commit()
         return
-      } catch (error) {
+      } catch (thrown) {
         if (core.fatal !== undefined) {
           throw core.fatal
         }
+        const error = core.take(thrown)
         core.frames.rollback()
         core.timestamp = record === undefined ? time : record.timestamp
         if (attempt <= policy.processingRetries) {
@@ -243,9 +242,10 @@ export class SinkRuntime extends RuntimeNode {
   process(record: AnyRecord): void {
     const { core, node } = this
     this.processed++
+    let topic: string | undefined
     // Nothing has happened until `send` returns, so no mark is needed for the policy.
     try {
-      const topic = typeof node.topic === 'string' ? node.topic : node.topic(record, core.metadata())
+      topic = typeof node.topic === 'string' ? node.topic : node.topic(record, core.metadata())
       if (!(record.timestamp >= 0)) {
         throw new StreamsError('TIMESTAMP_INVALID', `${this.name}: a record's timestamp must be ≥ 0.`)
       }
@@ -257,7 +257,8 @@ export class SinkRuntime extends RuntimeNode {
       core.beforeEffect()
       core.collector.send(topic, partition, key, value, record.timestamp, sent)
     } catch (error) {
-      core.giveUp(this.policy.production, error instanceof StreamsError ? error.code : 'PRODUCTION_FAILED', this.name, error, 1)
+      const failure = new ProductionError(this.name, topic, error)
+      core.giveUp(this.policy.production, failure.code, this.name, failure, 1)
       return
     }
     this.latency?.record(core.now - record.timestamp)

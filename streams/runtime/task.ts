@@ -113,6 +113,7 @@ export class Task implements StreamTask {
     this.to('running')
     const { core, group } = this
     core.fatal = undefined
+    core.raised = undefined
     core.touched = false
     core.commitRequested = false
     core.times.reset()

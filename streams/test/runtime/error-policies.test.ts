@@ -3,6 +3,7 @@ import t from 'tap'
 import type { ErrorPolicy } from '../../error-policy.ts'
 import { Stores } from '../../graph/store-builder.ts'
 import { TopologyBuilder } from '../../graph/topology-builder.ts'
+import type { KeyValueStore } from '../../processor.ts'
 import type { Topology } from '../../graph/topology.ts'
 import { storeSpecs } from '../../runtime/stores.ts'
 import { createTask } from '../../runtime/task.ts'
@@ -231,7 +232,7 @@ t.test('production: serialization and size by the sink\'s policy, the rest of th
       })
       .addSink('all', 'out', 'source', { key: text, value: text })
       .build({ applicationId: 'app' })
-  const options = { maxMessageBytes: (topic: string) => (topic === 'out' ? undefined : 1_000) }
+  const options = { maxMessageBytes: (topic: string) => (topic === 'out' ? undefined : 1_200) }
   for (const action of ['skip', 'dead-letter'] as const) {
     const driver = new TopologyTestDriver(topology(action), options)
     const input = driver.createInputTopic('in', text, text)
@@ -249,6 +250,79 @@ t.test('production: serialization and size by the sink\'s policy, the rest of th
   const failing = new TopologyTestDriver(topology('fail'), options)
   t.throws(() => failing.createInputTopic('in', text, text).pipeInput('k', 'unwritable'), { code: 'SERIALIZATION_FAILED' })
   await failing.close()
+})
+
+/** Three steps in a row, each of which counts; the last one's sink takes no long text. `at`: who answers for what is left to it. */
+function chain(at: 'first' | 'second' | undefined, swallow = false): Topology {
+  const step = (name: string) =>
+    processor((record, context) => {
+      const store = context.getStateStore<KeyValueStore<string, number>>(name)
+      store.put(record.key, (store.get(record.key) ?? 0) + 1)
+      try {
+        context.forward(record)
+      } catch (error) {
+        if (!swallow || name !== 'third') {
+          throw error
+        }
+      }
+    })
+  const upstream: ErrorPolicy = { processing: 'upstream', production: 'upstream' }
+  const builder = new TopologyBuilder().addSource('source', 'in', { key: text, value: text })
+  for (const [name, above] of [['first', 'source'], ['second', 'first'], ['third', 'second']] as const) {
+    builder.addProcessor(name, step(name), above, { onError: name === at ? { processing: 'dead-letter' } : upstream })
+    builder.addStateStore(Stores.keyValueStore(name, { key: text, value: numbers }), name)
+    if (name === 'first') {
+      builder.addSink('early', 'out', 'first', { key: text, value: text })
+    }
+  }
+  const refused = Object.assign(new RangeError('no'), { code: 'TOO_LONG', field: 'lines.0.text' })
+  const strict = { ...text, serialize: (_topic: string, value: string) => {
+    if (value.startsWith(POISON)) {
+      throw refused
+    }
+    return Buffer.from(value)
+  } }
+  builder.addSink('sink', 'strict', 'third', { key: text, value: strict, onError: upstream })
+  return builder.build({ applicationId: 'app' })
+}
+
+t.test('upstream: the operator above that has a policy takes back everything below it, and its record is the one that failed', async (t) => {
+  for (const swallow of [false, true]) {
+    const expected = new TopologyTestDriver(chain('first'))
+    expected.createInputTopic('in', text, text).pipeAll([['k', 'a'], ['k', 'b']])
+    const driver = new TopologyTestDriver(chain('first', swallow))
+    driver.createInputTopic('in', text, text).pipeAll([['k', 'a'], ['k', `${POISON}!`], ['k', 'b']])
+    for (const topic of ['out', 'strict']) {
+      t.strictSame(driver.createOutputTopic(topic, text, text).readValuesToList(), expected.createOutputTopic(topic, text, text).readValuesToList(), topic)
+    }
+    for (const store of ['first', 'second', 'third']) {
+      t.strictSame([...driver.getKeyValueStore(store).all()], [...expected.getKeyValueStore(store).all()], store)
+    }
+    const letters = driver.deadLetters()
+    t.equal(letters.length, 1, 'what a processor caught does not pass for a success')
+    t.equal(Buffer.from(letters[0]!.value!).toString(), `${POISON}!`)
+    t.match(letters[0]!.headers, {
+      '__streams.errors.node': 'first', '__streams.errors.code': 'SERIALIZATION_FAILED', '__streams.errors.cause': 'TOO_LONG',
+      '__streams.errors.sink': 'strict', '__streams.errors.field': 'lines.0.text',
+    })
+    await Promise.all([driver.close(), expected.close()])
+  }
+})
+
+t.test('upstream: an operator in the middle takes it; what is above and beside it stays', async (t) => {
+  const driver = new TopologyTestDriver(chain('second'))
+  driver.createInputTopic('in', text, text).pipeInput('k', POISON)
+  t.strictSame(driver.createOutputTopic('out', text, text).readValuesToList(), [POISON])
+  t.strictSame([...driver.getKeyValueStore('first').all()], [['k', 1]])
+  t.strictSame([...driver.getKeyValueStore('third').all()], [])
+  t.strictSame(driver.deadLetters().map(({ headers }) => headers['__streams.errors.node']), ['second'])
+  await driver.close()
+})
+
+t.test('upstream: with nobody above it fails, and says where', async (t) => {
+  const driver = new TopologyTestDriver(chain(undefined))
+  t.throws(() => driver.createInputTopic('in', text, text).pipeInput('k', POISON), { code: 'SERIALIZATION_FAILED', message: /^sink failed at in-0@0/ })
+  await driver.close()
 })
 
 t.test('a store value too large for its changelog strikes the record that made it', async (t) => {
