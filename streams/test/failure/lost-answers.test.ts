@@ -8,9 +8,9 @@ import { KafkaStreams, Serdes, type StreamsBuilder } from '../../index.ts'
 import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import { COMMITTER } from '../../runtime/task.ts'
 import { TestCluster } from '../integration/streams-support.ts'
-import { countProblems, lines, tally } from './word-load.ts'
+import { countProblems, type Line, lines, tally } from './word-load.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -25,7 +25,7 @@ async function committer(groupId: string, topic: string): Promise<string | undef
   return offsets.flatMap(({ metadata }) => decodeOffsetMetadata(metadata).extras.get(COMMITTER) ?? [])[0]
 }
 
-type Assertions = Pick<typeof t, 'same' | 'equal' | 'ok'>
+type Assertions = Pick<typeof t, 'same' | 'equal' | 'comment'>
 
 async function run(t: Assertions, name: string, meanwhile: (applicationId: string, source: string) => Promise<void>): Promise<number> {
   const [source, sink] = [await cluster.topic(`${name}-source`, 2), await cluster.topic(`${name}-sink`, 2)]
@@ -38,15 +38,17 @@ async function run(t: Assertions, name: string, meanwhile: (applicationId: strin
     bootstrapServers: cluster.bootstrapServers,
     stateDir: cluster.folder(),
     threads: 'in-process',
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: 60_000,
     replicationFactor: 1,
     onWarning: () => undefined,
   })
   await app.start()
-  const input = lines(0, RECORDS)
+  const input: Line[] = []
   let lost = 0
-  for (let n = 0; n < LOSSES; n++) {
-    const slice = input.slice((n * RECORDS) / LOSSES, ((n + 1) * RECORDS) / LOSSES)
+  // Not every answer that is to be lost comes in time to be: as many rounds as it takes.
+  for (let n = 0; n < LOSSES || lost < LOSSES; n++) {
+    const slice = lines(input.length, RECORDS / LOSSES)
+    input.push(...slice)
     // one answer, or the answers to several questions in a row
     const losing = loseAnswers(END_TXN, 1 + (n % 3))
     await cluster.send(source, slice)
@@ -55,7 +57,7 @@ async function run(t: Assertions, name: string, meanwhile: (applicationId: strin
     lost += losing.count
     loseAnswers(END_TXN, 0)
   }
-  t.ok(lost >= LOSSES, `${lost} answers were lost`)
+  t.comment(`${lost} answers were lost`)
   t.equal(app.state, 'RUNNING')
   const [snapshot] = await app.metrics()
   await app.close()

@@ -3,7 +3,7 @@ import t from 'tap'
 import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -32,7 +32,7 @@ t.test('the process of the active tasks is killed: the other joins with every ro
       applicationId,
       stateDir: cluster.folder(),
       bootstrapServers: cluster.bootstrapServers,
-      sessionTimeoutMs: 30_000,
+      sessionTimeoutMs: 120_000,
       replicationFactor: 1,
       standbyReplicas: 1,
       acceptableRecoveryLag: 100,
@@ -55,7 +55,7 @@ t.test('the process of the active tasks is killed: the other joins with every ro
   await cluster.send(orders, keys.map((key) => ({ key, value: 'second' })))
   await cluster.consumed(applicationId, orders)
   const { counters } = await a.stop()
-  t.ok(counters![0]!['recordsRestored']! < ROWS / 8, `${counters![0]!['recordsRestored']} rows were read again`)
+  t.ok(counters![0]!['recordsRestored']! < ROWS / 4, `${counters![0]!['recordsRestored']} rows were read again`)
   const results = (await cluster.committed(joined)).map(({ value }) => value!.toString())
   t.same(results.filter((value) => value.startsWith('second')).sort(), keys.map((key) => `second of row ${key}`).sort(), 'each order found its row')
   t.same(results.filter((value) => value.startsWith('first')).sort(), keys.slice(0, 100).map((key) => `first of row ${key}`).sort())

@@ -72,7 +72,7 @@ t.test('a partition that starts while a long poll is out is not held up by it', 
   const seen: string[] = []
   const fetcher = kafka.fetcher({
     isolation: 'read_committed',
-    maxWaitMs: 20_000,
+    maxWaitMs: 120_000,
     onRecords: (answer) => {
       answers.push(answer)
       seen.push(...drain(answer).map((r) => r.value!))
@@ -83,13 +83,13 @@ t.test('a partition that starts while a long poll is out is not held up by it', 
   fetcher.seek({ topic, partition: 0 }, 0)
   await write(kafka, topic, 0, 'first')
   await until(() => seen.includes('first'), 'the first record is read')
-  // Partition 0 is empty from here on: its request is held by the broker for 20 s.
+  // Partition 0 is empty from here on: its request is held by the broker for two minutes.
   const before = performance.now()
   fetcher.seek({ topic, partition: 1 }, 0)
-  await until(() => seen.includes('waiting'), 'the second partition is read', 15_000)
+  await until(() => seen.includes('waiting'), 'the second partition is read', 100_000)
   fetcher.seek({ topic, partition: 2 }, 0)
-  await until(() => seen.includes('also waiting'), 'the third partition is read', 15_000)
-  t.ok(performance.now() - before < 10_000, 'well before the long poll is over')
+  await until(() => seen.includes('also waiting'), 'the third partition is read', 100_000)
+  t.ok(performance.now() - before < 60_000, 'well before the long poll is over')
 })
 
 t.test('what arrives after a pause is delivered after the resume, once and in order', async (t) => {

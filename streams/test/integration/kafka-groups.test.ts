@@ -11,8 +11,8 @@ t.test('79 carries the member id to use', async (t) => {
   const request = {
     groupId: unique('group'),
     memberId: '',
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 10_000,
+    sessionTimeoutMs: 60_000,
+    rebalanceTimeoutMs: 60_000,
     protocolType: 'consumer' as const,
     protocols: [{ name: 'test', metadata: Buffer.from('me') }]
   }
@@ -41,7 +41,7 @@ t.test('two members: rebalance, assignment, and a join that is held delays no he
   const client = two.group()
   const before = performance.now()
   await client.fetchOffsets(groupId, [{ topic: 'none', partition: 0 }])
-  t.ok(performance.now() - before < 5_000, 'the second member is not blocked by its own join')
+  t.ok(performance.now() - before < 30_000, 'the second member is not blocked by its own join')
   const rejoined = await join(one, groupId, first.memberId)
   const joined = await held
   t.equal(joined.generationId, rejoined.generationId)
@@ -89,14 +89,17 @@ t.test('offsets outside of transactions', async (t) => {
   t.equal(await committedOffset(kafka, identity.groupId, { topic, partition: 0 }), 7)
 })
 
+/** More than any other request takes on a busy machine. */
+const REQUEST_TIMEOUT_MS = 4_000
+
 t.test('a join waits longer than a request may take', async (t) => {
-  const kafka = cluster(t, { requestTimeoutMs: 1_000 })
+  const kafka = cluster(t, { requestTimeoutMs: REQUEST_TIMEOUT_MS })
   const groupId = unique('group')
   const first = await joinAlone(kafka, groupId)
-  const held = join(cluster(t, { requestTimeoutMs: 1_000 }), groupId, '')
+  const held = join(cluster(t, { requestTimeoutMs: REQUEST_TIMEOUT_MS }), groupId, '')
   await until(async () => (await kafka.group().heartbeat(first).then(() => 0, brokerCodeOf)) === 27, 'the rebalance has begun')
   // The broker holds the join until the first member comes back: longer than the request time-out.
-  await delay(1_500)
+  await delay(1.25 * REQUEST_TIMEOUT_MS)
   await join(kafka, groupId, first.memberId)
   t.equal((await held).generationId, 2)
 })

@@ -38,7 +38,7 @@ export async function newTopic(t: Test, kafka: KafkaCluster, partitions = 1, con
 }
 
 /** Waits for a condition another party brings about; fails the test instead of hanging when it never comes. */
-export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 30_000): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string, timeoutMs = 120_000): Promise<void> {
   const deadline = Date.now() + timeoutMs
   while (!(await condition())) {
     if (Date.now() > deadline) {
@@ -126,8 +126,9 @@ export async function join(kafka: KafkaCluster, groupId: string, memberId: strin
   const request = {
     groupId,
     memberId,
-    sessionTimeoutMs: 10_000,
-    rebalanceTimeoutMs: 10_000,
+    // These members send no heartbeats: on a busy machine, too, they stay for as long as a test takes.
+    sessionTimeoutMs: 300_000,
+    rebalanceTimeoutMs: 60_000,
     protocolType: 'consumer' as const,
     protocols: [{ name: 'test', metadata: Buffer.alloc(0) }]
   }

@@ -4,7 +4,7 @@ import { KafkaStreams } from '../../index.ts'
 import { JoinLoad, joinInputs, joins, joinTopics } from './join-load.ts'
 import { TestCluster } from './streams-support.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -20,7 +20,7 @@ t.test('joins of streams and by foreign key, each phase by an application withou
       bootstrapServers: cluster.bootstrapServers,
       stateDir: cluster.folder(),
       threads: 'in-process',
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: 60_000,
       replicationFactor: 1,
     })
     await app.start()

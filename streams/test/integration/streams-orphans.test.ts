@@ -26,7 +26,7 @@ t.test('pending records of a removed operator stop the application, or become de
       bootstrapServers: cluster.bootstrapServers,
       stateDir: cluster.folder(),
       threads: 'in-process',
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: 60_000,
       replicationFactor: 1,
       deadLetterTopic: deadLetters,
       ...options,

