@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { mkdir, readdir, rm, stat } from 'node:fs/promises'
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChangelogPosition, StorageEngine, StoreSpec, TaskStateOptions } from '../contract.ts'
 import { engineCapabilities } from '../engines/capabilities.ts'
 import { StateStoreError } from '../errors.ts'
 import { isThere, type StateFolder } from '../folder.ts'
+import type { MemoryShare } from '../memory-budget.ts'
 import { openTaskState } from '../open-task-state.ts'
 import type { DatabaseTaskState } from '../task-state.ts'
 import type { SnapshotFile, SnapshotManifest, SnapshotOwner, SnapshotStore } from './contract.ts'
@@ -33,9 +34,23 @@ export interface SnapshotChoice {
   judge(positions: ReadonlyMap<string, ChangelogPosition>): Promise<string | undefined>
   /** A snapshot is not used; the next older one is looked at. Undefined: what there is could not be found out. */
   onRefused(id: string | undefined, why: string): void
-  /** A state was opened from this one. */
-  onUsed?(id: string, manifest: SnapshotManifest): void
+  /** A state was opened from this one. `instead`: why what was on the disk had to give way to it. */
+  onUsed?(id: string, manifest: SnapshotManifest, instead: string | undefined): void
+  /**
+   * Why what is on the disk, at these positions, had better give way to a snapshot; undefined, or no snapshot fits: it is gone on
+   * with. Absent: it always is, unless it is damaged.
+   */
+  unfit?(positions: ReadonlyMap<string, ChangelogPosition>): Promise<string | undefined>
   readonly signal?: AbortSignal
+}
+
+/** Ids begin with the time they were taken, so that they sort. */
+const TIME_DIGITS = 15
+
+/** What is on the disk, and should give way to a snapshot. */
+interface UnfitLocal {
+  readonly why: string
+  close(): Promise<void> | undefined
 }
 
 /** Errors of an open that say that the files are not what they should be. */
@@ -75,7 +90,7 @@ export class Snapshots {
         files: await this.#describe(draft, owner, signal),
       }
       onStep?.('described')
-      const id = `${String(takenAt).padStart(15, '0')}-${randomBytes(4).toString('hex')}`
+      const id = `${String(takenAt).padStart(TIME_DIGITS, '0')}-${randomBytes(4).toString('hex')}`
       await store.publish(owner, id, encodeManifest(manifest), manifest.files, draft, signal)
       onStep?.('published')
       for (const old of (await store.list(owner)).slice(keep)) {
@@ -86,6 +101,12 @@ export class Snapshots {
     } finally {
       await rm(draft, { recursive: true, force: true })
     }
+  }
+
+  /** When the owner's newest snapshot was taken, wall clock in ms; 0: there is none. */
+  async newest(owner: SnapshotOwner): Promise<number> {
+    const [id] = await this.#options.store.list(owner)
+    return Number(id?.slice(0, TIME_DIGITS) ?? 0)
   }
 
   async #describe(folder: string, { application, task }: SnapshotOwner, signal: AbortSignal | undefined): Promise<SnapshotFile[]> {
@@ -111,13 +132,46 @@ export class Snapshots {
   }
 
   /**
-   * `openTaskState`; if there is no state in `location` yet, from the newest snapshot that is whole, of the same stores and
-   * engine, and that `judge` finds fit. When there is none, the state begins empty.
+   * `openTaskState`; if there is no state in `location` yet, or what there is is damaged (`STATE_CORRUPTED`) or unfit, from the
+   * newest snapshot that is whole, of the same stores and engine, and that `judge` finds fit. When there is none, the state
+   * begins empty, or what is on the disk is gone on with; a damaged one rejects as `openTaskState` does.
    */
   async openState(options: TaskStateOptions, owner: SnapshotOwner, choice: SnapshotChoice): Promise<DatabaseTaskState> {
-    if (engineCapabilities[options.engine.name].persistent && (await isThere(options.location)) && (await readdir(options.location)).length > 0) {
-      return openTaskState(options)
+    const { memory } = options
+    const tried = memory === undefined ? undefined : new TriedShare(memory)
+    try {
+      const state = await this.#open(tried === undefined ? options : { ...options, memory: tried }, owner, choice)
+      tried?.taken()
+      return state
+    } catch (error) {
+      memory?.release()
+      throw error
     }
+  }
+
+  async #open(options: TaskStateOptions, owner: SnapshotOwner, choice: SnapshotChoice): Promise<DatabaseTaskState> {
+    if (!engineCapabilities[options.engine.name].persistent || !(await isThere(options.location)) || (await readdir(options.location)).length === 0) {
+      return (await this.#fromSnapshots(options, owner, choice, undefined)) ?? openTaskState(options)
+    }
+    const local = await openLocal(options)
+    let why: string | undefined
+    try {
+      why = 'damage' in local ? messageOf(local.damage) : await choice.unfit?.(local.state.positions)
+    } catch (error) {
+      await local.state?.close()
+      throw error
+    }
+    const state = why === undefined ? undefined : await this.#fromSnapshots(options, owner, choice, { why, close: () => local.state?.close() })
+    if (state !== undefined) {
+      return state
+    }
+    if ('damage' in local) {
+      throw local.damage
+    }
+    return local.state.closed ? openTaskState(options) : local.state
+  }
+
+  async #fromSnapshots(options: TaskStateOptions, owner: SnapshotOwner, choice: SnapshotChoice, local: UnfitLocal | undefined): Promise<DatabaseTaskState | undefined> {
     const { store, onStep } = this.#options
     const ids = await store.list(owner).catch((error: unknown) => {
       choice.onRefused(undefined, messageOf(error))
@@ -138,40 +192,50 @@ export class Snapshots {
         choice.onRefused(id, unfit)
         continue
       }
-      const state = await this.#openFrom(id, manifest, options, choice)
+      const state = await this.#openFrom(id, manifest, options, choice, local)
       if (state !== undefined) {
         onStep?.('opened')
-        choice.onUsed?.(id, manifest)
+        choice.onUsed?.(id, manifest, local?.why)
         return state
       }
     }
-    return openTaskState(options)
+    return undefined
   }
 
-  async #openFrom(id: string, manifest: SnapshotManifest, options: TaskStateOptions, { onRefused, signal }: SnapshotChoice): Promise<DatabaseTaskState | undefined> {
-    const draft = this.#options.folder.draft()
+  async #openFrom(id: string, manifest: SnapshotManifest, options: TaskStateOptions, { onRefused, signal }: SnapshotChoice, local: UnfitLocal | undefined): Promise<DatabaseTaskState | undefined> {
+    const { folder, onStep } = this.#options
+    const { location } = options
+    const draft = folder.draft()
+    const grave = folder.draft()
     let whole = false
     try {
       await this.#fetch(id, manifest, draft, signal)
       whole = true
-      this.#options.onStep?.('fetched')
+      onStep?.('fetched')
+      if (local !== undefined) {
+        await local.close()
+        await rename(location, grave)
+        await mkdir(location)
+      }
       return await openTaskState({ ...options, checkpoint: draft })
     } catch (error) {
+      if (await isThere(grave)) {
+        await rm(location, { recursive: true, force: true })
+        await rename(grave, location)
+      } else if (whole && !(await isThere(draft))) {
+        // It has become the database, which nobody but this call has ever had.
+        await rm(location, { recursive: true, force: true })
+        await mkdir(location)
+      }
       signal?.throwIfAborted()
-      if (whole) {
-        if (!UNFIT.has((error as { readonly code?: unknown }).code)) {
-          throw error
-        }
-        if (!(await isThere(draft))) {
-          // It has become the database, which nobody but this call has ever had.
-          await rm(options.location, { recursive: true, force: true })
-          await mkdir(options.location)
-        }
+      if (whole && !UNFIT.has((error as { readonly code?: unknown }).code)) {
+        throw error
       }
       onRefused(id, messageOf(error))
       return undefined
     } finally {
       await rm(draft, { recursive: true, force: true })
+      await rm(grave, { recursive: true, force: true })
     }
   }
 
@@ -189,6 +253,43 @@ export class Snapshots {
         throw new StateStoreError('SNAPSHOT_INVALID', `its file ${file.name} is damaged: ${size} bytes of ${file.bytes}, or another hash`)
       }
     }
+  }
+}
+
+/** Memory that tries to open a state do not give back, but whoever opens it in the end, or nobody does. */
+class TriedShare implements MemoryShare {
+  readonly bytes: number
+  readonly overdrawn: boolean
+  readonly #share: MemoryShare
+  #taken = false
+
+  constructor(share: MemoryShare) {
+    this.bytes = share.bytes
+    this.overdrawn = share.overdrawn
+    this.#share = share
+  }
+
+  taken(): void {
+    this.#taken = true
+  }
+
+  release(): void {
+    if (this.#taken) {
+      this.#share.release()
+    }
+  }
+}
+
+type Local = { readonly state: DatabaseTaskState } | { readonly state?: undefined; readonly damage: unknown }
+
+async function openLocal(options: TaskStateOptions): Promise<Local> {
+  try {
+    return { state: await openTaskState(options) }
+  } catch (error) {
+    if ((error as { readonly code?: unknown }).code !== 'STATE_CORRUPTED') {
+      throw error
+    }
+    return { damage: error }
   }
 }
 

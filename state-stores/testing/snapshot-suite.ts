@@ -1,4 +1,4 @@
-import { cp, mkdir, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ChangelogPosition, EngineName, StorageEngine, StoreSpec } from '../contract.ts'
 import { engineCapabilities } from '../engines/capabilities.ts'
@@ -198,6 +198,42 @@ export async function snapshotConformance(t: SuiteTest, engine: StorageEngine): 
     t.equal(empty.refused.length, 2)
     t.same([offsetOf(empty.state), rowsOf(empty.state)], [undefined, []])
   })
+
+  if (engineCapabilities[engine.name].persistent) {
+    await check('take the place of what is damaged or unfit on the disk, if one fits', async (t, { folder, snapshots, state, generation, take }) => {
+      await generation(1)
+      await take()
+      await generation(2)
+      await state.close()
+      const location = join(folder, '0_0')
+      let released = 0
+      const reopen = async (unfit: string | undefined, refused?: string) => {
+        const instead: (string | undefined)[] = []
+        const opened = await snapshots.openState({ engine, location, stores: STORES, memory: { bytes: 64 * 1024 * 1024, overdrawn: false, release: () => void released++ } }, OWNER, {
+          judge: async () => refused,
+          onRefused: () => undefined,
+          onUsed: (_id, _manifest, why) => instead.push(why),
+          unfit: async (positions) => (positions.get('log-0')?.offset === 2 ? unfit : undefined),
+        })
+        const offset = offsetOf(opened)
+        await opened.close()
+        return [offset, ...instead]
+      }
+      t.same(await reopen(undefined), [2], 'it is gone on with')
+      t.same(await reopen('too old', 'none fits'), [2], 'there is nothing better')
+      t.same(await reopen('too old'), [1, 'too old'])
+      t.equal(released, 3)
+      await writeFile(join(location, 'CURRENT'), 'damaged')
+      await t.rejects(reopen(undefined, 'none fits'), { code: 'STATE_CORRUPTED' })
+      t.equal(released, 4)
+      t.equal(await readFile(join(location, 'CURRENT'), 'utf8'), 'damaged', 'nothing is deleted that nothing replaces')
+      const [offset, why] = await reopen(undefined)
+      t.equal(offset, 1)
+      t.ok(String(why).includes(location), String(why))
+      t.equal(released, 5)
+      t.same((await readdir(folder)).filter((name) => name.startsWith('.draft')), [])
+    })
+  }
 
   await check('of another engine are refused', async (t, { folder, generation, take }) => {
     await generation(1)

@@ -4,7 +4,8 @@ import type { KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { ChangelogFacts } from './local-copy.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
-const DAY_MS = 86_400_000
+/** Kafka's default of `delete.retention.ms`. */
+export const DAY_MS = 86_400_000
 
 /** By `<topic>-<partition>`. */
 export interface Marks {

@@ -2,15 +2,19 @@
  * Global tables of one stream thread: a copy of its own (two threads cannot open one database), loaded to the high
  * watermark before any task runs (rule D4), then followed. Nobody writes to them but the topic.
  */
-import type { ReadOnlyKeyValueStore as Rows, TaskState } from 'millrace-state-stores'
-import { createKeyValueStore, createTimestampedKeyValueStore, openTaskState, storageEngine } from 'millrace-state-stores'
+import type { ChangelogPosition, ReadOnlyKeyValueStore as Rows, SnapshotSource, StateFolder, TaskState } from 'millrace-state-stores'
+import { createKeyValueStore, createTimestampedKeyValueStore, storageEngine } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { GlobalTable, Topology } from '../graph/topology.ts'
 import type { FetchedRecords, Fetcher, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { ReadOnlyKeyValueStore } from '../processor.ts'
 import { NO_HEADERS } from '../record.ts'
+import { DAY_MS, readMarks } from './changelog-facts.ts'
 import type { RuntimeConfig } from './config.ts'
-import { judgeCopy } from './local-copy.ts'
+import type { HitFailpoint } from './failpoints.ts'
+import { GlobalSnapshots } from './global-snapshots.ts'
+import { type ChangelogFacts, judgeCopy } from './local-copy.ts'
+import { WHY } from './snapshot-fitness.ts'
 import type { StateMemory } from './state-memory.ts'
 import { restoreChunk } from './store-restore.ts'
 import type { StoreChangelog } from './task-entry.ts'
@@ -34,7 +38,7 @@ const MAX_WAITING = 2
 const FOLDER = 'global-'
 
 /** Name of the folder a thread keeps its global tables in. */
-export function globalFolder(thread: number): string {
+function globalFolder(thread: number): string {
   return `${FOLDER}${thread}`
 }
 
@@ -48,23 +52,36 @@ export interface GlobalTablesOptions {
   readonly cluster: KafkaCluster
   readonly topics: TopicCatalog
   readonly config: RuntimeConfig
-  /** Folder of their database. */
-  readonly locate: () => Promise<string>
+  readonly thread: number
+  /** Where their database has a folder of its own. */
+  readonly folder: StateFolder
   readonly memory: StateMemory
+  readonly failpoint: HitFailpoint
   readonly now: () => number
   onFailed(error: Error): void
+  onWarning(message: string): void
 }
 
 export class GlobalTables {
   readonly #options: GlobalTablesOptions
   readonly #followed = new Map<string, Followed>()
   readonly stores = new Map<string, ReadOnlyKeyValueStore<unknown, unknown>>()
+  readonly #source: SnapshotSource
+  readonly #snapshots: GlobalSnapshots
   #state: TaskState | undefined
   #fetcher: Fetcher | undefined
   #loaded = false
 
   constructor(options: GlobalTablesOptions) {
+    const { topology, config } = options
     this.#options = options
+    const tables = topology.globalTables
+    this.#source = {
+      engine: storageEngine(tables[0]?.store.engine ?? config.engine),
+      // Their topics are their changelogs: a copy of the database is brought up to them.
+      stores: tables.map(({ storeName, source }) => ({ name: storeName, kind: 'key-value', logged: true, changelog: source.topics[0] })),
+    }
+    this.#snapshots = new GlobalSnapshots({ ...options, source: this.#source, keys: () => this.#keys(), judge: (positions) => this.#whyUnfit(positions) })
   }
 
   /** Their database, once every table is loaded. */
@@ -72,26 +89,25 @@ export class GlobalTables {
     return this.#loaded ? this.#state : undefined
   }
 
+  get #topics(): readonly string[] {
+    return this.#options.topology.globalTables.flatMap((table) => table.source.topics)
+  }
+
   /** Resolves when every table has reached the high watermark it had at the call. */
   async load(): Promise<void> {
-    const { topology, cluster, topics, config, locate, memory } = this.#options
+    const { topology, cluster, topics, thread, folder, memory } = this.#options
     const tables = topology.globalTables
     if (tables.length === 0) {
       return
     }
-    const engine = storageEngine(tables[0]!.store.engine ?? config.engine)
-    this.#state = await openTaskState({
-      engine,
-      location: await locate(),
-      stores: tables.map((table) => ({ name: table.storeName, kind: 'key-value', logged: false })),
-      ...memory.share(engine.name, { opening: 1, open: 0 }),
-    })
-    for (const table of tables) {
-      this.stores.set(table.storeName, reader(this.#state, table))
-    }
-    const missing = await topics.load(tables.flatMap((table) => table.source.topics))
+    const missing = await topics.load(this.#topics)
     if (missing.length > 0) {
       throw new StreamsError('SOURCE_TOPIC_MISSING', `The topic of a global table does not exist: ${missing.join(', ')}. Create it before the application starts.`)
+    }
+    const location = await folder.taskLocation(globalFolder(thread))
+    this.#state = await this.#snapshots.open({ ...this.#source, location, ...memory.share(this.#source.engine.name, { opening: 1, open: 0 }) })
+    for (const table of tables) {
+      this.stores.set(table.storeName, reader(this.#state, table))
     }
     this.#fetcher = cluster.fetcher({
       isolation: 'read_committed',
@@ -100,6 +116,7 @@ export class GlobalTables {
     })
     await Promise.all(tables.flatMap((table) => table.source.topics.map((topic) => this.#follow(table, topic, 0))))
     this.#loaded = true
+    this.#snapshots.loaded()
   }
 
   /** Follows partitions that have come, too, where the catalog of topics knows of any. Resolves when they are loaded. */
@@ -111,42 +128,60 @@ export class GlobalTables {
 
   async close(): Promise<void> {
     this.#loaded = false
+    await this.#snapshots.close()
     await this.#fetcher?.close()
     await Promise.all([...this.#followed.values()].map((followed) => followed.tail))
     await this.#state?.close()
   }
 
-  /** From the partition `first` on. */
-  async #follow(table: GlobalTable, topic: string, first: number): Promise<void> {
+  #keys(): readonly { readonly key: string }[] {
+    return this.#topics.flatMap((topic) => Array.from({ length: this.#options.topics.require(topic).partitions }, (_, partition) => ({ key: `${topic}-${partition}` })))
+  }
+
+  /** What the brokers say of a topic's partitions, in their order. */
+  async #facts(topic: string): Promise<readonly (readonly [string, ChangelogFacts])[]> {
     const { cluster, topics, now } = this.#options
-    const known = topics.require(topic)
-    const partitions: TopicPartition[] = Array.from({ length: known.partitions - first }, (_, i) => ({ topic, partition: first + i }))
-    const [starts, ends, config] = await Promise.all([
-      cluster.listOffsets(partitions, 'earliest', 'read_uncommitted'),
-      cluster.listOffsets(partitions, 'latest', 'read_uncommitted'),
+    const { partitions, topicId } = topics.require(topic)
+    const [marks, config] = await Promise.all([
+      readMarks(Array.from({ length: partitions }, (_, partition) => ({ topic, partition })), { cluster }),
       topics.config(topic),
     ])
+    return Array.from({ length: partitions }, (_, partition) => {
+      const key = `${topic}-${partition}`
+      return [key, { topicId, logStart: marks.logStarts.get(key) ?? 0, highWatermark: marks.highWatermarks.get(key) ?? 0, epochEnd: undefined, tombstonesMs: Number(config['delete.retention.ms'] ?? DAY_MS), now: now() }] as const
+    })
+  }
+
+  /** Partitions that are not in it yet are read from their beginning. */
+  async #whyUnfit(positions: ReadonlyMap<string, ChangelogPosition>): Promise<string | undefined> {
+    for (const [key, facts] of (await Promise.all(this.#topics.map((topic) => this.#facts(topic)))).flat()) {
+      const verdict = judgeCopy(positions.get(key), facts)
+      if (verdict !== 'use' && verdict !== 'fresh') {
+        return `${key}: ${WHY[verdict]}`
+      }
+    }
+    return undefined
+  }
+
+  /** From the partition `first` on. */
+  async #follow(table: GlobalTable, topic: string, first: number): Promise<void> {
+    const partitions = (await this.#facts(topic)).slice(first)
     const state = this.#state!
     const source = { node: table.source, definition: table.store }
-    const changelog = (partition: number): StoreChangelog => ({ store: table.storeName, topic, key: `${topic}-${partition}`, format: changelogFormat(table.store), source })
-    const verdicts = partitions.map(({ partition }) => {
-      const key = `${topic}-${partition}`
-      const facts = { topicId: known.topicId, logStart: starts.get(key) ?? 0, highWatermark: ends.get(key) ?? 0, epochEnd: undefined, tombstonesMs: Number(config['delete.retention.ms'] ?? 86_400_000), now: now() }
-      return judgeCopy(state.position(key), facts)
-    })
+    const verdicts = partitions.map(([key, facts]) => judgeCopy(state.position(key), facts))
     // The topic is the only truth here: a copy that cannot be used is made anew, whole.
     const rebuild = verdicts.some((verdict) => verdict !== 'use' && verdict !== 'fresh')
     if (rebuild) {
       await state.beginRebuild(table.storeName)
     }
     await Promise.all(
-      partitions.map(({ partition }) => {
-        const key = `${topic}-${partition}`
-        const from = rebuild ? (starts.get(key) ?? 0) : (state.position(key)?.offset ?? starts.get(key) ?? 0)
-        const target = ends.get(key) ?? 0
+      partitions.map(([key, { topicId, logStart, highWatermark }], index) => {
+        const partition = first + index
+        const changelog: StoreChangelog = { store: table.storeName, topic, key, format: changelogFormat(table.store), source }
+        const from = rebuild ? logStart : (state.position(key)?.offset ?? logStart)
         const loaded = Promise.withResolvers<void>()
-        this.#followed.set(key, { changelog: changelog(partition), partition, topicId: known.topicId, target, loaded, tail: Promise.resolve(), waiting: 0 })
-        if (from >= target) {
+        this.#followed.set(key, { changelog, partition, topicId, target: highWatermark, loaded, waiting: 0, tail: Promise.resolve() })
+        if (from >= highWatermark) {
           loaded.resolve()
         }
         this.#fetcher!.seek({ topic, partition }, from)

@@ -1,4 +1,4 @@
-/** Whether a snapshot of a task's state can be gone on from, by what the brokers say of its changelogs now. */
+/** Whether a snapshot of a state can be gone on from, or had better take the place of the local copy, by what the brokers say of its changelogs now. */
 import type { ChangelogPosition } from 'millrace-state-stores'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { changelogFacts, type FactsSource, readMarks } from './changelog-facts.ts'
@@ -11,11 +11,12 @@ export interface FitnessOptions extends FactsSource {
   readonly offsets: Pick<OffsetReader, 'committed'>
 }
 
-const WHY: { readonly [V in Exclude<CopyVerdict, 'use'>]: string } = {
+/** Why a state is not used. */
+export const WHY: { readonly [V in Exclude<CopyVerdict, 'use'>]: string } = {
   fresh: 'it has none of the store',
   recreated: 'the topic was deleted and made anew since',
   emptied: 'the topic was emptied since',
-  rebuild: 'the topic has lost records that are in the snapshot, or deletions that are not in it any more',
+  rebuild: 'the topic has lost records that are in it, or deletions that are not',
 }
 
 /**
@@ -55,6 +56,39 @@ export async function whyUnfit(entry: Pick<TaskEntry, 'changelogs' | 'partition'
     usable++
   }
   return usable > 0 ? undefined : overtaken
+}
+
+export interface RebuildOptions extends FitnessOptions {
+  /** Records that are read rather than a snapshot fetched. */
+  readonly acceptableLag: number
+}
+
+/**
+ * Why a local copy had better give way to a snapshot: stores of it are to be built anew (rule A3), from changelogs of more than
+ * `acceptableLag` records together. Undefined: it is gone on with. One that may be the last there is, is never given up here:
+ * the task's activation says what is wrong with it.
+ */
+export async function whyRebuild(entry: Pick<TaskEntry, 'changelogs' | 'partition'>, positions: ReadonlyMap<string, ChangelogPosition>, options: RebuildOptions): Promise<string | undefined> {
+  const { changelogs, partition } = entry
+  const [topics, marks] = await Promise.all([
+    options.cluster.metadata([...new Set(changelogs.map(({ topic }) => topic))], { fresh: true }),
+    readMarks(changelogs.map(({ topic }) => ({ topic, partition })), options),
+  ])
+  let records = 0
+  const rebuilt: string[] = []
+  for (const { topic, key } of changelogs) {
+    const position = positions.get(key)
+    const facts = await changelogFacts({ topic, partition }, topics.get(topic)?.topicId ?? '', position, marks, options)
+    const verdict = judgeCopy(position, facts)
+    if (verdict === 'recreated' || verdict === 'emptied') {
+      return undefined
+    }
+    if (verdict === 'rebuild') {
+      records += facts.highWatermark - facts.logStart
+      rebuilt.push(key)
+    }
+  }
+  return records > options.acceptableLag ? `${rebuilt.join(', ')}: ${WHY.rebuild}` : undefined
 }
 
 async function committedOffset(offsets: FitnessOptions['offsets'], topic: string, partition: number): Promise<number> {

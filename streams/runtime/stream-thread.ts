@@ -22,7 +22,7 @@ import { OutputCollector } from './collector.ts'
 import type { RuntimeConfig } from './config.ts'
 import { Departure } from './departure.ts'
 import type { HitFailpoint } from './failpoints.ts'
-import { globalFolder, GlobalTables } from './global-tables.ts'
+import { GlobalTables } from './global-tables.ts'
 import { InputTopics } from './input-topics.ts'
 import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
@@ -129,10 +129,13 @@ export class StreamThread {
       cluster,
       topics: this.#topics,
       config,
-      locate: () => folder.taskLocation(globalFolder(thread)),
+      thread,
+      folder,
       memory: this.#memory,
+      failpoint: options.failpoint,
       now: Date.now,
       onFailed: (error) => this.fail(error),
+      onWarning: (message) => options.onWarning(message),
     })
     this.#queries = new ThreadQueries({
       entries: () => this.#parts?.tasks.all ?? [],

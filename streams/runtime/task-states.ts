@@ -12,7 +12,7 @@ export interface TaskStatesOptions {
   readonly config: Pick<RuntimeConfig, 'engine'>
   readonly folder: StateFolder
   readonly memory: StateMemory
-  readonly snapshots: StateSnapshots
+  readonly snapshots: StateSnapshots<TaskEntry>
 }
 
 export class TaskStates {

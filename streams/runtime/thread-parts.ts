@@ -19,13 +19,15 @@ import { Purger } from './purger.ts'
 import { RecordLoop } from './record-loop.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { Restorer } from './restorer.ts'
-import { whyUnfit } from './snapshot-fitness.ts'
+import { whyRebuild, whyUnfit } from './snapshot-fitness.ts'
 import type { StateMemory } from './state-memory.ts'
 import { StateSnapshots } from './state-snapshots.ts'
+import { storeSpecs } from './stores.ts'
 import type { Suspects } from './suspects.ts'
 import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
+import type { TaskEntry } from './task-entry.ts'
 import { engineOf, TaskStates } from './task-states.ts'
 import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
@@ -37,7 +39,7 @@ export interface ThreadParts {
   readonly fetcher: Fetcher
   readonly restorer: Restorer
   readonly orphans: OrphanCheck
-  readonly snapshots: StateSnapshots
+  readonly snapshots: StateSnapshots<TaskEntry>
   readonly tasks: TaskManager
   readonly membership: Membership
   readonly loop: RecordLoop
@@ -110,13 +112,15 @@ export function assembleParts(options: PartsOptions): ThreadParts {
       counters.committersFenced++
     },
   })
-  const snapshots = new StateSnapshots({
+  const fitness = { cluster, topics, offsets, now: Date.now, acceptableLag: config.acceptableRecoveryLag }
+  const snapshots = new StateSnapshots<TaskEntry>({
     applicationId: config.applicationId,
     config: config.snapshots,
     folder: options.folder,
     failpoint,
-    engineOf: ({ subtopology }) => engineOf(subtopology, config),
-    judge: (entry, positions) => whyUnfit(entry, positions, { cluster, topics, offsets, now: Date.now }),
+    sourceOf: ({ subtopology }) => ({ engine: engineOf(subtopology, config), stores: storeSpecs(subtopology) }),
+    judge: (entry, positions) => whyUnfit(entry, positions, fitness),
+    unfit: (entry, positions) => whyRebuild(entry, positions, fitness),
     onWarning,
   })
   const tasks = makeTasks(options, { fetcher, restorer, offsets, snapshots }, {
@@ -201,7 +205,7 @@ interface TaskParts {
   readonly fetcher: Fetcher
   readonly restorer: Restorer
   readonly offsets: OffsetReader
-  readonly snapshots: StateSnapshots
+  readonly snapshots: StateSnapshots<TaskEntry>
 }
 
 function makeTasks(options: PartsOptions, { fetcher, restorer, offsets, snapshots }: TaskParts, { fence, onWake }: { fence: () => number; onWake: () => void }): TaskManager {

@@ -30,13 +30,14 @@ function bench(root: string, blocked = false) {
   const taken: string[] = []
   const waiting: (() => void)[] = []
   const clock = { now: 0 }
-  const snapshots = new StateSnapshots({
+  const snapshots = new StateSnapshots<TaskEntry>({
     applicationId: 'app',
     config: { folder, intervalMs: 10_000, keep: 2 },
     folder: new StateFolder(root),
     failpoint: () => undefined,
-    engineOf: () => memoryEngine,
+    sourceOf: () => ({ engine: memoryEngine, stores: storeSpecs(subtopology) }),
     judge: async () => undefined,
+    unfit: async () => undefined,
     now: () => clock.now,
     onTaken: ({ id }) => {
       taken.push(id)

@@ -2,7 +2,7 @@ import t from 'tap'
 import type { ChangelogPosition } from 'millrace-state-stores'
 import { plainFormat } from 'millrace-state-stores'
 import type { TopicMetadata } from '../../kafka/contract.ts'
-import { whyUnfit } from '../../runtime/snapshot-fitness.ts'
+import { type RebuildOptions, whyRebuild, whyUnfit } from '../../runtime/snapshot-fitness.ts'
 import type { StoreChangelog } from '../../runtime/task-entry.ts'
 
 const NOW = 1_700_000_000_000
@@ -15,8 +15,18 @@ interface Broker {
   readonly topicId: string
 }
 
-/** Judges a snapshot of the stores a and b, whose brokers differ from fit ones in what is given. */
-function judge(positions: { readonly a?: Partial<ChangelogPosition>; readonly b?: Partial<ChangelogPosition> } | undefined, brokers: { readonly a?: Partial<Broker> | null; readonly b?: Partial<Broker> } = {}, committed?: number) {
+interface Case {
+  readonly a?: Partial<ChangelogPosition>
+  readonly b?: Partial<ChangelogPosition>
+}
+
+interface Brokers {
+  readonly a?: Partial<Broker> | null
+  readonly b?: Partial<Broker>
+}
+
+/** The stores a and b, whose brokers differ from fit ones in what is given; without positions: there is none of b. */
+function copy(positions: Case | undefined, brokers: Brokers = {}, committed?: number): Parameters<typeof whyRebuild> {
   const names = ['a', 'b'] as const
   const broker = (name: 'a' | 'b'): Broker => ({ logStart: 0, highWatermark: 150, epochEnd: 150, topicId: `id of ${name}`, ...brokers[name] })
   const changelog = (store: 'a' | 'b'): StoreChangelog => ({
@@ -30,8 +40,9 @@ function judge(positions: { readonly a?: Partial<ChangelogPosition>; readonly b?
   if (positions === undefined) {
     all.delete('b-0')
   }
-  return whyUnfit({ changelogs: names.map(changelog), partition: 0 }, all, {
+  const options: RebuildOptions = {
     now: () => NOW,
+    acceptableLag: 100,
     topics: { config: async () => ({}) },
     offsets: { committed: async () => [{ topic: 'b', partition: 0, offset: committed ?? 0, leaderEpoch: -1, metadata: '' }] },
     cluster: {
@@ -39,8 +50,11 @@ function judge(positions: { readonly a?: Partial<ChangelogPosition>; readonly b?
       listOffsets: async (_, at) => new Map(names.map((name) => [`${name}-0`, at === 'earliest' ? broker(name).logStart : broker(name).highWatermark] as const)),
       endOffsetForEpoch: async ([asked]) => new Map([[`${asked!.topic}-0`, { leaderEpoch: 3, endOffset: broker(asked!.topic as 'a' | 'b').epochEnd }] as const]),
     },
-  })
+  }
+  return [{ changelogs: names.map(changelog), partition: 0 }, all, options]
 }
+
+const judge = (...about: Parameters<typeof copy>) => whyUnfit(...copy(...about))
 
 t.test('which snapshots can be gone on from', async (t) => {
   t.equal(await judge({}), undefined, 'a tail to read')
@@ -60,4 +74,15 @@ t.test('the log of one store may have gone past it, not those of all', async (t)
   t.equal(await judge({}, { a: { logStart: 101 } }), undefined, 'that store is rebuilt')
   t.match(await judge({}, { a: { logStart: 101 }, b: { logStart: 120 } }), /b-0 begins at offset 120 now, and the snapshot is from offset 100/)
   t.match(await judge({}, { a: { logStart: 101 }, b: { topicId: 'another' } }), /b-0: .*made anew/)
+})
+
+t.test('which local copies had better give way to a snapshot', async (t) => {
+  const give = (...about: Parameters<typeof copy>) => whyRebuild(...copy(...about))
+  t.equal(await give({}), undefined, 'a tail to read')
+  t.equal(await give(undefined), undefined, 'a store that is new')
+  t.match(await give({ a: { appliedAt: NOW - 2 * 86_400_000 } }), /^a-0: the topic has lost records that are in it, or deletions/)
+  t.match(await give({}, { a: { logStart: 110, highWatermark: 300, epochEnd: -1 } }), /^a-0: /, 'overtaken by retention')
+  t.equal(await give({}, { a: { logStart: 150 } }), undefined, 'little or nothing to read: that of an in-flight table that was emptied')
+  t.equal(await give({ a: { appliedAt: NOW - 2 * 86_400_000 } }, { b: { topicId: 'another' } }), undefined, 'it may be the last there is')
+  t.equal(await give({ a: { appliedAt: NOW - 2 * 86_400_000 } }, { b: { highWatermark: 0, epochEnd: -1 } }), undefined, 'likewise')
 })
