@@ -188,7 +188,7 @@ export class ProcessorRuntime extends RuntimeNode {
         this.runGuarded(undefined, punctuator, timestamp)
       } else {
         punctuator(timestamp)
-        core.checkSwallowed()
+        this.core.checkSwallowed()
       }
     } catch (error) {
       throw this.core.fail('PROCESSING_FAILED', this.name, error)
