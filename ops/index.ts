@@ -5,6 +5,7 @@ import { createOpsServer, type OpsContext } from './server.ts'
 
 export { DocumentCounter, type DocumentCounts, type SeenChange } from './document-counter.ts'
 export { createMetrics, type InstanceMetrics } from './metrics.ts'
+export { type RefusedRuleSet, RefusedRuleSets } from './refused-rule-sets.ts'
 export { StatusSource } from './status.ts'
 
 export interface Ops {

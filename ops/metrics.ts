@@ -3,10 +3,12 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom
 import type { ApiObserver } from '../api/index.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import type { DocumentCounter } from './document-counter.ts'
+import type { RefusedRuleSets } from './refused-rule-sets.ts'
 
 export interface MetricsOptions {
   readonly streams: Measured
   readonly counter: Pick<DocumentCounter, 'counts'>
+  readonly refused: Pick<RefusedRuleSets, 'list'>
   readonly tenants: Pick<TenantDirectory, 'label'>
 }
 
@@ -17,7 +19,7 @@ export interface InstanceMetrics {
 }
 
 /** Every metric of an instance. Labels are few and ours: routes, tasks, tenants that exist (anything else is `unknown`). */
-export function createMetrics({ streams, counter, tenants }: MetricsOptions): InstanceMetrics {
+export function createMetrics({ streams, counter, refused, tenants }: MetricsOptions): InstanceMetrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -48,6 +50,18 @@ export function createMetrics({ streams, counter, tenants }: MetricsOptions): In
         for (const [state, count] of Object.entries(states)) {
           this.set({ tenant, state }, count)
         }
+      }
+    },
+  })
+  new Gauge({
+    name: 'millrace_rule_sets_refused',
+    help: 'Rule sets whose newest version is not in force.',
+    labelNames: ['tenant'],
+    registers,
+    collect() {
+      this.reset()
+      for (const { tenant } of refused.list()) {
+        this.inc({ tenant })
       }
     },
   })

@@ -4,11 +4,13 @@ import { describeMermaid, livePageHandler, type Shown, topologyToJSON } from 'mi
 import type { Registry } from 'prom-client'
 import type { DocumentCounter } from './document-counter.ts'
 import { requireOwnHost } from './own-host.ts'
+import type { RefusedRuleSets } from './refused-rule-sets.ts'
 import type { StatusSource } from './status.ts'
 
 export interface OpsContext {
   readonly status: StatusSource
   readonly counter: Pick<DocumentCounter, 'changesAfter'>
+  readonly refused: Pick<RefusedRuleSets, 'list'>
   readonly metrics: Registry
   readonly streams: Shown
   readonly host: string
@@ -31,7 +33,7 @@ const HEADERS_TIMEOUT_MS = 10_000
 
 /** The operators' server with all its routes, not listening yet. It reads no bodies. */
 export async function createOpsServer(context: OpsContext): Promise<FastifyInstance> {
-  const { status, counter, metrics } = context
+  const { status, counter, refused, metrics } = context
   const app = Fastify({ logger: false, bodyLimit: 1_024, forceCloseConnections: true, http: { headersTimeout: HEADERS_TIMEOUT_MS } })
   app.removeAllContentTypeParsers()
   app.addHook('onRequest', requireOwnHost(context.host))
@@ -65,6 +67,7 @@ export async function createOpsServer(context: OpsContext): Promise<FastifyInsta
     return { ...topologyToJSON(topology), mermaid: describeMermaid(topology) }
   })
   app.get<{ readonly Querystring: { readonly after?: string } }>('/changes', async ({ query }) => ({ changes: counter.changesAfter(Number(query.after ?? 0) || 0) }))
+  app.get('/rules/refused', async () => ({ refused: refused.list() }))
   const engine = livePageHandler(context.streams)
   app.get<{ readonly Params: { readonly '*': string } }>('/engine/*', async ({ raw, params }, reply) => {
     reply.hijack()

@@ -1,5 +1,6 @@
 import type { Measured, ThreadSnapshot } from 'millrace'
 import type { DocumentCounter, DocumentCounts } from './document-counter.ts'
+import type { RefusedRuleSet, RefusedRuleSets } from './refused-rule-sets.ts'
 
 /** Everything the live page shows, as one answer. */
 export interface Status {
@@ -12,6 +13,7 @@ export interface Status {
   readonly reasons: readonly string[]
   readonly threads: readonly ThreadSnapshot[]
   readonly documents: DocumentCounts
+  readonly refusedRuleSets: readonly RefusedRuleSet[]
 }
 
 export interface Readiness {
@@ -27,6 +29,7 @@ export interface StatusOptions {
   readonly instance: string
   readonly streams: Measured
   readonly counter: Pick<DocumentCounter, 'counts'>
+  readonly refused: Pick<RefusedRuleSets, 'list'>
   /** Reasons beside the streams' state. */
   missing(): readonly string[]
 }
@@ -55,8 +58,8 @@ export class StatusSource {
   }
 
   async #take(): Promise<Status> {
-    const { instance, streams, counter } = this.#options
+    const { instance, streams, counter, refused } = this.#options
     const threads = await streams.metrics()
-    return { at: Date.now(), instance, startedAt: this.#startedAt, state: streams.state, ...this.readiness(), threads, documents: counter.counts() }
+    return { at: Date.now(), instance, startedAt: this.#startedAt, state: streams.state, ...this.readiness(), threads, documents: counter.counts(), refusedRuleSets: refused.list() }
   }
 }

@@ -3,7 +3,7 @@ import { KafkaStreams } from 'millrace'
 import { createCluster, type KafkaCluster } from 'millrace/kafka'
 import { type Api, startApi } from '../api/index.ts'
 import { Registry } from '../avro/index.ts'
-import { createMetrics, DocumentCounter, type Ops, startOps, StatusSource } from '../ops/index.ts'
+import { createMetrics, DocumentCounter, type Ops, RefusedRuleSets, startOps, StatusSource } from '../ops/index.ts'
 import { type ApplicationConfig, instanceName } from './config.ts'
 import { createTopics } from './create-topics.ts'
 import { errorPolicy } from './flow.ts'
@@ -75,34 +75,36 @@ async function open(config: ApplicationConfig, closing: Closing, say: (message: 
   closing.push({ name: 'kafka', close: () => cluster.close() })
   const registry = new Registry({ url: config.registry, onRetry: ({ operation, attempt }) => warn(`schema registry: ${operation} failed (attempt ${attempt})`) })
   closing.push({ name: 'registry', close: async () => registry.close() })
-  const { tenants, counter } = await directories(cluster, registry, config, warn)
+  const { tenants, counter, refused } = await directories(cluster, registry, config, warn)
 
   const streams = documentStreams(config, warn)
   const failed = new Promise<never>((_resolve, reject) => { streams.onError(reject) })
   // it may fail while something else is awaited; the race below looks at it
   failed.catch(() => undefined)
   streams.onStateChange((state) => say(`streams are ${state}`))
-  const metrics = createMetrics({ streams, counter, tenants })
+  const metrics = createMetrics({ streams, counter, refused, tenants })
   let api: Api | undefined
   const status = new StatusSource({
     instance: instanceName(),
     streams,
     counter,
+    refused,
     missing: () => (config.api !== undefined && api === undefined ? ['the API does not listen yet'] : []),
   })
   // first of all: whoever looks after this process asks it how it is from its first moment
-  const ops: Ops = await startOps(config.ops, { status, counter, metrics: metrics.registry, streams })
+  const ops: Ops = await startOps(config.ops, { status, counter, refused, metrics: metrics.registry, streams })
   closing.push({ name: 'operations listener', close: () => ops.close() })
   say(`operations on ${ops.url}`)
 
   await createTopics(cluster, config)
-  closing.push({ name: 'followers', close: async () => { await Promise.all([counter.close(), tenants.close()]) } })
+  closing.push({ name: 'followers', close: async () => { await Promise.all([counter.close(), refused.close(), tenants.close()]) } })
   await tenants.start()
   closing.push({ name: 'streams', close: () => streams.close() })
   const starting = streams.start()
   starting.catch(() => undefined)
   // counts catch up beside everything else: nobody waits for them
   counter.start().catch((error: unknown) => warn(`documents are not counted: ${error instanceof Error ? error.message : 'unknown'}`))
+  refused.start().catch((error: unknown) => warn(`refused rule sets are not shown: ${error instanceof Error ? error.message : 'unknown'}`))
   if (config.api !== undefined) {
     api = await startApi({ config, cluster, registry, tenants, vendorMemories: new VendorMemories(streams), observer: metrics.api, onError: warn })
     const { url, close } = api
@@ -116,7 +118,8 @@ async function open(config: ApplicationConfig, closing: Closing, say: (message: 
 async function directories(cluster: KafkaCluster, registry: Registry, config: ApplicationConfig, onWarning: (message: string) => void) {
   const declared = topics(config.topicPrefix)
   const tenants = new TenantDirectory({ cluster, registry, topics: declared, onWarning })
-  return { tenants, counter: new DocumentCounter({ cluster, registry, topics: declared, tenants, onWarning }) }
+  const following = { cluster, registry, topics: declared, tenants, onWarning }
+  return { tenants, counter: new DocumentCounter(following), refused: new RefusedRuleSets(following) }
 }
 
 /** One after the other, newest first; what fails does not keep the others open. */

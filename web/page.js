@@ -107,6 +107,14 @@ function showEnds(ends) {
   )
 }
 
+function showRefused(refused) {
+  byId('refused-section').hidden = refused.length === 0
+  byId('refused').tBodies[0].replaceChildren(
+    ...refused.map(({ at, tenant, ruleSetId, version, errors, reasons: [first] }) =>
+      row(cell(new Date(at).toLocaleString()), cell(tenant), cell(ruleSetId), number(version), number(errors), cell([first?.code, first?.field, first?.message].filter(Boolean).join(' ')))),
+  )
+}
+
 function show(status) {
   const tasks = status.threads.flatMap(({ thread, tasks: own }) => own.map((task) => ({ ...task, thread }))).sort((a, b) => (a.id < b.id ? -1 : 1))
   byId('instance').textContent = `${status.instance}, since ${new Date(status.startedAt).toLocaleTimeString()}`
@@ -115,6 +123,7 @@ function show(status) {
   showDocuments(status.documents)
   showFigures(status, tasks)
   showTasks(tasks)
+  showRefused(status.refusedRuleSets)
   showEnds(status.documents.ends)
 }
 

@@ -20,10 +20,12 @@ async function open(t: Test, { state = 'RUNNING', missing = [] as string[] }: { 
   }
   const ends = [{ sequence: 1, tenant: 'acme', documentId: 'id', from: 'ENRICHED', to: 'ARCHIVED', step: 'enrich', reasonCode: null, at: 1 }]
   const counter = { counts: () => ({ complete: true, states: { acme: { ARCHIVED: 3 } }, ends }), changesAfter: (after: number) => ends.filter(({ sequence }) => sequence > after) }
-  const metrics = createMetrics({ streams, counter, tenants: { label: (id) => (id === 'acme' ? id : 'unknown') } })
-  const status = new StatusSource({ instance: 'here', streams, counter, missing: () => missing })
+  const refusal = { tenant: 'acme', ruleSetId: 'house', version: 3, at: 7, reasons: [{ code: 'RULE_SET_INVALID', field: 'rules[0].when', message: 'a condition expected' }], errors: 1 }
+  const refused = { list: () => [refusal] }
+  const metrics = createMetrics({ streams, counter, refused, tenants: { label: (id) => (id === 'acme' ? id : 'unknown') } })
+  const status = new StatusSource({ instance: 'here', streams, counter, refused, missing: () => missing })
   const topology = buildTopology((builder) => { builder.stream('in', string).to('out', string) }, { applicationId: 'app' })
-  const ops = await startOps({ host: '127.0.0.1', port: 0 }, { status, counter, metrics: metrics.registry, streams: { ...streams, topology, metadataForAllStreamsClients: async () => [] } })
+  const ops = await startOps({ host: '127.0.0.1', port: 0 }, { status, counter, refused, metrics: metrics.registry, streams: { ...streams, topology, metadataForAllStreamsClients: async () => [] } })
   t.teardown(() => ops.close())
   return { ...ops, streams, metrics, asked: () => asked }
 }
@@ -54,7 +56,7 @@ t.test('metrics are those of the threads, the documents and the API', async (t) 
     'stream_thread_process_total{thread_id="0"} 42', 'stream_task_lag_records{thread_id="0",task_id="a_1"} 7', 'stream_state{state="RUNNING"} 1',
     'millrace_operator_records{operator="recognise",condition="pending"} 6', 'millrace_operator_records{operator="recognise",condition="parked"} 2',
     'millrace_documents{tenant="acme",state="ARCHIVED"} 3', 'millrace_api_documents_total{tenant="acme"} 1', 'millrace_api_documents_total{tenant="unknown"} 1', 'millrace_api_document_bytes_total{tenant="acme"} 10',
-    'millrace_api_request_duration_seconds_bucket{le="0.05",route="/v1/documents",method="POST",status="202"} 1', 'process_resident_memory_bytes',
+    'millrace_api_request_duration_seconds_bucket{le="0.05",route="/v1/documents",method="POST",status="202"} 1', 'millrace_rule_sets_refused{tenant="acme"} 1', 'process_resident_memory_bytes',
   ]
   for (const line of lines) {
     t.ok(answer.includes(line), line)
@@ -76,6 +78,7 @@ t.test('the page and what it reads', async (t) => {
   t.equal(asked(), 1, 'the threads are not asked for every look')
   t.match(await (await fetch(`${url}topology`)).json(), { applicationId: 'app', mermaid: /^flowchart LR/, subtopologies: [{ name: 'in' }] })
   t.match(await (await fetch(`${url}changes?after=0`)).json(), { changes: [{ sequence: 1 }] })
+  t.match(await (await fetch(`${url}rules/refused`)).json(), { refused: [{ tenant: 'acme', ruleSetId: 'house', version: 3, at: 7 }] })
   t.same(await (await fetch(`${url}changes?after=1`)).json(), { changes: [] })
   t.equal((await fetch(`${url}nothing`)).status, 404)
   t.match(await (await fetch(`${url}engine/`)).text(), /<title>Topology<\/title>/)
