@@ -66,6 +66,8 @@ export interface DocumentRow {
 const json = (value: unknown): string | null => (value === undefined ? null : JSON.stringify(value))
 /** A value that was there and could not be read has an empty normalised value: in a column that is null. */
 const plain = (field: Field | undefined): string | null => (field === undefined || field.normalised === '' ? null : field.normalised)
+/** The header of a document that came without a name, or without a type, has an empty one. */
+const said = (text: string): string | null => (text === '' ? null : text)
 
 export function toRow(state: DocumentState, change: LifecycleChange): DocumentRow {
   const { header, extraction, classification, text, validation, enrichment } = state
@@ -78,8 +80,8 @@ export function toRow(state: DocumentState, change: LifecycleChange): DocumentRo
     status: state.state,
     statusReason: change.reason === '' ? null : change.reason,
     source: erased ? null : header.source,
-    fileName: erased ? null : header.fileName,
-    contentType: erased ? null : header.contentType,
+    fileName: erased ? null : said(header.fileName),
+    contentType: erased ? null : said(header.contentType),
     contentReference: erased ? null : (header.contentReference ?? null),
     size: erased ? null : header.size,
     sha256: erased ? null : header.sha256,
