@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
-import { migratePostgresql, PostgresqlCorrections, PostgresqlReader, postgresqlPasswords } from '../../../connectors/index.ts'
+import { migratePostgresql, PostgresqlCorrections, PostgresqlRateLimits, PostgresqlReader, postgresqlPasswords } from '../../../connectors/index.ts'
 import { readMigrations } from '../../../connectors/migrations.ts'
 import { stackFile } from './support.ts'
 
@@ -215,6 +215,27 @@ t.test('the queue of review: who has waited longest first, by reason, type and v
   )
   t.same(await reader.review('nobody', { limit: 5 }), { documents: [], cursor: undefined })
   await t.rejects(reader.review('queue', { limit: 5, cursor: 'x' }), { code: 'CURSOR_INVALID' })
+})
+
+t.test('a bucket gives out what it holds, to all who ask at once, and to its own tenant', async (t) => {
+  const instances = [1, 2].map(() => new PostgresqlRateLimits({ host, port, database, password: passwords.millrace_api, connections: 4 }))
+  const begin = performance.now()
+  const takeAll = async (tenant: string): Promise<number> => {
+    const grants = await Promise.all(Array.from({ length: 16 }, (_, n) => instances[n % 2]!.take(tenant, 30, 3)))
+    return grants.reduce((sum, { granted }) => sum + granted, 0)
+  }
+  const [mine, theirs] = [await takeAll('limited'), await takeAll('others')]
+  const most = 30 * (1 + (performance.now() - begin) / 60_000) + 1
+  for (const sum of [mine, theirs]) {
+    t.ok(sum >= 30 && sum <= most, `${sum} of ${most}`)
+  }
+  const { granted, level } = await instances[0]!.take('limited', 0, 3)
+  t.same([granted, level], [0, 0], 'a tenant that may send nothing any more')
+  await api.query('BEGIN')
+  await api.query("SELECT set_config('app.tenant_id', 'others', true)")
+  t.same((await api.query('SELECT tenant_id FROM millrace.rate_limits')).rows, [{ tenant_id: 'others' }])
+  await api.query('COMMIT')
+  await Promise.all(instances.map((one) => one.close()))
 })
 
 t.test('of several decisions about one revision the first is kept, under its key', async (t) => {
