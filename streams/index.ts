@@ -105,10 +105,12 @@ export type { Position, QueryOptions, QueryResult, QueryRows, QuerySource } from
 export type { TracingFunction } from './tracing/load.ts'
 export type { OpenTelemetry, Span as TraceSpan, SpanContext, Tracer } from './tracing/open-telemetry.ts'
 export { type ParkedAccess, ParkedServer, type ParkedServerOptions } from './http/parked-server.ts'
-export { KafkaStreams, type KafkaStreamsOptions, type StateListener } from './runtime/kafka-streams.ts'
+export type { StateListener } from './runtime/app-life.ts'
+export type { KafkaStreamsOptions } from './runtime/application-options.ts'
+export { KafkaStreams } from './runtime/kafka-streams.ts'
 export type { ParkedEntry, ParkedId } from './runtime/parked-keys.ts'
-export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'
 export type { UncaughtErrorAction, UncaughtErrorCallback } from './runtime/uncaught-errors.ts'
+export type { NodeSnapshot, StoreCounters, StoreSnapshot, TaskMeasurements } from './runtime/task-metrics.ts'
 export type { TaskSnapshot, ThreadCounters, ThreadSnapshot } from './runtime/thread-counters.ts'
 export type {
   ReadOnlySessionStore,

@@ -1,9 +1,8 @@
 /** Rule A5 on a real cluster: a deploy without an asynchronous operator whose records are still pending. */
 import t from 'tap'
-import { type StreamsBuilder, Serdes } from '../../index.ts'
+import { KafkaStreams, type KafkaStreamsOptions, type StreamsBuilder, Serdes } from '../../index.ts'
 import { PendingRows, rowOf } from '../../async/orphans.ts'
 import { DEAD_LETTER_HEADERS } from '../../runtime/dead-letter.ts'
-import { KafkaStreams, type KafkaStreamsOptions } from '../../runtime/kafka-streams.ts'
 import { TestCluster } from './streams-support.ts'
 
 const cluster = new TestCluster()
