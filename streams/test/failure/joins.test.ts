@@ -4,7 +4,7 @@ import { JoinLoad, joinInputs, joinTopics } from '../integration/join-load.ts'
 import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())

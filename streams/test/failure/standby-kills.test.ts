@@ -4,7 +4,7 @@ import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 import { type Line, lines, outputProblems, topics } from './word-load.ts'
 
-t.setTimeout(280_000)
+t.setTimeout(600_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())

@@ -7,7 +7,7 @@ import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 import topology from './windows-topology.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())

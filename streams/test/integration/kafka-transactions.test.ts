@@ -11,7 +11,7 @@ t.setTimeout(180_000)
 for (const version of [2, 1] as const) {
   t.test(`transaction.version ${version}`, async (t) => {
     const kafka = cluster(t)
-    const start = (transactionalId: string, timeoutMs = 10_000): Promise<TransactionalProducer> => started(kafka, version, transactionalId, timeoutMs)
+    const start = (transactionalId: string, timeoutMs = 120_000): Promise<TransactionalProducer> => started(kafka, version, transactionalId, timeoutMs)
 
     t.test('committed, aborted and empty transactions in every order, for us and for kafkajs', async (t) => {
       const topic = await newTopic(t, kafka, 2)
@@ -243,7 +243,7 @@ t.test('the transaction times out at the coordinator: the producer is fenced, it
   const topic = await newTopic(t, kafka)
   const producer = await started(kafka, 2, unique('timeout'), 1_000)
   await producer.produce([filled(kafka, topic, 0, 'late')])
-  await until(async () => (await kafka.listOffsets([{ topic, partition: 0 }], 'latest', 'read_committed')).get(`${topic}-0`)! > 0, 'the coordinator has aborted', 40_000)
+  await until(async () => (await kafka.listOffsets([{ topic, partition: 0 }], 'latest', 'read_committed')).get(`${topic}-0`)! > 0, 'the coordinator has aborted')
   await t.rejects(producer.commit(), { code: 'PRODUCER_FENCED' })
   t.same(await readAll(kafka, topic), [])
 })

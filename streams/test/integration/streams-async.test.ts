@@ -54,7 +54,7 @@ t.test('pending calls survive a stop and a lost disk: every result once, per key
       bootstrapServers: cluster.bootstrapServers,
       stateDir: cluster.folder(),
       threads: 'in-process',
-      sessionTimeoutMs: 6_000,
+      sessionTimeoutMs: 60_000,
       replicationFactor: 1,
     })
     await app.start()

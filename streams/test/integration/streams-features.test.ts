@@ -17,7 +17,7 @@ function application(name: string, topology: (b: StreamsBuilder) => void, option
     bootstrapServers: cluster.bootstrapServers,
     stateDir: cluster.folder(),
     threads: 'in-process',
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: 60_000,
     replicationFactor: 1,
     onWarning: () => undefined,
     ...options,

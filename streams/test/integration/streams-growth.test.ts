@@ -4,7 +4,7 @@ import { KafkaStreams } from '../../index.ts'
 import topology, { type GrowthSettings } from './streams-growth-topology.ts'
 import { TestCluster } from './streams-support.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -17,7 +17,7 @@ async function until(holds: () => Promise<boolean> | boolean): Promise<void> {
 
 /** Until the brokers know of the partitions: the test's producer drops records for one it has not heard of. */
 async function grow(topic: string, count: number): Promise<void> {
-  await cluster.admin.createPartitions({ topicPartitions: [{ topic, count }] })
+  await cluster.admin.createPartitions({ timeout: 60_000, topicPartitions: [{ topic, count }] })
   await until(async () => (await cluster.admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.length === count)
 }
 

@@ -6,7 +6,7 @@ import { KafkaStreams, KeyQuery, registerMetrics } from '../../index.ts'
 import { TestCluster } from './streams-support.ts'
 
 // A broker that hangs must end the run; a machine that is only busy must not.
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const RECORDS = 500
 
@@ -17,7 +17,7 @@ t.test('a worker traces through its repartition topic, and tells what each opera
   const settings = { source: await cluster.topic('source', 2), sink: await cluster.topic('sink', 1) }
   const app = new KafkaStreams({
     topology: new URL('./streams-observed-topology.ts', import.meta.url), tracing: new URL('./streams-observed-tracing.ts', import.meta.url), settings, applicationId: cluster.name('observed'),
-    bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), sessionTimeoutMs: 6_000,
+    bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), sessionTimeoutMs: 60_000,
   })
   t.teardown(() => app.close())
   await app.start()
@@ -62,7 +62,7 @@ t.test('a module that gives no tracer ends the start with what is wrong', async 
   const settings = { source: await cluster.topic('source', 1), sink: await cluster.topic('sink', 1) }
   const app = new KafkaStreams({
     topology: new URL('./streams-observed-topology.ts', import.meta.url), tracing: new URL('./streams-support.ts', import.meta.url), settings, applicationId: cluster.name('untraced'),
-    bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), sessionTimeoutMs: 6_000,
+    bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), sessionTimeoutMs: 60_000,
   })
   t.teardown(() => app.close())
   await t.rejects(app.start(), { code: 'CONFIG_INVALID', message: /tracing: .*default export/ })

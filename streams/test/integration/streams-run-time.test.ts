@@ -4,7 +4,7 @@ import { KafkaStreams, type KafkaStreamsOptions, type RestoreEvent } from '../..
 import type { AppState } from '../../runtime/app-state.ts'
 import { long, TestCluster } from './streams-support.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -19,7 +19,8 @@ async function application(name: string, threads: number, part: Partial<KafkaStr
     bootstrapServers: cluster.bootstrapServers,
     stateDir: cluster.folder(),
     threads,
-    sessionTimeoutMs: 30_000,
+    sessionTimeoutMs: 120_000,
+    transactionTimeoutMs: 120_000,
     replicationFactor: 1,
     onWarning: () => undefined,
     ...part,

@@ -39,7 +39,7 @@ function topology(b: StreamsBuilder): void {
 
 async function application(): Promise<KafkaStreams> {
   const app = new KafkaStreams({
-    topology, applicationId, bootstrapServers: cluster.bootstrapServers, stateDir, threads: 'in-process', sessionTimeoutMs: 6_000,
+    topology, applicationId, bootstrapServers: cluster.bootstrapServers, stateDir, threads: 'in-process', sessionTimeoutMs: 60_000,
     errors: { processing: 'dead-letter' }, deadLetterTopic: letters,
   })
   await app.start()
@@ -135,7 +135,7 @@ t.test('replays of sources without a retry topic, and two at once, are refused',
   const elsewhere = await millrace('dead-letters', 'replay', letters, '--application', cluster.name('other'))
   t.match(elsewhere, { code: 1, remarks: /REPLAY_REFUSED: There is no topic .*-retry.*retryTopic: true/ })
   const group = cluster.ours.group()
-  const request = { groupId: `${applicationId}-dead-letter-replay`, memberId: '', sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer' as const, protocols: [{ name: 'x', metadata: Buffer.alloc(0) }] }
+  const request = { groupId: `${applicationId}-dead-letter-replay`, memberId: '', sessionTimeoutMs: 120_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer' as const, protocols: [{ name: 'x', metadata: Buffer.alloc(0) }] }
   const memberId = await group.join(request).catch((error: { memberId: string }) => error.memberId) as string
   await group.join({ ...request, memberId })
   t.match(await millrace('dead-letters', 'replay', letters, '--application', applicationId), { code: 1, remarks: /REPLAY_REFUSED: Another replay is under way/ })
@@ -167,7 +167,7 @@ t.test('to a time, and members of dead instances by force', async (t) => {
   const ends = await cluster.ours.listOffsets([0, 1].map((partition) => ({ topic: orders, partition })), 'latest', 'read_committed')
   t.match(lines, new RegExp(`^${orders} +1 +${ends.get(`${orders}-1`)}$`, 'm'), 'nothing is that young: the end')
   const group = cluster.ours.group()
-  const request = { groupId: applicationId, memberId: '', sessionTimeoutMs: 30_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer' as const, protocols: [{ name: 'x', metadata: Buffer.alloc(0) }] }
+  const request = { groupId: applicationId, memberId: '', sessionTimeoutMs: 120_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer' as const, protocols: [{ name: 'x', metadata: Buffer.alloc(0) }] }
   const memberId = await group.join(request).catch((error: { memberId: string }) => error.memberId) as string
   await group.join({ ...request, memberId })
   t.match(await millrace('reset', applicationId), { code: 1, remarks: /GROUP_ACTIVE/ })

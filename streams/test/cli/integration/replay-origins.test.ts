@@ -6,7 +6,7 @@ import { TestCluster } from '../../integration/streams-support.ts'
 import { millrace } from '../run.ts'
 
 // A broker that hangs must end the run; a machine that is only busy must not.
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 
 const strings = { key: Serdes.string(), value: Serdes.string() }
 
@@ -36,7 +36,7 @@ t.test('a letter of an asynchronous operator, and one from behind a repartition'
         .mapValues((value) => refuse(value), { name: 'check', value: Serdes.string() })
         .to(moved)
     },
-    applicationId, bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), threads: 'in-process', sessionTimeoutMs: 6_000,
+    applicationId, bootstrapServers: cluster.bootstrapServers, stateDir: cluster.folder(), threads: 'in-process', sessionTimeoutMs: 60_000,
     errors: { processing: 'dead-letter' }, deadLetterTopic: letters,
   })
   t.teardown(() => app.close())
