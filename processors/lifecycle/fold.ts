@@ -153,7 +153,9 @@ export function fold(last: DocumentState | undefined, event: LifecycleEvent, now
   if (!mayFollow(last?.state, event.to)) {
     return { ok: false, code: 'ILLEGAL_TRANSITION', from: last?.state, to: event.to }
   }
-  const header = ('header' in event ? event.header : undefined) ?? last?.header
+  const told = 'header' in event ? event.header : undefined
+  // A dead letter may be of a record that says little of its document: what is known of it, above all when it came, does not change.
+  const header = event.to === 'DEAD_LETTERED' ? (last?.header ?? told) : (told ?? last?.header)
   if (header === undefined) {
     return { ok: false, code: 'UNKNOWN_DOCUMENT', from: last?.state, to: event.to }
   }

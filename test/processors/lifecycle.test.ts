@@ -82,6 +82,9 @@ t.test('ends: rejected, duplicate, review, dead letter', async (t) => {
   t.match(walk([...way.slice(0, 6), 'IN_REVIEW']).at(-1)!.row, { status: 'IN_REVIEW', statusReason: 'RULE_FAILED', reviewReasons: /total-adds-up/ })
   t.match(walk(['RECEIVED', 'DEDUPLICATED', 'DEAD_LETTERED']).at(-1)!.row, { status: 'DEAD_LETTERED', statusReason: 'TIMEOUT' })
   t.match(walk(['DEAD_LETTERED']).at(-1)!.row, { status: 'DEAD_LETTERED' })
+  const lost = { ...events.DEAD_LETTERED, header: { ...header, source: '', fileName: '', sha256: '', receivedAt: 1 } }
+  const known = fold(walk(way.slice(0, 6)).at(-1)!.state, lost, 100)
+  t.match(known, { ok: true, row: { status: 'DEAD_LETTERED', fileName: header.fileName, sha256: header.sha256, receivedAt: header.receivedAt } }, 'what was known stays known')
 })
 
 t.test('a correction goes through validation to the archive', async (t) => {
