@@ -1,40 +1,29 @@
 /**
  * A stream thread: one group member, one transactional producer, one fetcher, its tasks. The assembly of the runtime;
  * its parts: `record-loop.ts` (turns), `commit-cycle.ts` (commits beside them), `task-manager.ts` and `activation.ts`
- * (tasks and restores), `membership/` (the group).
- *
- * What changes the set of tasks (revocation, loss, closing) runs one at a time in `#exclusive`, each after the commit
- * under way has ended.
+ * (tasks and restores), `task-ownership.ts` (what the group gives and takes), `membership/` (the group).
  */
-import type { MemoryBudget, StateFolder } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
-import type { Topology } from '../graph/topology.ts'
-import type { KafkaCluster } from '../kafka/contract.ts'
-import { BrokerCode } from '../membership/broker-code.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
-import { asTold } from '../membership/protocol.ts'
 import { LatencyHistogram } from '../metrics/latency-histogram.ts'
-import type { PeerProcess, Subscription, SubtopologyDescription, TaskVersion } from '../membership/types.ts'
-import { taskVersionKey } from '../membership/types.ts'
+import type { Subscription, SubtopologyDescription } from '../membership/types.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import { ThreadQueries } from '../queries/thread-queries.ts'
 import { OutputCollector } from './collector.ts'
-import type { RuntimeConfig } from './config.ts'
 import { Departure } from './departure.ts'
-import type { HitFailpoint } from './failpoints.ts'
 import { GlobalTables } from './global-tables.ts'
 import { InputTopics } from './input-topics.ts'
 import { openSerdes } from './open-serdes.ts'
 import { ProducerIncarnation } from './producer-incarnation.ts'
-import type { Progress } from './progress.ts'
 import { describeCopies, RestingCopies } from './resting-copies.ts'
-import type { RestoreEvent } from './restore-progress.ts'
 import { StateMemory } from './state-memory.ts'
+import type { StreamThreadOptions } from './stream-thread-options.ts'
 import type { Suspect } from './suspects.ts'
 import { Suspects } from './suspects.ts'
-import type { TaskManager, WantedCopies } from './task-manager.ts'
+import type { TaskManager } from './task-manager.ts'
 import { answerParked, type ParkedAnswer, type ParkedQuestion } from './parked-keys.ts'
 import { sumMeasurements, type TaskMeasurements } from './task-metrics.ts'
+import { TaskOwnership } from './task-ownership.ts'
 import { snapshotTask } from './task-snapshot.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import { newCounters } from './thread-counters.ts'
@@ -43,45 +32,10 @@ import { assembleParts } from './thread-parts.ts'
 import type { ThreadState } from './thread-state.ts'
 import { threadTransition } from './thread-state.ts'
 import { TopicCatalog } from './topic-catalog.ts'
-import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import { within } from '../within.ts'
 
 /** A thread that fails waits so long for the commit under way, which is not to blame; prevents that it hangs without brokers. */
 const LAST_COMMIT_MS = 5_000
-
-export interface StreamThreadOptions {
-  readonly topology: Topology
-  readonly config: RuntimeConfig
-  readonly cluster: KafkaCluster
-  readonly processId: string
-  readonly thread: number
-  /** Folder of the process' state; its lock is held by the supervisor. */
-  readonly folder: StateFolder
-  /** Of the process. */
-  readonly memory: MemoryBudget
-  readonly failpoint: HitFailpoint
-  readonly progress?: Progress
-  /** Where the process listens for the others of its group. */
-  readonly endpoint?: Endpoint | undefined
-  /** Records that ended threads before (rule C10). */
-  readonly suspects?: readonly Suspect[]
-  readonly paused?: boolean
-  /** Undefined: nothing is traced. */
-  readonly tracing?: OpenTelemetry | undefined
-  /** Processes the newest assignment has this one watch. */
-  onWatch?(processes: readonly PeerProcess[]): void
-  onRestore?(event: RestoreEvent): void
-  /** Another instance has stopped the application everywhere. */
-  onStop?(code: string): void
-  /** Its transactions are this id's from now on. */
-  onProduces?(transactionalId: string): void
-  /** The group does not know this member any more. */
-  onEvicted?(): void
-  onState(state: ThreadState): void
-  /** The thread has stopped because of this error and released what it could. */
-  onFailed(error: Error): void
-  onWarning(message: string): void
-}
 
 export class StreamThread {
   readonly #options: StreamThreadOptions
@@ -97,17 +51,15 @@ export class StreamThread {
   #left: TaskMeasurements | undefined
   readonly #queries: ThreadQueries
   #parts: ThreadParts | undefined
-  /** As the newest assignment has them. */
-  #copies: WantedCopies = { standbys: [], warmups: [] }
   #endpoint: Endpoint | undefined
   /** What the group was told last. */
   #described: readonly SubtopologyDescription[] = []
   readonly #resting: RestingCopies
+  readonly #ownership: TaskOwnership
   readonly #suspects: Suspects
   #paused: boolean
   #state: ThreadState = 'created'
   #starting: Promise<void> | undefined
-  #exclusive: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
   #departure: Departure | undefined
 
@@ -120,6 +72,16 @@ export class StreamThread {
     this.#endpoint = options.endpoint
     this.#resting = new RestingCopies(folder)
     this.#suspects = new Suspects(options.suspects)
+    this.#ownership = new TaskOwnership({
+      config,
+      counters: this.#counters,
+      collector: this.#collector,
+      parts: () => this.#parts,
+      ending: () => this.#state === 'closing' || this.#state === 'failed',
+      onEvicted: () => options.onEvicted?.(),
+      onChanged: () => this.#updateState(),
+      onFailed: (error) => this.fail(error),
+    })
     this.#paused = options.paused === true
     const announced = config.processingGuarantee === 'exactly_once_v2' ? options.onProduces : undefined
     this.#producer = new ProducerIncarnation({ cluster, config, folder, processId, thread, ...(announced === undefined ? {} : { onRenewed: announced }) })
@@ -195,18 +157,18 @@ export class StreamThread {
       onMembership: () => {
         this.#updateState()
         this.#tellOfTopics()
-        this.#tellOfWarmups()
+        this.#ownership.tellOfWarmups()
         if (this.#parts?.membership.state.name === 'stable') {
           this.#inputs.afterRound()
         }
         this.#departure?.look()
       },
-      onAssigned: (added, revoked) => this.#onAssigned(added, revoked),
+      onAssigned: (added, revoked) => this.#ownership.assigned(added, revoked),
       onCopies: (copies) => {
-        this.#copies = copies
+        this.#ownership.copies = copies
       },
-      onCopy: () => this.#tellOfWarmups(),
-      onLost: (code) => this.#onLost(code),
+      onCopy: () => this.#ownership.tellOfWarmups(),
+      onLost: (code) => this.#ownership.lost(code),
       onFailed: (error) => this.fail(error),
     })
   }
@@ -249,58 +211,10 @@ export class StreamThread {
     this.#parts?.membership.rejoin()
   }
 
-  // --- the group gives and takes -------------------------------------------------------------------------------------
-
-  #runExclusive(run: (parts: ThreadParts) => Promise<void>): Promise<void> {
-    const next = this.#exclusive.then(() => (this.#parts === undefined ? undefined : run(this.#parts)))
-    this.#exclusive = next.catch((error: Error) => this.fail(error))
-    return this.#exclusive
-  }
-
-  #onAssigned(added: readonly TaskVersion[], revoked: readonly TaskVersion[]): void {
-    this.#counters.rebalances++
-    if (revoked.length > 0) {
-      this.#parts!.tasks.suspend(revoked)
-      this.#runExclusive((parts) => this.#release(parts, revoked))
-    }
-    if (added.length > 0) {
-      this.#runExclusive(async ({ tasks }) => {
-        tasks.add(added.filter((version) => this.#owns(version)))
-        this.#updateState()
-      })
-    }
-    this.#runExclusive(async ({ tasks }) => {
-      if (this.#state !== 'closing' && this.#state !== 'failed') {
-        await tasks.feed(this.#copies)
-      }
-    })
-    this.#updateState()
-  }
-
-  /** A task waits for a copy here to catch up: the group is told as soon as it has, in a new round (probing rebalance). */
-  #tellOfWarmups(): void {
-    const { tasks, membership } = this.#parts ?? {}
-    const { acceptableRecoveryLag } = this.#options.config
-    if (membership?.state.name === 'stable' && tasks?.copies.some((copy) => copy.warmup && copy.reportedLag > acceptableRecoveryLag && asTold(copy.changelogLag) <= acceptableRecoveryLag)) {
-      membership.rejoin()
-    }
-  }
-
   /** Rule C15: tasks take the partitions that are theirs; the group hears of new tasks. */
   #onTopicsChanged(): void {
     this.#globals.grow().catch((error: Error) => this.fail(error))
-    this.#runExclusive(async ({ tasks, commits }) => {
-      const outdated = tasks.outdated.map(({ version }) => version)
-      if (outdated.length === 0 || this.#state === 'closing' || this.#state === 'failed') {
-        return
-      }
-      const entries = tasks.suspend(outdated)
-      this.#updateState()
-      await commits.flush()
-      await tasks.close(entries)
-      tasks.add(outdated.filter((version) => this.#owns(version)))
-      await tasks.feed(this.#copies)
-    })
+    this.#ownership.grow()
     this.#tellOfTopics()
   }
 
@@ -310,39 +224,6 @@ export class StreamThread {
     if (membership?.state.name === 'stable' && this.#described !== this.#inputs.now.descriptions) {
       membership.rejoin()
     }
-  }
-
-  /** Rule C2: released means no record of the task in any open generation, its calls signalled, its database closed. */
-  async #release({ tasks, commits, membership }: ThreadParts, revoked: readonly TaskVersion[]): Promise<void> {
-    // Some may have been added since the revocation came in.
-    const entries = tasks.suspend(revoked)
-    await commits.flush()
-    await tasks.release(entries, this.#copies)
-    membership.released()
-  }
-
-  /** Whether the newest assignment still names the task. */
-  #owns(version: TaskVersion): boolean {
-    const { state } = this.#parts!.membership
-    const key = taskVersionKey(version)
-    return this.#state !== 'closing' && 'owned' in state && state.owned.some((owned) => taskVersionKey(owned) === key)
-  }
-
-  /** Everything uncommitted is dropped before the thread joins anew: it has no right to any of it (rule A12). */
-  #onLost(code: number | undefined): void {
-    this.#counters.membershipsLost++
-    if (code === BrokerCode.UNKNOWN_MEMBER_ID) {
-      this.#options.onEvicted?.()
-    }
-    const { tasks } = this.#parts!
-    tasks.suspend([...tasks.all].map((entry) => entry.version))
-    this.#updateState()
-    this.#runExclusive(async ({ commits, membership }) => {
-      await commits.idle()
-      this.#collector.drop()
-      await tasks.close([...tasks.all])
-      membership.dropped()
-    })
   }
 
   // --- life ----------------------------------------------------------------------------------------------------------
@@ -396,12 +277,12 @@ export class StreamThread {
       await this.#depart()
     }
     if (this.#hasFailed) {
-      await this.#exclusive
+      await this.#ownership.idle
       return
     }
     this.#move('closing')
     await this.#starting?.catch(() => undefined)
-    await this.#runExclusive(async ({ tasks, commits, membership }) => {
+    await this.#ownership.exclusively(async ({ tasks, commits, membership }) => {
       tasks.suspend([...tasks.all].map((entry) => entry.version))
       await commits.flush()
       // Others may take the tasks while the databases are being closed. A thread of this process waits for the one it opens.
@@ -454,10 +335,11 @@ export class StreamThread {
     this.#departure?.giveUp()
     this.#parts?.loop.stop()
     this.#parts?.commits.stop()
-    this.#exclusive = this.#exclusive
-      .then(() => this.#abandon(error))
-      .catch((cause: Error) => this.#options.onWarning(`The failed thread could not release everything: ${cause.message}`))
-      .then(() => this.#options.onFailed(error))
+    this.#ownership.lastly(() =>
+      this.#abandon(error)
+        .catch((cause: Error) => this.#options.onWarning(`The failed thread could not release everything: ${cause.message}`))
+        .then(() => this.#options.onFailed(error)),
+    )
   }
 
   async #abandon(error: Error): Promise<void> {
