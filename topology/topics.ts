@@ -98,5 +98,10 @@ export const isTenantId = (text: string): boolean => TENANT.test(text)
 
 export const isDocumentId = (text: string): boolean => UUID.test(text)
 
+const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+
+/** Milliseconds since 1970 in years of four digits: every store has a timestamp for it, and its day is a day. */
+export const isMoment = (time: number): boolean => time >= 0 && time <= LAST_MOMENT
+
 /** `|` occurs in neither part. */
 export const documentKey = (tenantId: string, documentId: string): string => `${tenantId}|${documentId}`

@@ -1,10 +1,7 @@
 import type { Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { DocumentReceived, Tenant } from '../../avro/types.ts'
 import { AdmissionError, tenantOf } from '../tenants.ts'
-import { documentKey, isDocumentId, isTenantId } from '../topics.ts'
-
-/** Years of four digits: every store has a timestamp for it, and its day is a day. */
-const LAST_MOMENT = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
+import { documentKey, isDocumentId, isMoment, isTenantId } from '../topics.ts'
 
 /**
  * Lets in what names a tenant we know and agrees with its own key. A topic of a tenant (`documents.raw.<tenant>`) is the
@@ -44,7 +41,7 @@ function check({ key, value }: Record<string | null, DocumentReceived | null>, t
   if ((value.content === null) === (value.reference === null)) {
     throw new AdmissionError('CONTENT_AMBIGUOUS', 'content, reference: exactly one of the two expected')
   }
-  if (!(value.receivedAt >= 0 && value.receivedAt <= LAST_MOMENT)) {
+  if (!isMoment(value.receivedAt)) {
     throw new AdmissionError('RECEIVED_AT_INVALID', 'receivedAt: milliseconds since 1970 expected, before the year 10000')
   }
   if (value.parent !== null && !isDocumentId(value.parent.documentId)) {

@@ -4,13 +4,13 @@ import { type CorrectionRefusal, decideCorrection } from '../../processors/corre
 import { invoiceIdentity } from '../../processors/dedupe/index.ts'
 import { vendorKeysOf } from '../../processors/learn/index.ts'
 import type { DocumentState } from '../../processors/lifecycle/index.ts'
-import { documentKey } from '../topics.ts'
+import { documentKey, isMoment } from '../topics.ts'
 import type { ExtractedDocument } from './classify-extract.ts'
 import type { Lesson } from './learn.ts'
 import { keep, type Output } from './lifecycle.ts'
 import type { StoredDocument } from './receive.ts'
 
-export type CorrectionErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | CorrectionRefusal['code']
+export type CorrectionErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | 'AT_INVALID' | CorrectionRefusal['code']
 
 /** Why a correction changes nothing: it becomes a dead letter with this code. */
 export class CorrectionError extends Error {
@@ -76,6 +76,9 @@ function check({ key, value }: Record<string | null, DocumentCorrection | null>)
   }
   if (key !== documentKey(value.tenantId, value.documentId)) {
     throw new CorrectionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
+  }
+  if (!isMoment(value.at)) {
+    throw new CorrectionError('AT_INVALID', 'at: milliseconds since 1970 expected, before the year 10000')
   }
   return value
 }

@@ -116,9 +116,10 @@ t.test('what cannot be applied is a dead letter with its reason, and changes not
   await correct(documentId, row.revision - 1, { grandTotal: '1.00' })
   await correct(documentId, row.revision, { total: '1.00' })
   await correct(documentId, row.revision, { issueDate: 'yesterday' })
+  await correct(documentId, row.revision, { grandTotal: '1.00' }, { at: 9e15 })
   driver.createInputTopic(topics.corrections.name, Serdes.string(), Serdes.bytes()).pipeInput(`acme|${documentId}`, Buffer.from('not Avro'))
   await driver.settle()
-  const reasons = ['DOCUMENT_UNKNOWN', 'DOCUMENT_UNKNOWN', 'KEY_MISMATCH', 'REVISION_STALE', 'FIELD_UNKNOWN', 'VALUE_INVALID', 'NOT_FRAMED']
+  const reasons = ['DOCUMENT_UNKNOWN', 'DOCUMENT_UNKNOWN', 'KEY_MISMATCH', 'REVISION_STALE', 'FIELD_UNKNOWN', 'VALUE_INVALID', 'AT_INVALID', 'NOT_FRAMED']
   const letters = driver.deadLetters().map(({ headers }) => JSON.stringify(headers))
   t.equal(letters.length, reasons.length)
   for (const [n, reason] of reasons.entries()) {
