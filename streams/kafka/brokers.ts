@@ -60,6 +60,13 @@ export class Brokers {
     }
   }
 
+  /** A connection to this address has been made: the others need not wait before they try again. */
+  reached(address: BrokerAddress): void {
+    for (const group of this.#groups) {
+      group.reachable(address)
+    }
+  }
+
   /** The full list from a Metadata answer: brokers that are gone are forgotten. */
   replace(addresses: readonly BrokerAddress[]): void {
     const ids = new Set(addresses.map((address) => address.nodeId))
@@ -99,7 +106,7 @@ export class ConnectionGroup {
     }
     let connection = this.#connections.get(nodeId)
     if (connection === undefined) {
-      connection = new BrokerConnection(this.#brokers.address(nodeId), this.#brokers.options, this.#requestTimeoutMs)
+      connection = new BrokerConnection(this.#brokers.address(nodeId), this.#brokers.options, this.#requestTimeoutMs, (address) => this.#brokers.reached(address))
       this.#connections.set(nodeId, connection)
     }
     return connection
@@ -123,6 +130,12 @@ export class ConnectionGroup {
 
   moved(address: BrokerAddress): void {
     this.#connections.get(address.nodeId)?.moveTo(address)
+  }
+
+  reachable(address: BrokerAddress): void {
+    for (const connection of this.#connections.values()) {
+      connection.reachable(address)
+    }
   }
 
   close(): void {

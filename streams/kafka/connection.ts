@@ -30,11 +30,16 @@ export class BrokerConnection {
   #versions: ApiVersionsResponse | undefined
   #failures = 0
   #notBefore = 0
+  /** Ends the pause before the next attempt, while there is one. */
+  #endPause: (() => void) | undefined
+  readonly #onReached: (address: BrokerAddress) => void
   #closed = false
 
-  constructor(address: BrokerAddress, options: KafkaClientOptions, requestTimeoutMs?: number) {
+  /** `onReached`: it has connected to this address. */
+  constructor(address: BrokerAddress, options: KafkaClientOptions, requestTimeoutMs: number | undefined, onReached: (address: BrokerAddress) => void) {
     this.#address = address
     this.#options = options
+    this.#onReached = onReached
     this.#requestTimeoutMs = requestTimeoutMs ?? options.requestTimeoutMs ?? DEFAULT_REQUEST_TIMEOUT_MS
   }
 
@@ -45,7 +50,17 @@ export class BrokerConnection {
     if (moved) {
       this.#failures = 0
       this.#notBefore = 0
+      this.#endPause?.()
       this.#drop(this.#connection)
+    }
+  }
+
+  /** Another connection has reached this address: what waits to try again tries now. */
+  reachable({ host, port }: BrokerAddress): void {
+    if (host === this.#address.host && port === this.#address.port) {
+      this.#failures = 0
+      this.#notBefore = 0
+      this.#endPause?.()
     }
   }
 
@@ -68,6 +83,7 @@ export class BrokerConnection {
 
   close(): void {
     this.#closed = true
+    this.#endPause?.()
     this.#drop(this.#connection)
     // A peer that takes connections and says nothing would hold whoever closes until its request times out.
     this.#drop(this.#connecting)
@@ -92,7 +108,7 @@ export class BrokerConnection {
   async #connect(): Promise<Connection> {
     const wait = this.#notBefore - Date.now()
     if (wait > 0) {
-      await new Promise((resolve) => setTimeout(resolve, wait))
+      await this.#pause(wait)
     }
     if (this.#closed) {
       throw clientClosed()
@@ -114,6 +130,7 @@ export class BrokerConnection {
       this.#versions = versions
       this.#connection = connection
       this.#failures = 0
+      this.#onReached(this.#address)
       return connection
     } catch (error) {
       this.#drop(connection)
@@ -122,6 +139,15 @@ export class BrokerConnection {
       this.#notBefore = Date.now() + backoff * (0.8 + Math.random() * 0.4)
       throw error instanceof StreamsError ? error : connectionError(this.#address, '', error)
     }
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, ms)
+    this.#endPause = resolve
+    await promise
+    clearTimeout(timer)
+    this.#endPause = undefined
   }
 
   #send<Request, Response>(connection: Connection, api: Api<Request, Response>, request: Request, flexibleAnswer = true): Promise<Response> {

@@ -23,6 +23,8 @@ export class ScriptedBroker {
   readonly script = new Map<number, number[]>()
   readonly #server = createServer((socket) => this.#serve(socket))
   readonly #sockets = new Set<Socket>()
+  /** Every connection is closed at once. */
+  away = false
   readonly #transactionVersion: number
   #epoch = 0
   port = 0
@@ -50,6 +52,10 @@ export class ScriptedBroker {
   #serve(socket: Socket): void {
     this.#sockets.add(socket)
     socket.on('error', () => {})
+    if (this.away) {
+      socket.destroy()
+      return
+    }
     let pending = Buffer.alloc(0)
     socket.on('data', (chunk) => {
       pending = Buffer.concat([pending, chunk])
