@@ -110,12 +110,22 @@ export function hostInProcess(topology: Topology, init: InProcessInit, events: T
 /** Longest wait for a worker's answer; prevents that a wedged thread hangs a metrics scrape. */
 const ANSWER_MS = 1_000
 
+/**
+ * Young generation of a thread's heap, MiB: semi-spaces of 16. V8's own limit on a large machine is 64 each, which it reaches
+ * within seconds under load and never gives back, and costs as much CPU (docs/benchmarks.md). `--max-semi-space-size` overrides it.
+ */
+const YOUNG_GENERATION_MIB = 48
+
 /** Runs the thread in a worker, which loads the topology by its module's URL. */
 export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadEvents): ThreadHost {
   const progress = new Progress()
   // `.ts` in the checkout, `.js` in the published package.
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
-  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: { ...init, progress: progress.buffer } satisfies ThreadInit, name: `stream-thread-${init.thread}` })
+  const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
+    workerData: { ...init, progress: progress.buffer } satisfies ThreadInit,
+    name: `stream-thread-${init.thread}`,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+  })
   const waiting = new Map<number, (answer: unknown) => void>()
   const exited = once(worker, 'exit')
   let ended = false
