@@ -86,8 +86,11 @@ t.test('what a sender says about its document is cut to what records and rows ho
 
 t.test('the longest lines in any script fit their records', async (t) => {
   const { driver, archive, send } = await open()
-  const line = { ...invoice.lines[0]!, description: '\u7d19'.repeat(400) }
-  await send(Buffer.from(writeCii({ ...invoice, lines: Array.from({ length: 800 }, () => line) }, 'factur-x')))
+  // three bytes a letter: it is bytes that a record holds
+  const long = '\u7d19'.repeat(1_000)
+  const xml = writeCii({ ...invoice, lines: Array.from({ length: 80 }, () => invoice.lines[0]!) }, 'factur-x')
+    .replace(/<ram:Name>[^<]*<\/ram:Name>(?=<\/ram:SpecifiedTradeProduct>)/g, ['SellerAssignedID', 'BuyerAssignedID', 'Name', 'Description'].map((name) => `<ram:${name}>${long}</ram:${name}>`).join(''))
+  await send(Buffer.from(xml))
   await send(Buffer.from(`Invoice No. ${'\u7d19'.repeat(400_000)}\n${'\u00e9'.repeat(400_000)} Ltd\nTotal 12.00 EUR\n`))
   t.same(driver.deadLetters().map(({ headers }) => headers), [])
   t.same(archive.readRecordsToList().map(({ value }) => [value!.route, value!.status]), [['e-invoice-xml', 'IN_REVIEW'], ['text-layer', 'IN_REVIEW']])
