@@ -1,8 +1,7 @@
 /** `millrace groups`: the applications of a cluster; who is in one, and how far it has read. */
 import type { CommittedOffset, GroupDescription, KafkaCluster } from '../kafka/contract.ts'
 import { decodeAssignment, decodeSubscription, PROTOCOL_NAME } from '../membership/protocol.ts'
-import { decodeOffsetMetadata } from '../runtime/offset-metadata.ts'
-import { COMMITTER } from '../runtime/task.ts'
+import { COMMITTER, decodeOffsetMetadata } from '../runtime/offset-metadata.ts'
 import type { Command, Output } from './command.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.ts'
 import { type Cell, FORMAT_HELP, FORMAT_OPTION, printRows, textTable, wantsJson } from './text-table.ts'

@@ -5,9 +5,8 @@ import type { OffsetReset } from '../graph/topology.ts'
 import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import { KafkaError } from '../kafka/kafka-error.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
-import { decodeOffsetMetadata } from './offset-metadata.ts'
+import { COMMITTER, decodeOffsetMetadata } from './offset-metadata.ts'
 import { isTransactionalIdOf } from './producer-incarnation.ts'
-import { COMMITTER } from './task.ts'
 
 /** Older unstable offsets belong to somebody who is not merely in the middle of a commit (rule C3). */
 const UNSTABLE_MS = 200

@@ -12,6 +12,11 @@ export interface OffsetMetadata {
   readonly extras: ReadonlyMap<string, string>
 }
 
+/** Key of the committer's transactional id among the extras. */
+export const COMMITTER = 'transactional.id'
+/** Key of the times of operators and stores there. */
+export const TIMES = 'times'
+
 const VERSION = 2
 const EXTRAS_MAGIC = 0x4d52
 const EXTRAS_VERSION = 1

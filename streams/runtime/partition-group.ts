@@ -2,9 +2,11 @@
  * Chooses the next record of a task: the smallest head timestamp among its partitions, as Kafka Streams does. A record
  * may only be chosen when no empty partition could still bring an earlier one (`max.task.idle.ms`).
  */
+import { StreamsError } from '../errors.ts'
+import type { SourceNode, Subtopology } from '../graph/topology.ts'
 import type { FetchedRecords, TopicPartition } from '../kafka/contract.ts'
 import type { TaskClock } from './contract.ts'
-import type { RecordQueue } from './record-queue.ts'
+import { RecordQueue } from './record-queue.ts'
 
 /**
  * An input that has never been answered for may hold anything: it is waited for this long, which prevents that a restart
@@ -20,6 +22,11 @@ export class PartitionGroup {
   latenessMs = 0
   private readonly maxTaskIdleMs: number
   private readonly byKey = new Map<string, RecordQueue>()
+
+  /** Throws `TOPOLOGY_INVALID` for an input that no source of the subtopology reads. */
+  static of(inputs: readonly TopicPartition[], subtopology: Subtopology, maxTaskIdleMs: number): PartitionGroup {
+    return new PartitionGroup(inputs.map(({ topic, partition }) => new RecordQueue(topic, partition, sourceFor(subtopology, topic))), maxTaskIdleMs)
+  }
 
   constructor(queues: readonly RecordQueue[], maxTaskIdleMs: number) {
     this.queues = queues
@@ -127,4 +134,12 @@ export class PartitionGroup {
     }
     return deadline
   }
+}
+
+function sourceFor(subtopology: Subtopology, topic: string): SourceNode {
+  const source = subtopology.sources.find((each) => each.topics.includes(topic))
+  if (source === undefined) {
+    throw new StreamsError('TOPOLOGY_INVALID', `Subtopology ${subtopology.name} has no source for topic ${topic}.`)
+  }
+  return source
 }

@@ -161,13 +161,36 @@ export class RecordQueue implements TopicPartition {
     return this.deserialize(this.headTimestamp)
   }
 
+  /**
+   * The head waits until its serde is `ready`, and with it the queue; then `wake` is called. When it is not `current` any more (the
+   * queue was started anew) nothing happens.
+   */
+  holdHead(ready: Promise<unknown>, current: () => boolean, wake: () => void): void {
+    this.waiting = true
+    const go = (failure: unknown) => {
+      if (!current()) {
+        return
+      }
+      this.waiting = false
+      if (failure !== undefined) {
+        this.failHead(failure)
+      }
+      this.retryHead()
+      wake()
+    }
+    ready.then(
+      () => go(undefined),
+      (cause) => go(new StreamsError('DESERIALIZATION_FAILED', `${this.topic}-${this.partition}: a serde's dependency failed.`, { cause })),
+    )
+  }
+
   /** The dependency a serde waited for failed: the record goes to the deserialization policy. */
-  failHead(error: unknown): void {
+  private failHead(error: unknown): void {
     this.serdeFailure = error
   }
 
   /** Reads the timestamp again after a serde's dependency has come: an extractor needs the whole record. */
-  retryHead(): void {
+  private retryHead(): void {
     if (this.hasHead && this.headRecord === undefined) {
       this.headError = undefined
       this.readTimestamp()

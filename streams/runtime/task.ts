@@ -8,21 +8,22 @@ import { InFlightTable } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'
 import type { StoreClock } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
-import type { AnyRecord, SourceNode, Subtopology } from '../graph/topology.ts'
-import type { CommittedOffset, FetchedRecords, OffsetToCommit, TopicPartition } from '../kafka/contract.ts'
+import type { AnyRecord } from '../graph/topology.ts'
+import type { CommittedOffset, FetchedRecords, TopicPartition } from '../kafka/contract.ts'
 import { SerdeNotReady } from '../serdes.ts'
 import { prepareContext, TaskProcessorContext } from './context.ts'
 import type { StreamTask, TaskCommit, TaskConfig, TaskOptions } from './contract.ts'
 import type { TaskCounters } from './core.ts'
 import { SourceOrigin, TaskCore } from './core.ts'
-import { decodeOffsetMetadata, encodeOffsetMetadata } from './offset-metadata.ts'
 import { PartitionGroup } from './partition-group.ts'
-import { RecordQueue } from './record-queue.ts'
+import type { RecordQueue } from './record-queue.ts'
 import type { SourceRuntime } from './processor-node.ts'
 import { recordSuspected } from './suspects.ts'
 import type { TaskGraph } from './task-graph.ts'
 import { compile } from './task-graph.ts'
+import { lifeTransition, type TaskLife } from './task-life.ts'
 import { measureTask, type TaskMeasurements } from './task-metrics.ts'
+import { offsetsToCommit, startInputs } from './task-offsets.ts'
 import { TaskStores } from './task-stores.ts'
 
 const NONE: readonly never[] = []
@@ -30,20 +31,6 @@ const DEFAULT_BUFFERED_RECORDS = 1_000
 const DEFAULT_BUFFERED_BYTES = 8 * 1024 * 1024
 /** Records between two looks at the clock for latencies: the look itself would cost as much as all other metrics of a record. */
 const CLOCK_EVERY = 16
-/** Key of the committer's transactional id in the metadata of committed offsets. */
-export const COMMITTER = 'transactional.id'
-
-/** Key of the times of operators and stores there. */
-const TIMES = 'times'
-
-type TaskState = 'created' | 'running' | 'dropped' | 'closed'
-
-const NEXT: { readonly [S in TaskState]: readonly TaskState[] } = {
-  created: ['running', 'dropped', 'closed'],
-  running: ['dropped', 'closed'],
-  dropped: ['running', 'dropped', 'closed'],
-  closed: [],
-}
 
 export function createTask(options: TaskOptions): Task {
   return new Task(options)
@@ -56,7 +43,7 @@ export class Task implements StreamTask {
   readonly inputs: readonly TopicPartition[]
   readonly state: TaskOptions['state']
   onWake: (() => void) | undefined
-  private status: TaskState = 'created'
+  private life: TaskLife = 'created'
   private readonly core: TaskCore
   private readonly group: PartitionGroup
   private readonly graph: TaskGraph
@@ -80,10 +67,7 @@ export class Task implements StreamTask {
     this.maxBytes = config.bufferedBytesPerPartition ?? DEFAULT_BUFFERED_BYTES
     this.inputs = options.inputs ?? subtopology.sources.flatMap((source) => source.topics.map((topic) => ({ topic, partition })))
     this.core = new TaskCore(options, this.id)
-    this.group = new PartitionGroup(
-      this.inputs.map((input) => new RecordQueue(input.topic, input.partition, sourceFor(subtopology, input.topic))),
-      config.maxTaskIdleMs ?? 0,
-    )
+    this.group = PartitionGroup.of(this.inputs, subtopology, config.maxTaskIdleMs ?? 0)
     this.core.group = this.group
     this.stores = new TaskStores(this.core, options)
     this.table = new InFlightTable(this.core, {
@@ -111,26 +95,12 @@ export class Task implements StreamTask {
 
   initialize(committed: readonly CommittedOffset[]): void {
     this.to('running')
-    const { core, group } = this
+    const { core } = this
     core.fatal = undefined
     core.raised = undefined
     core.touched = false
     core.commitRequested = false
-    core.times.reset()
-    for (const queue of group.queues) {
-      const known = committed.find((offset) => offset.topic === queue.topic && offset.partition === queue.partition)
-      if (known === undefined || known.offset < 0) {
-        throw new StreamsError(
-          'OFFSETS_MISSING',
-          `Task ${this.id}: no start position for ${queue.topic}-${queue.partition}; ` +
-            'resolve a missing committed offset by the reset policy first.',
-        )
-      }
-      const { partitionTime, extras } = decodeOffsetMetadata(known.metadata)
-      core.times.restore(extras.get(TIMES) ?? '')
-      queue.start(known.offset, partitionTime)
-      group.streamTime = Math.max(group.streamTime, partitionTime)
-    }
+    startInputs(core, committed)
     this.stores.open(this.graph)
     for (const node of this.graph.nodes.values()) {
       node.resetStreamTime()
@@ -155,7 +125,7 @@ export class Task implements StreamTask {
   }
 
   drop(): void {
-    if (this.status === 'closed') {
+    if (this.life === 'closed') {
       return
     }
     this.to('dropped')
@@ -164,7 +134,7 @@ export class Task implements StreamTask {
   }
 
   async close(): Promise<void> {
-    if (this.status === 'closed') {
+    if (this.life === 'closed') {
       return
     }
     this.to('closed')
@@ -192,16 +162,13 @@ export class Task implements StreamTask {
     }
   }
 
-  private to(next: TaskState): void {
-    if (!NEXT[this.status].includes(next)) {
-      throw new StreamsError('NOT_RUNNING', `Task ${this.id} can't go from ${this.status} to ${next}.`)
-    }
-    this.status = next
+  private to(next: TaskLife): void {
+    this.life = lifeTransition(this.life, next, this.id)
   }
 
   private assertRunning(): void {
-    if (this.status !== 'running') {
-      throw new StreamsError('NOT_RUNNING', `Task ${this.id} is ${this.status}.`)
+    if (this.life !== 'running') {
+      throw new StreamsError('NOT_RUNNING', `Task ${this.id} is ${this.life}.`)
     }
     if (this.core.fatal !== undefined) {
       throw this.core.fatal
@@ -211,7 +178,7 @@ export class Task implements StreamTask {
   // --- records -------------------------------------------------------------------------------------------------------
 
   enqueue(records: FetchedRecords): void {
-    if (this.status === 'running' && this.group.enqueue(records)) {
+    if (this.life === 'running' && this.group.enqueue(records)) {
       // Committed, too: retention deletes up to here, and an offset before that would pass for records that are lost.
       this.core.touched = true
     }
@@ -326,22 +293,10 @@ export class Task implements StreamTask {
 
   private hold(queue: RecordQueue, error: SerdeNotReady): void {
     const { incarnation } = this.core
-    queue.waiting = true
-    const go = (failure: unknown) => {
-      if (incarnation !== this.core.incarnation) {
-        return
-      }
-      queue.waiting = false
-      if (failure !== undefined) {
-        queue.failHead(failure)
-      }
-      queue.retryHead()
-      this.onWake?.()
-    }
-    const where = `${queue.topic}-${queue.partition}`
-    error.ready.then(
-      () => go(undefined),
-      (cause) => go(new StreamsError('DESERIALIZATION_FAILED', `${where}: a serde's dependency failed.`, { cause })),
+    queue.holdHead(
+      error.ready,
+      () => incarnation === this.core.incarnation,
+      () => this.onWake?.(),
     )
   }
 
@@ -363,7 +318,7 @@ export class Task implements StreamTask {
   }
 
   nextDeadline(): number | undefined {
-    if (this.status !== 'running') {
+    if (this.life !== 'running') {
       return undefined
     }
     const { core } = this
@@ -386,28 +341,7 @@ export class Task implements StreamTask {
     this.stores.closeGeneration()
     core.touched = false
     core.commitRequested = false
-    return { task: this.id, offsets: this.offsets(), emptyInFlight: this.asynchronous ? this.emptyInFlight() : NONE }
-  }
-
-  /** What moved; if nothing did, everything at its unchanged offset: the commit's only fence (rule A2). */
-  private offsets(): OffsetToCommit[] {
-    const { queues } = this.group
-    const moved = queues.filter((queue) => queue.position !== queue.committedOffset || queue.partitionTime !== queue.committedTime)
-    const committer = this.options.committer?.()
-    const times = this.core.times.encode()
-    const extras = new Map<string, string>()
-    if (committer !== undefined) {
-      extras.set(COMMITTER, committer)
-    }
-    if (times !== undefined) {
-      extras.set(TIMES, times)
-    }
-    return (moved.length > 0 ? moved : queues).map((queue) => {
-      queue.committedOffset = queue.position
-      queue.committedTime = queue.partitionTime
-      const metadata = encodeOffsetMetadata(queue.partitionTime, extras)
-      return { topic: queue.topic, partition: queue.partition, offset: queue.position, metadata }
-    })
+    return { task: this.id, offsets: offsetsToCommit(core, this.options.committer?.()), emptyInFlight: this.asynchronous ? this.emptyInFlight() : NONE }
   }
 
   private emptyInFlight(): string[] {
@@ -466,12 +400,4 @@ export class Task implements StreamTask {
   timeOf(store: string): StoreClock {
     return this.stores.timeOf(store)
   }
-}
-
-function sourceFor(subtopology: Subtopology, topic: string): SourceNode {
-  const source = subtopology.sources.find((each) => each.topics.includes(topic))
-  if (source === undefined) {
-    throw new StreamsError('TOPOLOGY_INVALID', `Subtopology ${subtopology.name} has no source for topic ${topic}.`)
-  }
-  return source
 }

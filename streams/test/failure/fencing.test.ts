@@ -1,8 +1,7 @@
 import t from 'tap'
 import { KafkaStreams, type Processor, type ProcessorContext, Serdes, Stores, type StreamsBuilder } from '../../index.ts'
 import { TestCluster } from '../integration/streams-support.ts'
-import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
-import { COMMITTER } from '../../runtime/task.ts'
+import { COMMITTER, decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import { endlessLines } from './load.ts'
 import { countProblems, tally } from './word-load.ts'
 

@@ -5,8 +5,7 @@
 import t from 'tap'
 import { loseAnswers } from '../integration/kafka-cut.ts'
 import { KafkaStreams, Serdes, type StreamsBuilder } from '../../index.ts'
-import { decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
-import { COMMITTER } from '../../runtime/task.ts'
+import { COMMITTER, decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import { TestCluster } from '../integration/streams-support.ts'
 import { countProblems, type Line, lines, tally } from './word-load.ts'
 

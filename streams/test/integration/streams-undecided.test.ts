@@ -2,8 +2,7 @@
 import t from 'tap'
 import { type StreamsBuilder, Serdes } from '../../index.ts'
 import { KafkaStreams } from '../../runtime/kafka-streams.ts'
-import { encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
-import { COMMITTER } from '../../runtime/task.ts'
+import { COMMITTER, encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 import { TestCluster } from './streams-support.ts'
 
 const cluster = new TestCluster()

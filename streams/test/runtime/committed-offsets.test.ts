@@ -2,8 +2,7 @@ import t from 'tap'
 import type { CommittedOffset, GroupClient, KafkaCluster } from '../../kafka/contract.ts'
 import { KafkaError } from '../../kafka/kafka-error.ts'
 import { OffsetReader } from '../../runtime/committed-offsets.ts'
-import { encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
-import { COMMITTER } from '../../runtime/task.ts'
+import { COMMITTER, encodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
 
 const A = { topic: 'a', partition: 0, reset: 'earliest' as const }
 const B = { topic: 'b', partition: 0, reset: 'latest' as const }
