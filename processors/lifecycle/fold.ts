@@ -155,10 +155,12 @@ export function fold(last: DocumentState | undefined, event: LifecycleEvent, now
   }
   const told = 'header' in event ? event.header : undefined
   // A dead letter may be of a record that says little of its document: what is known of it, above all when it came, does not change.
-  const header = event.to === 'DEAD_LETTERED' ? (last?.header ?? told) : (told ?? last?.header)
-  if (header === undefined) {
+  const given = event.to === 'DEAD_LETTERED' ? (last?.header ?? told) : (told ?? last?.header)
+  if (given === undefined) {
     return { ok: false, code: 'UNKNOWN_DOCUMENT', from: last?.state, to: event.to }
   }
+  // Stores list documents by the moment they came: one that is sent again would stand there twice.
+  const header = last === undefined ? given : { ...given, receivedAt: last.header.receivedAt }
   const revision = Math.max(Math.floor(nowMicros), (last?.revision ?? 0) + 1)
   const state = apply(last, event, header, revision)
   const change: LifecycleChange = { from: last?.state, to: event.to, at: event.at, step: event.step, reason: reasonOf(event), revision }

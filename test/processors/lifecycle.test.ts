@@ -94,6 +94,9 @@ t.test('a correction goes through validation to the archive', async (t) => {
 
 t.test('received again begins anew', async (t) => {
   t.match(walk([...way, 'RECEIVED', 'REJECTED']).at(-1)!.row, { status: 'REJECTED', type: null, fields: null, language: null })
+  const again = { ...events.RECEIVED, header: { ...header, fileName: 'b.pdf', receivedAt: header.receivedAt + 86_400_000 } }
+  const received = fold(walk(way).at(-1)!.state, again, 100)
+  t.match(received, { ok: true, state: { header: { fileName: 'b.pdf', receivedAt: header.receivedAt } } }, 'but stays where it is in the list of its day')
 })
 
 t.test('erasure keeps keys and times only, and nothing follows it', async (t) => {
