@@ -107,8 +107,9 @@ function splitTitles(run: Run, at: number): Piece[] {
     for (let end = Math.min(words.length, n + 4); end > n && found === undefined; end -= 1) {
       const start = words[n]!.index
       const text = run.text.slice(start, words[end - 1]!.index + words[end - 1]![0].length)
-      const match = columnLabels.match(plainText(text))
-      if (match !== undefined && match.length >= 0.8 * plainText(text).trim().length) {
+      const plain = plainText(text)
+      const match = columnLabels.match(plain)
+      if (match !== undefined && match.length >= 0.8 * plain.trim().length) {
         found = { text, class: match.class, coverage: match.coverage, row: at, box: { ...run.box, x: run.box.x + start * perCharacter, width: text.length * perCharacter } }
         next = end
       }

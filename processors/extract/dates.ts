@@ -42,9 +42,15 @@ const patterns: readonly RegExp[] = [
   /(?<!\p{L})(?<name>\p{L}{3,10})[ .]{1,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[ ,.]{1,3}(?<y>(?:19|20)\d{2})(?!\d)/giu,
 ]
 
+/** Every date has three digits at least: most texts have none, and are not looked at with patterns. */
+const datable = /\d\D*\d\D*\d/
+
 /** Dates in a line of text. */
 export function findDates(text: string, order: DateOrder): FoundDate[] {
   const found: FoundDate[] = []
+  if (!datable.test(text)) {
+    return found
+  }
   for (const pattern of patterns) {
     for (const match of text.matchAll(pattern)) {
       if (found.some((other) => match.index < other.index + other.text.length && other.index < match.index + match[0].length)) {

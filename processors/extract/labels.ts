@@ -13,12 +13,15 @@ const fillers = /(?<= )(?:of|the|in|and|of|sales|amount|betrag|summe|rm|eur|euro
 interface Phrase<Class> {
   readonly plain: string
   readonly class: Class
+  /** The longest first; of two as long the one that was listed first. */
+  readonly rank: number
 }
 
 function phrases<Class extends string>(entries: readonly (readonly [Class, readonly string[]])[]): readonly Phrase<Class>[] {
   return entries
     .flatMap(([name, texts]) => texts.map((text) => ({ plain: plainText(text), class: name })))
     .sort((a, b) => b.plain.length - a.plain.length)
+    .map((phrase, rank) => ({ ...phrase, rank }))
 }
 
 export interface LabelMatch<Class> {
@@ -34,17 +37,19 @@ const minApart = 7
 
 /** The longest phrase of these classes in a plain text: `total excl` says more than `total`. */
 export class LabelSet<Class extends string> {
-  readonly #phrases: readonly Phrase<Class>[]
+  /** By their first word, the longest first: most texts begin none. */
+  readonly #byFirstWord: ReadonlyMap<string, readonly Phrase<Class>[]>
   /** By their letters alone: fonts with wide kerning come out as `Br uttosumme`, headings are set as `T O T A L`. */
   readonly #letters: ReadonlyMap<string, Phrase<Class>>
 
   constructor(entries: readonly (readonly [Class, readonly string[]])[]) {
-    this.#phrases = phrases(entries)
-    this.#letters = new Map([...this.#phrases].reverse().map((phrase) => [phrase.plain.replaceAll(' ', ''), phrase]))
+    const all = phrases(entries)
+    this.#byFirstWord = Map.groupBy(all, ({ plain }) => plain.split(' ')[1]!)
+    this.#letters = new Map([...all].reverse().map((phrase) => [phrase.plain.replaceAll(' ', ''), phrase]))
   }
 
   match(plain: string): LabelMatch<Class> | undefined {
-    const found = this.#phrases.find((phrase) => plain.includes(phrase.plain))
+    const found = this.#longestIn(plain)
     if (found === undefined) {
       const apart = plain.length <= maxApart ? this.#letters.get(plain.replace(/[\d ]+/g, '')) : undefined
       return apart === undefined || apart.plain.length < minApart ? undefined : { class: apart.class, coverage: 1, length: apart.plain.length - 2 }
@@ -52,6 +57,17 @@ export class LabelSet<Class extends string> {
     const rest = plain.replace(found.plain, ' ').replace(fillers, '').replace(/[\d%#\s]+/g, '').length
     const length = found.plain.length - 2
     return { class: found.class, coverage: length / (length + rest), length }
+  }
+
+  #longestIn(plain: string): Phrase<Class> | undefined {
+    let longest: Phrase<Class> | undefined
+    for (const word of plain.split(' ')) {
+      const found = this.#byFirstWord.get(word)?.find((phrase) => plain.includes(phrase.plain))
+      if (found !== undefined && (longest === undefined || found.rank < longest.rank)) {
+        longest = found
+      }
+    }
+    return longest
   }
 }
 

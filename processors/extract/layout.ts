@@ -62,9 +62,14 @@ export function layOut(text: DocumentText): Layout {
   return { rows, pages: text.pages.length, textHeight: heights[Math.floor(heights.length / 2)] ?? 1, method: text.route === 'ocr' ? 'ocr' : 'text-layer' }
 }
 
+const ascii = /^[ -~]*$/
+
 export function plainText(text: string): string {
-  const words = text.normalize('NFD').replace(/\p{M}+/gu, '').replace(/ß/g, 'ss').toLowerCase().replace(/[^\p{L}\p{N}#%]+/gu, ' ').trim()
-  return ` ${words} `
+  // Most texts are ASCII, where there is nothing to take apart and a letter is a letter of the alphabet.
+  const words = ascii.test(text)
+    ? text.toLowerCase().replace(/[^a-z0-9#%]+/g, ' ')
+    : text.normalize('NFD').replace(/\p{M}+/gu, '').replace(/ß/g, 'ss').toLowerCase().replace(/[^\p{L}\p{N}#%]+/gu, ' ')
+  return ` ${words.trim()} `
 }
 
 export function overlapX(a: Box, b: Box): number {

@@ -16,22 +16,51 @@ export interface DateOption {
   readonly features: Features
 }
 
+interface Form {
+  readonly name: string
+  readonly pattern: RegExp
+  /** What a row must have at least for the pattern to be in it: digits, digits or letters taken for them, separators. */
+  readonly digits: number
+  readonly alike: number
+  readonly marks: number
+}
+
+const form = (name: string, needs: Partial<Omit<Form, 'name' | 'pattern'>>, pattern: RegExp): Form => ({ name, pattern, digits: 0, alike: 0, marks: 0, ...needs })
+
 /** How a date was read: the further down, the more was repaired. */
-const forms: readonly (readonly [form: string, pattern: RegExp])[] = [
-  ['dmy', /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>(?:19|20)\d{2})(?!\d)/g],
-  ['ymd', /(?<![\d/.-])(?<y>20\d{2})\s?[-/.]\s?(?<m>\d{1,2})\s?[-/.]\s?(?<d>\d{1,2})(?!\d)/g],
-  ['dmy2', /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>\d{2})(?![\d/-]|\.\d)/g],
-  ['named', /(?<!\d)(?<d>\d{1,2})(?:st|nd|rd|th)?[\s.,/'-]{0,3}(?<name>(?=\d?\p{L})[\p{L}\d]{3,9}?)[\s.,/'-]{0,3}(?<y>20\d{2}|\d{2})(?!\d)/giu],
-  ['named2', /(?<!\p{L})(?<name>\p{L}{3,9})[\s.]{0,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[\s,.']{1,3}(?<y>20\d{2})(?!\d)/giu],
+const forms: readonly [Form, ...Form[]] = [
+  form('dmy', { digits: 6, marks: 2 }, /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>(?:19|20)\d{2})(?!\d)/g),
+  form('ymd', { digits: 6, marks: 2 }, /(?<![\d/.-])(?<y>20\d{2})\s?[-/.]\s?(?<m>\d{1,2})\s?[-/.]\s?(?<d>\d{1,2})(?!\d)/g),
+  form('dmy2', { digits: 4, marks: 2 }, /(?<![\d/.-])(?<a>\d{1,2})(?<s>[-/.])(?<b>\d{1,2})\k<s>(?<y>\d{2})(?![\d/-]|\.\d)/g),
+  form('named', { digits: 3 }, /(?<!\d)(?<d>\d{1,2})(?:st|nd|rd|th)?[\s.,/'-]{0,3}(?<name>(?=\d?\p{L})[\p{L}\d]{3,9}?)[\s.,/'-]{0,3}(?<y>20\d{2}|\d{2})(?!\d)/giu),
+  form('named2', { digits: 5 }, /(?<!\p{L})(?<name>\p{L}{3,9})[\s.]{0,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[\s,.']{1,3}(?<y>20\d{2})(?!\d)/giu),
   // Blanks beside, another separator, a letter for a digit, a mark before.
-  ['loose', /(?<a>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<b>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<y>2[0O][\dOoIl]{2})(?!\d)/g],
-  ['loose2', /(?<![\d.,])(?<a>[\dOo]{1,2})\s?[-/]\s?(?<b>[\dOo]{1,2})\s?[-/]\s?(?<y>[\dOo]{2})(?![\d/-])/g],
+  form('loose', { digits: 1, alike: 6, marks: 2 }, /(?<a>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<b>[\dOoIl]{1,2})\s?[-/.,\\|]\s?(?<y>2[0O][\dOoIl]{2})(?!\d)/g),
+  form('loose2', { alike: 4, marks: 2 }, /(?<![\d.,])(?<a>[\dOo]{1,2})\s?[-/]\s?(?<b>[\dOo]{1,2})\s?[-/]\s?(?<y>[\dOo]{2})(?![\d/-])/g),
   // A separator lost, or read as a digit: 2512/2018, 25/122018, 25112/2018.
-  ['lost', /(?<!\d)(?<a>\d{2})[1I|]?(?<b>\d{2})[-/. ](?<y>20\d{2})(?!\d)/g],
-  ['lost', /(?<!\d)(?<a>\d{1,2})[-/. ](?<b>\d{2})[1I|/]?(?<y>20\d{2})(?!\d)/g],
-  ['lost2', /(?<![\d/-])(?<a>\d{2})[-/](?<b>\d{2})(?<y>1\d|2\d)(?!\d)/g],
-  ['solid', /(?<!\d)(?<y>20[12]\d)(?<m>0[1-9]|1[0-2])(?<d>[0-3]\d)(?!\d)/g],
+  form('lost', { digits: 8 }, /(?<!\d)(?<a>\d{2})[1I|]?(?<b>\d{2})[-/. ](?<y>20\d{2})(?!\d)/g),
+  form('lost', { digits: 7 }, /(?<!\d)(?<a>\d{1,2})[-/. ](?<b>\d{2})[1I|/]?(?<y>20\d{2})(?!\d)/g),
+  form('lost2', { digits: 6, marks: 1 }, /(?<![\d/-])(?<a>\d{2})[-/](?<b>\d{2})(?<y>1\d|2\d)(?!\d)/g),
+  form('solid', { digits: 8 }, /(?<!\d)(?<y>20[12]\d)(?<m>0[1-9]|1[0-2])(?<d>[0-3]\d)(?!\d)/g),
 ]
+
+/** Most rows hold no date: counting tells so without a pattern. */
+function held(text: string): Pick<Form, 'digits' | 'alike' | 'marks'> {
+  let digits = 0
+  let letters = 0
+  let marks = 0
+  for (let at = 0; at < text.length; at += 1) {
+    const character = text[at]!
+    if (character >= '0' && character <= '9') {
+      digits += 1
+    } else if (character === 'O' || character === 'o' || character === 'I' || character === 'l') {
+      letters += 1
+    } else if (character === '-' || character === '/' || character === '.' || character === ',' || character === '\\' || character === '|') {
+      marks += 1
+    }
+  }
+  return { digits, alike: digits + letters, marks }
+}
 
 const dateWord = /(?<!\p{L})(?:date|dated|datum|tarikh|fecha|data|dt|day|bizdate|invdate)(?!\p{L})/iu
 const otherDate = /(?<!\p{L})(?:due|valid|expiry|expires?|exp|until|before|effective|since|delivery|best|redeem|fallig|birth|from|period|member)(?!\p{L})/iu
@@ -44,7 +73,11 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
   const found: { value: string; text: string; form: string; row: ReceiptRow; index: number; at: number; ambiguous: boolean }[] = []
   for (const [at, row] of rows.entries()) {
     const taken: { from: number; to: number }[] = []
-    for (const [form, pattern] of forms) {
+    const has = held(row.text)
+    for (const { name: form, pattern, digits, alike, marks } of forms) {
+      if (has.digits < digits || has.alike < alike || has.marks < marks) {
+        continue
+      }
       for (const match of row.text.matchAll(pattern)) {
         const from = match.index
         const to = from + match[0].length
@@ -95,7 +128,7 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
 function printedOrder(rows: readonly ReceiptRow[]): DateOrder | undefined {
   const orders = new Set<DateOrder>()
   for (const { text } of rows) {
-    for (const { groups } of text.matchAll(forms[0]![1])) {
+    for (const { groups } of text.matchAll(forms[0].pattern)) {
       const [a, b] = [Number(groups!['a']), Number(groups!['b'])]
       if (a > 12 && a <= 31 && b <= 12) {
         orders.add('day-month')

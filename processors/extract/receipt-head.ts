@@ -35,22 +35,29 @@ export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadR
   const own = head.map((row, n) => ownFeatures(row, n, head, textHeight))
   return head.map((row, n) => {
     const features: Record<string, number> = { bias: 1 }
-    const add = (prefix: string, some: Features | undefined, only?: readonly string[]): void => {
-      for (const [name, value] of Object.entries(some ?? { edge: 1 })) {
-        if (value !== 0 && (only === undefined || only.includes(name))) {
-          features[`${prefix}${name}`] = value
+    for (const [name, value] of Object.entries(own[n]!)) {
+      if (value !== 0) {
+        features[name] = value
+      }
+    }
+    for (const { offset, names } of neighbours) {
+      const beside = own[n + offset] ?? edge
+      for (const [name, named] of names) {
+        const value = beside[name] ?? 0
+        if (value !== 0) {
+          features[named] = value
         }
       }
     }
-    add('', own[n])
-    add('previous.', own[n - 1], neighbourly)
-    add('next.', own[n + 1], neighbourly)
-    add('second.', own[n + 2], neighbourly)
     return { row, features }
   })
 }
 
-const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'registered', 'title', 'meta', 'postcode', 'numbered', 'comma', 'junk', 'formerly', 'policy', 'capitals', 'mixed']
+/** What a row has beside it where the head ends. */
+const edge: Features = { edge: 1 }
+/** What of a neighbour tells something about a row. */
+const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'title', 'policy', 'meta', 'formerly', 'registered', 'postcode', 'numbered', 'comma', 'junk', 'capitals', 'mixed']
+const neighbours = ([['previous', -1], ['next', 1], ['second', 2]] as const).map(([prefix, offset]) => ({ offset, names: neighbourly.map((name) => [name, `${prefix}.${name}`] as const) }))
 
 function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], textHeight: number): Features {
   const { text, words } = row
