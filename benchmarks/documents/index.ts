@@ -5,10 +5,9 @@ import { openSets } from '../../evaluation/sets.ts'
 import { generateSamples } from '../../samples/index.ts'
 import { UsageError } from '../command-line.ts'
 import { type DocumentOptions, parseDocumentOptions, USAGE } from './options.ts'
+import { describeScans, measureScans, type ScanFigures } from './scans.ts'
 import { RECOGNISERS, Steps } from './steps.ts'
 
-/** Documents before the clock runs: processes start, code is compiled, models are loaded. */
-const WARM_UP = 4
 /** Text-layer documents on their way: the parsing process always has the next. */
 const WIDTH_OF_TEXT = 4
 /** Between two looks at the memory. */
@@ -21,7 +20,7 @@ interface Material {
 }
 
 interface Figures {
-  readonly scans: { readonly pages: number; readonly seconds: number; readonly pagesPerSecond: number; readonly cpuPerPage: number; readonly around: number }
+  readonly scans: ScanFigures
   readonly text: { readonly pages: number; readonly seconds: number; readonly pagesPerSecond: number; readonly cpuPerPage: number }
   readonly memory: { readonly documents: number; readonly seconds: number; readonly mediansMiB: readonly number[]; readonly mostMiB: number }
 }
@@ -35,7 +34,7 @@ export async function main(args: readonly string[]): Promise<number> {
   try {
     const options = parseDocumentOptions(args)
     const material = await collect(options)
-    const figures: Figures = { scans: await scans(options, material), text: await texts(options, material), memory: await memory(options, material) }
+    const figures: Figures = { scans: await measureScans([...cycle(material.scans, options.scans)]), text: await texts(options, material), memory: await memory(options, material) }
     process.stdout.write(`${describe(figures)}\n`)
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify({ cores: availableParallelism(), ...figures }, null, 2)}\n`)
@@ -59,22 +58,6 @@ async function collect(options: DocumentOptions): Promise<Material> {
 function* cycle(documents: readonly Uint8Array[], n: number): Generator<Uint8Array> {
   for (let i = 0; i < n; i++) {
     yield documents[i % documents.length]!
-  }
-}
-
-async function scans({ scans: n }: DocumentOptions, material: Material): Promise<Figures['scans']> {
-  const steps = new Steps()
-  try {
-    await steps.takeAll(cycle(material.scans, WARM_UP), RECOGNISERS)
-    const before = steps.usage()
-    const begin = performance.now()
-    const pages = await steps.takeAll(cycle(material.scans, n), RECOGNISERS + 1)
-    const seconds = (performance.now() - begin) / 1_000
-    const after = steps.usage()
-    const [engine, around] = [after.engine - before.engine, after.around - before.around]
-    return { pages, seconds, pagesPerSecond: pages / seconds, cpuPerPage: (engine + around) / 1e6 / pages, around: around / engine }
-  } finally {
-    await steps.close()
   }
 }
 
@@ -127,7 +110,7 @@ function median(values: readonly number[]): number {
 
 function describe({ scans, text, memory }: Figures): string {
   return [
-    `scans        ${scans.pages} pages in ${scans.seconds.toFixed(1)} s: ${scans.pagesPerSecond.toFixed(2)} a second, ${scans.cpuPerPage.toFixed(2)} s of CPU a page, around the engine ${(scans.around * 100).toFixed(1)} % of the engine's`,
+    describeScans(scans),
     `text layers  ${text.pages} pages in ${text.seconds.toFixed(1)} s: ${text.pagesPerSecond.toFixed(0)} a second, ${(text.cpuPerPage * 1_000).toFixed(1)} ms of CPU a page`,
     `memory       ${memory.documents} documents in ${memory.seconds.toFixed(0)} s: all processes together ${memory.mediansMiB.join(', ')} MiB by tenths of the run, ${memory.mostMiB} at most`,
   ].join('\n')

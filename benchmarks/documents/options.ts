@@ -10,7 +10,7 @@ export interface DocumentOptions {
   readonly documents: number
 }
 
-export const USAGE = `What documents cost: recognition and everything around it, text layers, and memory over many documents.
+export const USAGE = `What documents cost: recognition, everything around it and the engine alone, text layers, and memory over many documents.
 
   npm run benchmark -- documents [options]
 

@@ -50,12 +50,8 @@ export class Steps {
 
   usage(): Usage {
     const children = childrenOf(process.pid)
-    const recognising = children.filter(({ command }) => command.includes('tesseract-process'))
-    const sum = (pids: readonly number[]): number => pids.reduce((total, pid) => total + cpuMicroseconds(pid), 0)
-    return {
-      engine: sum(recognising.map(({ pid }) => pid)),
-      around: sum([process.pid, ...children.filter((child) => !recognising.includes(child)).map(({ pid }) => pid)]),
-    }
+    const of = (entry: string): number => children.reduce((total, { pid, command }) => total + (command.includes(entry) ? cpuMicroseconds(pid) : 0), 0)
+    return { engine: of('/tesseract-process.ts'), around: cpuMicroseconds(process.pid) + of('/parse-process.ts') }
   }
 
   /** Of this process and all its children. */

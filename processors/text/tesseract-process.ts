@@ -1,23 +1,10 @@
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import type { Worker } from 'tesseract.js'
-import { createWorker, OEM, PSM } from 'tesseract.js'
+import { PSM } from 'tesseract.js'
 import { serve } from '../pool/process.ts'
 import type { Layout, RecognisedWord, Recognition, RecogniseTask } from './messages.ts'
-
-const dataFolder = join(dirname(createRequire(import.meta.url).resolve('@tesseract.js-data/eng/package.json')), '4.0.0_best_int')
+import { createTesseract, recognitionOutput } from './tesseract.ts'
 
 let worker: Worker | undefined
-
-/** Data from its npm package, never from the network, never from a cache that another process may have written. */
-async function start(): Promise<void> {
-  worker = await createWorker('eng', OEM.LSTM_ONLY, { langPath: dataFolder, gzip: true, cacheMethod: 'none', errorHandler: () => {} })
-  await worker.setParameters({
-    // Without these a page's text depends on the pages read before it.
-    classify_enable_learning: '0',
-    classify_enable_adaptive_matcher: '0',
-  })
-}
 
 /** How tesseract looks for lines: on a receipt all is one block, on a sheet what stands side by side is not. */
 const segmentation: { readonly [layout in Layout]: PSM } = { block: PSM.SINGLE_BLOCK, columns: PSM.SINGLE_COLUMN }
@@ -26,7 +13,7 @@ async function recognise(task: RecogniseTask): Promise<Recognition> {
   // Each time: nothing of the page before may stay.
   await worker!.setParameters({ tessedit_pageseg_mode: segmentation[task.layout] })
   const picture = Buffer.from(task.picture.buffer, task.picture.byteOffset, task.picture.byteLength)
-  const { data } = await worker!.recognize(picture, {}, { blocks: true, text: false })
+  const { data } = await worker!.recognize(picture, {}, recognitionOutput)
   const lines = (data.blocks ?? []).flatMap((block) => block.paragraphs.flatMap((paragraph) => paragraph.lines))
   return { lines: lines.map((line) => line.words.filter((word) => word.text.trim() !== '').map((word) => toWord(word, line.bbox))) }
 }
@@ -67,4 +54,6 @@ function part(percent: number): number {
   return Math.max(0, Math.min(1, percent / 100))
 }
 
-serve((input) => recognise(input as RecogniseTask), start)
+serve((input) => recognise(input as RecogniseTask), async () => {
+  worker = await createTesseract()
+})
