@@ -159,7 +159,7 @@ export class TaskManager {
     const { signal } = entry.abort
     entry.reportedLag = Number.MAX_SAFE_INTEGER
     entry.tail = entry.tail
-      .then(() => feedStandby(entry, { activation, open: (each) => this.#ready(each), onProgress: onCopy, onWarning }, signal))
+      .then(() => feedStandby(entry, { activation, open: (each) => this.#ready(each, signal), onProgress: onCopy, onWarning }, signal))
       // Only when it is to end.
       .catch(() => undefined)
   }
@@ -239,7 +239,7 @@ export class TaskManager {
   async #activate(entry: TaskEntry, signal: AbortSignal): Promise<void> {
     const { activation, fetcher } = this.#options
     signal.throwIfAborted()
-    await this.#ready(entry)
+    await this.#ready(entry, signal)
     const committed = await restoreTask(entry, activation, signal)
     // It may have been taken away in the turn in which its restore ended.
     signal.throwIfAborted()
@@ -269,7 +269,7 @@ export class TaskManager {
   }
 
   /** Its state is open, and fit to go on from where it stands. */
-  async #ready(entry: TaskEntry): Promise<void> {
+  async #ready(entry: TaskEntry, signal: AbortSignal): Promise<void> {
     if (entry.rebuilding.size > 0) {
       const { state } = entry
       entry.state = undefined
@@ -283,7 +283,7 @@ export class TaskManager {
         if (tries >= OPEN_TRIES || (error as { code?: unknown }).code !== 'STATE_OPEN_FAILED') {
           throw error
         }
-        await delay(OPEN_RETRY_MS, undefined, { signal: entry.abort.signal })
+        await delay(OPEN_RETRY_MS, undefined, { signal })
       }
     }
   }

@@ -1,7 +1,7 @@
 /** What a process and its threads see to beside records: old input, old state, brokers that do not answer. */
 import { mkdirSync, readdirSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { openMemoryTaskState, StateFolder } from 'millrace-state-stores'
+import { openMemoryTaskState, StateFolder, StateStoreError } from 'millrace-state-stores'
 import t from 'tap'
 import { buildTopology, KafkaStreams, Serdes, type StreamsBuilder, StreamsError, TimeWindows } from '../../index.ts'
 import type { TopicPartition } from '../../kafka/contract.ts'
@@ -138,7 +138,7 @@ t.test('cleanUp deletes the local state of an application that does not run', as
 const COORDINATOR_LOADING = 14
 
 /** One task that begins as soon as the brokers answer: `answers` errors before that. */
-function begin(answers: readonly Error[], taskTimeoutMs: number) {
+function begin(answers: readonly Error[], taskTimeoutMs: number, open?: () => Promise<never>) {
   const topology = buildTopology((b) => b.stream('in', strings).to('out', strings), { applicationId: 'app' })
   const [subtopology] = topology.subtopologies
   const left = [...answers]
@@ -162,7 +162,7 @@ function begin(answers: readonly Error[], taskTimeoutMs: number) {
         fenceIfStuck: async () => undefined,
       },
     } as never,
-    open: async () => openMemoryTaskState(storeSpecs(subtopology!)),
+    open: open ?? (async () => openMemoryTaskState(storeSpecs(subtopology!))),
     partitionsOf: () => 1,
     cameLater: () => false,
     committer: () => undefined,
@@ -177,8 +177,9 @@ function begin(answers: readonly Error[], taskTimeoutMs: number) {
     onCopy: () => undefined,
     onWarning: (warning) => warnings.push(warning),
   })
-  manager.add([{ subtopology: subtopology!.name, fingerprint: subtopology!.fingerprint, partition: 0 }])
-  return { ended: ended.promise, warnings, left }
+  const version = { subtopology: subtopology!.name, fingerprint: subtopology!.fingerprint, partition: 0 }
+  manager.add([version])
+  return { ended: ended.promise, warnings, left, manager, version }
 }
 
 t.test('a task for which brokers do not answer begins as soon as they do, and says once that it waits', async (t) => {
@@ -194,4 +195,21 @@ t.test('after taskTimeoutMs its thread fails; of what will not pass at once', as
   const { ended, warnings } = begin([new StreamsError('OFFSETS_MISSING', 'They are gone.')], 60_000)
   t.match(await ended, { code: 'OFFSETS_MISSING' })
   t.same(warnings, [])
+})
+
+t.test('a task that is taken away while its database is being opened is not waited for until somebody else closes it', async (t) => {
+  const asked = Promise.withResolvers<void>()
+  const answer = Promise.withResolvers<void>()
+  let tries = 0
+  const { manager, version } = begin([], 60_000, async () => {
+    tries++
+    asked.resolve()
+    await answer.promise
+    throw new StateStoreError('STATE_OPEN_FAILED', 'Another thread has it open.')
+  })
+  await asked.promise
+  const closed = manager.close(manager.suspend([version]))
+  answer.resolve()
+  await closed
+  t.equal(tries, 1)
 })
