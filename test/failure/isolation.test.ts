@@ -1,10 +1,10 @@
 // One tenant tries whatever it can reach another by: tokens, keys, headers, references, file names, a topic of its own, the
 // database role. Nothing of the other is read, and nothing changes.
-import { randomInt } from 'node:crypto'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
+import { SEED } from '../../state-stores/test/seeded.ts'
 import { Registry } from '../../avro/index.ts'
 import type { DocumentReceived } from '../../avro/types.ts'
 import { postgresqlPasswords } from '../../connectors/index.ts'
@@ -20,8 +20,7 @@ const VICTIM = 'acme'
 const INTRUDER = 'globex'
 
 t.setTimeout(600_000)
-const seed = randomInt(2 ** 31)
-say(`samples of seed ${seed}`)
+say(`samples of seed ${SEED}`)
 // every text is as near to every other as can be: only the tenant tells them apart
 const ollama = await new ScriptedOllama().start()
 ollama.embedding = () => [0.6, 0.8]
@@ -30,8 +29,8 @@ const bench = await Bench.open({ tenants: [VICTIM, INTRUDER], settings: { tenant
 t.teardown(() => bench.close())
 const { environment, config } = bench
 const api = `http://${config.api!.host}:${config.api!.port}`
-const kinds = await templates(seed, Date.now())
-const maker = new DocumentMaker(seed, Date.now() - 3_600_000)
+const kinds = await templates(SEED, Date.now())
+const maker = new DocumentMaker(SEED, Date.now() - 3_600_000)
 const documents = kinds.filter(({ kind }) => kind !== 'unknown-tenant').slice(0, 6).map((kind) => maker.fresh(kind, VICTIM))
 const target = documents.find(({ kind }) => kind === 'text-invoice')!
 /** The intruder gets the same bytes by itself. */
@@ -132,7 +131,7 @@ t.test('by search and by questions', async (t) => {
   await bench.progress('the text in the database', async () => (await search(`"${sellerName}"`, victimsToken)).includes(target.documentId))
   t.match(await ask(`What does ${sellerName} charge?`, victimsToken), target.documentId)
   const all = 'invoice or total or date or rechnung or summe'
-  t.match(await search(all, intrudersToken), own.documentId, 'its own')
+  await bench.progress('its own text in the database', async () => (await search(all, intrudersToken)).includes(own.documentId))
   const NOWHERE = 'qwxzy'
   await bench.progress('the embedding in the database', async () => (await search(NOWHERE, victimsToken, '&limit=50')).includes(target.documentId))
   await bench.progress('the embedding of its own', async () => (await search(NOWHERE, intrudersToken)).includes(own.documentId))

@@ -1,7 +1,7 @@
 // Servers are killed under load and started again: a Connect worker, the broker, the registry, the databases. Nobody
 // restarts the topology. Afterwards everything is as if nothing had happened.
-import { randomInt } from 'node:crypto'
 import t from 'tap'
+import { SEED } from '../../state-stores/test/seeded.ts'
 import { kill, type ServerName, type StackAddresses, up } from '../../stack/index.ts'
 import { stackAddresses } from '../pipeline/bench.ts'
 import { leaks } from '../pipeline/leaks.ts'
@@ -13,7 +13,7 @@ const SOME_EVENTS = 40
 t.setTimeout(900_000)
 const addresses = stackAddresses()
 const { folder } = addresses
-const workload = await Workload.open({ seed: randomInt(2 ** 31), count: 200 })
+const workload = await Workload.open({ seed: SEED, count: 200 })
 const { disturbed } = workload
 t.teardown(async () => {
   await up({ folder, ports: 'any' })

@@ -4,7 +4,6 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,6 +18,8 @@ import { CONNECTORS, ConnectRest, connectorName, type Supervisor } from '../../c
 import { contentKey } from '../../processors/dedupe/index.ts'
 import { isEndState } from '../../topology/states.ts'
 import type { StackAddresses } from '../../stack/index.ts'
+import { eventually, SERVER_TIMEOUT_MS } from '../connectors/integration/support.ts'
+import { freePorts } from '../stack/free-ports.ts'
 import type { ApplicationConfig } from '../../topology/config.ts'
 import { valueSerde } from '../../topology/serdes.ts'
 import { decode, TopicFollower } from '../../topology/topic-follower.ts'
@@ -105,7 +106,8 @@ export class Bench {
     const database = `millrace_${run}`
     await administer(addresses, `CREATE DATABASE ${database}`)
     const folder = mkdtempSync(join(tmpdir(), `millrace-${run}-`))
-    const site = { folder, secrets: folder, prefix: `${run}.`, database, keyspace: `archive_${run}`, ports: { api: await freePort(), ops: await freePort() } }
+    const { api, ops } = await freePorts('api', 'ops')
+    const site = { folder, secrets: folder, prefix: `${run}.`, database, keyspace: `archive_${run}`, ports: { api, ops } }
     const bench = new Bench(await prepare(addresses, site, { ...options, say }), options)
     await Promise.all([bench.#admin.connect(), bench.#producer.connect(), ...bench.#followers.map((follower) => follower.start())])
     return bench
@@ -130,7 +132,7 @@ export class Bench {
     const { name, failpoint, settings } = options
     const { api, ...joining } = this.config
     const config =
-      name === undefined ? { ...joining, ...(api === undefined ? {} : { api }) } : { ...joining, stateDir: `${joining.stateDir}-${name}`, ops: { ...joining.ops, port: await freePort() } }
+      name === undefined ? { ...joining, ...(api === undefined ? {} : { api }) } : { ...joining, stateDir: `${joining.stateDir}-${name}`, ops: { ...joining.ops, port: (await freePorts('ops')).ops } }
     const instance = new Instance({
       config: { ...config, ...settings },
       folder: this.folder,
@@ -221,14 +223,13 @@ export class Bench {
 
   /** Topics and databases: what can be seen while processes run. */
   async visibleOutcome(): Promise<Outcome> {
-    const ofTopics = await topicOutcome(this.#cluster, this.#registry, this.environment)
-    const rows = entriesOf(ofTopics, 'topic/archive')
+    const { outcome: ofTopics, revisions } = await topicOutcome(this.#cluster, this.#registry, this.environment)
     const events = [...ofTopics].filter(([at]) => at.startsWith('topic/lifecycle ')).reduce((sum, [, list]) => sum + list.length, 0)
     const deadline = Date.now() + STALLED_MS
     for (;;) {
       // a server that was just restarted may refuse the first connection
       const held = await databaseOutcome(this.environment).catch((error: unknown) => (Date.now() > deadline ? Promise.reject(error) : undefined))
-      const complete = held !== undefined && held.lifecycleRows >= events && [held.revisions.postgresql, held.revisions.cassandra].every((store) => store.size >= rows)
+      const complete = held !== undefined && held.lifecycleRows >= events && Object.values(held.revisions).every((store) => [...revisions].every(([key, revision]) => (store.get(key) ?? 0) >= revision))
       if (held !== undefined && (complete || Date.now() > deadline)) {
         return new Map([...ofTopics, ...held.outcome, ...agreement(held.revisions)])
       }
@@ -242,12 +243,15 @@ export class Bench {
   }
 
   /**
-   * Whose entries an outcome may hold by now: documents by their key, first-seen contents by theirs. The keys of invoices (three parts) are
-   * always among them: the first of each kind, which all others are copies of, ends before anything is disturbed.
+   * Whose entries an outcome may hold by now: documents by their key, or as the last part of what they are looked up by, first-seen contents by theirs.
+   * The keys of invoices are always among them: the first of each kind, which all others are copies of, ends before anything is disturbed.
    */
   owners(documents: readonly TestDocument[] = this.sent): (owner: string) => boolean {
     const known = new Set(documents.flatMap(({ tenant, documentId, bytes }) => [documentKey(tenant, documentId), contentKey(tenant, sha256(bytes))]))
-    return (owner) => known.has(owner) || owner.split('|').length === 3
+    return (owner) => {
+      const [tenant = '', kind, documentId] = owner.split('|')
+      return known.has(owner) || (documentId !== undefined && (kind === 'invoice' || known.has(documentKey(tenant, documentId))))
+    }
   }
 
   async close(): Promise<void> {
@@ -258,21 +262,23 @@ export class Bench {
     await Promise.all(Object.keys(CONNECTORS).map((name) => rest.remove(connectorName(connectors, name as keyof typeof CONNECTORS))))
     await Promise.all(this.#followers.map((follower) => follower.close()))
     const all = await this.#admin.listTopics()
-    await this.#admin.deleteTopics({ topics: all.filter((topic) => topic.startsWith(this.config.topicPrefix)) })
+    await this.#admin.deleteTopics({ timeout: SERVER_TIMEOUT_MS, topics: all.filter((topic) => topic.startsWith(this.config.topicPrefix)) })
     await Promise.all([this.#producer.disconnect(), this.#admin.disconnect(), this.#cluster.close(), cluster.close()])
     this.#registry.close()
-    await administer(addresses, `DROP DATABASE IF EXISTS ${connectors.postgresql.database} WITH (FORCE)`)
+    // a sink that ends may connect once more in between
+    await eventually('the database is gone', async () => {
+      await administer(addresses, `DROP DATABASE IF EXISTS ${connectors.postgresql.database} WITH (FORCE)`)
+      return true
+    })
     const { contactPoints, datacenter, keyspace } = connectors.cassandra
     const client = new cassandra.Client({ contactPoints, localDataCenter: datacenter })
-    await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
+    await eventually('the keyspace is gone', async () => await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`))
     await client.shutdown()
     rmSync(this.folder, { recursive: true, force: true })
   }
 }
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
-
-const entriesOf = (outcome: Outcome, place: string): number => [...outcome.keys()].filter((at) => at.startsWith(`${place} `)).length
 
 /** The revision is a clock and not compared between runs; within one, both databases must have the same. */
 function agreement({ postgresql, cassandra: archive }: { readonly postgresql: ReadonlyMap<string, number>; readonly cassandra: ReadonlyMap<string, number> }): Outcome {
@@ -282,16 +288,9 @@ function agreement({ postgresql, cassandra: archive }: { readonly postgresql: Re
 async function administer({ postgresql }: StackAddresses, statement: string): Promise<void> {
   const client = new pg.Client(postgresql)
   await client.connect()
-  await client.query(statement)
-  await client.end()
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().on('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number }
-      server.close(() => resolve(port))
-    })
-  })
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
 }

@@ -74,13 +74,20 @@ function plain(value: unknown): unknown {
   return Object.fromEntries(own.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, held]) => [name, plain(held)]))
 }
 
+export interface TopicOutcome {
+  readonly outcome: Outcome
+  /** Document → its highest revision for the databases. */
+  readonly revisions: ReadonlyMap<string, number>
+}
+
 /** Output topics, committed records only. */
-export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { config }: Environment): Promise<Outcome> {
+export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { config }: Environment): Promise<TopicOutcome> {
   const declared = topics(config.topicPrefix)
   const serdes = documentSerdes(registry, declared)
   const values = { text: serdes.text, chunks: serdes.chunk, processed: serdes.processed, archive: serdes.archive, lifecycle: serdes.lifecycle, duplicates: serdes.duplicate, review: serdes.review }
   const rowKeys = { archive: rowKeySerde(registry, declared.archive), lifecycle: rowKeySerde(registry, declared.lifecycle), chunks: serdes.chunkKey }
   const collected = new Collected()
+  const revisions = new Map<string, number>()
   for (const id of OUTPUTS) {
     const { name } = declared[id]
     for (const { partition, timestamp, key, value, headers } of await readCommitted(cluster, name)) {
@@ -96,10 +103,14 @@ export async function topicOutcome(cluster: KafkaCluster, registry: Registry, { 
       } else {
         owner = key!.toString()
       }
-      collected.add(`topic/${id}`, owner, { partition, timestamp, value: value === null ? null : await decode<unknown>(values[id], name, value), headers: carried })
+      const record = value === null ? null : await decode<unknown>(values[id], name, value)
+      if (id === 'archive' && record !== null) {
+        revisions.set(owner, Math.max(revisions.get(owner) ?? 0, Number((record as { readonly revision: number }).revision)))
+      }
+      collected.add(`topic/${id}`, owner, { partition, timestamp, value: record, headers: carried })
     }
   }
-  return collected.entries
+  return { outcome: collected.entries, revisions }
 }
 
 /** Names of topics and groups begin with the environment's prefix. */
@@ -147,15 +158,15 @@ function parsed(bytes: Uint8Array): unknown {
 
 export interface DatabaseOutcome {
   readonly outcome: Outcome
-  /** Document → revision, as each holds it. */
-  readonly revisions: { readonly postgresql: ReadonlyMap<string, number>; readonly cassandra: ReadonlyMap<string, number> }
+  /** Document → revision, as each holds it; Cassandra a second time by day. */
+  readonly revisions: { readonly postgresql: ReadonlyMap<string, number>; readonly cassandra: ReadonlyMap<string, number>; readonly byDay: ReadonlyMap<string, number> }
   readonly lifecycleRows: number
 }
 
 /** Both databases, seen by their administrators. */
 export async function databaseOutcome({ addresses, connectors }: Environment): Promise<DatabaseOutcome> {
   const collected = new Collected()
-  const revisions = { postgresql: new Map<string, number>(), cassandra: new Map<string, number>() }
+  const revisions = { postgresql: new Map<string, number>(), cassandra: new Map<string, number>(), byDay: new Map<string, number>() }
   const postgresql = new pg.Client({ ...addresses.postgresql, database: connectors.postgresql.database })
   await postgresql.connect()
   try {
@@ -176,10 +187,11 @@ export async function databaseOutcome({ addresses, connectors }: Environment): P
       for await (const row of client.stream(`SELECT * FROM ${table}`, [], { prepare: true, fetchSize: 1_000 }) as unknown as AsyncIterable<cassandra.types.Row>) {
         const key = documentKey(row['tenant_id'] as string, row['document_id'] as string)
         collected.add(`cassandra/${table}`, key, Object.fromEntries(row.keys().map((column) => [column, row.get(column) as unknown])))
-        if (table === 'document_by_id') {
-          revisions.cassandra.set(key, Number(row.get('revision')))
+        if (table === 'lifecycle_by_document') {
+          lifecycleRows += 1
+        } else {
+          revisions[table === 'document_by_id' ? 'cassandra' : 'byDay'].set(key, Number(row.get('revision')))
         }
-        lifecycleRows += table === 'lifecycle_by_document' ? 1 : 0
       }
     }
   } finally {

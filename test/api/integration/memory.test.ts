@@ -18,7 +18,7 @@ const SIZE = 50 * MEBIBYTE
 /** Of 400 MiB that ride through: buffers of sockets, the parser and file writes, and what the collector leaves lying. */
 const GROWTH_LIMIT = 120 * MEBIBYTE
 
-t.setTimeout(120_000)
+t.setTimeout(240_000)
 const bench = await createBench([tenantRecord('acme')])
 t.teardown(() => bench.close())
 const configFile = join(bench.folder, 'config.json')

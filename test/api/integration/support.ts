@@ -77,8 +77,11 @@ export async function createBench(given: readonly Tenant[]) {
   const administer = async (statement: string): Promise<void> => {
     const admin = new pg.Client(stack.postgresql)
     await admin.connect()
-    await admin.query(statement)
-    await admin.end()
+    try {
+      await admin.query(statement)
+    } finally {
+      await admin.end()
+    }
   }
   await administer(`CREATE DATABASE ${database}`)
   await migratePostgresql({ host, port, database, admin: { user, password }, passwords })
@@ -153,7 +156,7 @@ export async function createBench(given: readonly Tenant[]) {
       const admin = kafka.admin()
       await admin.connect()
       const internal = (await admin.listTopics()).filter((name) => name.startsWith(`${run}.`))
-      await admin.deleteTopics({ topics: [...new Set([...topicsOf(config).map(({ name }) => name), ...internal])] })
+      await admin.deleteTopics({ timeout: 60_000, topics: [...new Set([...topicsOf(config).map(({ name }) => name), ...internal])] })
       await admin.disconnect()
       await cluster.close()
       registry.close()

@@ -44,6 +44,7 @@ t.test('leaders move to the other broker under load, and back', async (t) => {
   const applicationId = 'leaders'
   const led = ['source', 'sink', `${applicationId}-by-value-repartition`, `${applicationId}-per-value-changelog`]
   await admin.createTopics({
+    timeout: 60_000,
     topics: led.map((topic) => ({
       topic,
       replicaAssignment: [0, 1].map((partition) => ({ partition, replicas: [2, 1] })),

@@ -108,7 +108,7 @@ async function connects(options: KafkaClientOptions): Promise<void> {
   }
 }
 
-await admin.createTopics({ topics: ['open', 'source', 'sink'].map((topic) => ({ topic, numPartitions: 2, replicationFactor: 1 })) })
+await admin.createTopics({ timeout: 60_000, topics: ['open', 'source', 'sink'].map((topic) => ({ topic, numPartitions: 2, replicationFactor: 1 })) })
 await allow(right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.DESCRIBE))
 
 for (const mechanism of MECHANISMS) {
@@ -213,7 +213,7 @@ ssl.truststore.location=${ca}
   const reset = await run('reset', APPLICATION, '--input-topics', 'source')
   t.match(reset, { code: 0, lines: /deleted: secured-per-value-changelog[\s\S]*done$/ }, reset.remarks)
 
-  await admin.createTopics({ topics: [{ topic: 'letters', numPartitions: 1, replicationFactor: 1 }] })
+  await admin.createTopics({ timeout: 60_000, topics: [{ topic: 'letters', numPartitions: 1, replicationFactor: 1 }] })
   const why = { topic: 'source', partition: '1', offset: '0', node: 'check', code: 'PROCESSING_FAILED', raw: 'source' }
   await producer.send({
     topic: 'letters',

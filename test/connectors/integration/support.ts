@@ -38,6 +38,9 @@ export function stackFile(): StackFile {
   return JSON.parse(readFileSync(file, 'utf8')) as StackFile
 }
 
+/** kafkajs gives up after five seconds by itself: a busy controller may take longer. */
+export const SERVER_TIMEOUT_MS = 60_000
+
 /** Waits on a fact, with a deadline that only a broken system reaches. */
 export async function eventually<T>(what: string, look: () => Promise<T | undefined | false>, timeoutMs = 90_000): Promise<T> {
   const until = Date.now() + timeoutMs
@@ -88,6 +91,7 @@ export async function createBench(options: { partitions?: number } = {}) {
   const kafkaAdmin = kafka.admin()
   await kafkaAdmin.connect()
   await kafkaAdmin.createTopics({
+    timeout: SERVER_TIMEOUT_MS,
     waitForLeaders: true,
     topics: [topics.raw, topics.archive, topics.chunks, topics.lifecycle, ...deadLetterTopics(config)].map((topic) => ({
       topic,
@@ -99,8 +103,11 @@ export async function createBench(options: { partitions?: number } = {}) {
   const administer = async (statement: string): Promise<void> => {
     const admin = new pg.Client(stack.postgresql)
     await admin.connect()
-    await admin.query(statement)
-    await admin.end()
+    try {
+      await admin.query(statement)
+    } finally {
+      await admin.end()
+    }
   }
   await administer(`CREATE DATABASE ${database}`)
   const { user, password } = stack.postgresql
@@ -174,11 +181,15 @@ export async function createBench(options: { partitions?: number } = {}) {
       await producer.disconnect()
       await this.documents.close()
       await this.archive.close()
-      await this.cassandra.execute(`DROP KEYSPACE IF EXISTS ${config.cassandra.keyspace}`)
+      await eventually('the keyspace is gone', async () => await this.cassandra.execute(`DROP KEYSPACE IF EXISTS ${config.cassandra.keyspace}`))
       await this.cassandra.shutdown()
-      await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
+      // a sink that ends may connect once more in between
+      await eventually('the database is gone', async () => {
+        await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
+        return true
+      })
       registry.close()
-      await kafkaAdmin.deleteTopics({ topics: [...Object.values(topics)] })
+      await kafkaAdmin.deleteTopics({ timeout: SERVER_TIMEOUT_MS, topics: [...Object.values(topics)] })
       await kafkaAdmin.disconnect()
     },
 

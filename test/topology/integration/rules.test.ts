@@ -21,7 +21,7 @@ import { documentSerdes } from '../../../topology/serdes.ts'
 import { decode, TopicFollower } from '../../../topology/topic-follower.ts'
 import { topics } from '../../../topology/topics.ts'
 
-t.setTimeout(60_000)
+t.setTimeout(240_000)
 const { kafka, registry: registryUrl } = JSON.parse(readFileSync(process.env['MILLRACE_STACK']!, 'utf8')) as StackAddresses
 const folder = t.testdir({})
 const config = checkConfig({

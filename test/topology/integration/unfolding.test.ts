@@ -23,7 +23,9 @@ const registry = await ScriptedRegistry.start()
 const folder = await mkdtemp(join(tmpdir(), 'millrace-unfolding-'))
 const services = openServices(checkConfig({ kafka: { bootstrapServers: ['localhost:1'] }, registry: registry.url, contentDir: folder }))
 const { topics, serdes } = services
-const samples = await generateSamples({ seed: 7 })
+/** When everything comes; the dates in it lie before. */
+const RECEIVED_AT = Date.UTC(2026, 10, 20)
+const samples = await generateSamples({ seed: 7, now: new Date(RECEIVED_AT) })
 const sampleOf = (kind: Sample['kind']): Uint8Array => samples.find((sample) => sample.kind === kind)!.bytes
 
 t.teardown(async () => {
@@ -42,7 +44,7 @@ async function open() {
     lifecycle: driver.createOutputTopic(topics.lifecycle.name, serdes.lifecycleKey, serdes.lifecycle),
     async send(bytes: Uint8Array, fileName: string, over: Partial<DocumentReceived> = {}): Promise<DocumentReceived> {
       const record: DocumentReceived = {
-        tenantId: 'acme', documentId: randomUUID(), source: 'share', fileName, contentType: null, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), receivedAt: Date.UTC(2026, 10, 20),
+        tenantId: 'acme', documentId: randomUUID(), source: 'share', fileName, contentType: null, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex'), receivedAt: RECEIVED_AT,
         traceparent: null, content: Buffer.from(bytes), reference: null, attributes: {}, parent: null, ...over,
       }
       raw.pipeInput(`acme|${record.documentId}`, record)
