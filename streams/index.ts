@@ -1,5 +1,5 @@
 /** The public API of millrace. Test tools are in `millrace/testing`, the client layer in `millrace/kafka`. */
-export type { InFlightCounts } from './async/async-node.ts'
+export type { InFlightCounts } from './async/in-flight-table.ts'
 export { CircuitBreaker, type CircuitBreakerOptions, circuitBreakerPolicy, type CircuitBreakerPolicy, type CircuitCall, type CircuitCounts, type CircuitState } from './async/circuit-breaker.ts'
 export type { AsyncOperator, CallInfo, PrepareContext } from './async/operator.ts'
 export type { AsyncProcessor } from './dsl/async-operator.ts'

@@ -17,22 +17,12 @@ import { Calls } from './calls.ts'
 import type { CircuitCounts, CircuitOutcome } from './circuit-breaker.ts'
 import { CircuitBreaker, circuitBreakerPolicy } from './circuit-breaker.ts'
 import type { Entry, Outcome } from './entry.ts'
-import { Heap } from './heap.ts'
-import type { InFlightTable } from './in-flight-table.ts'
+import type { InFlightCounts, InFlightTable } from './in-flight-table.ts'
 import type { PrepareContext } from './operator.ts'
 import type { ParkedKeys } from './parked.ts'
 import { PendingEntries } from './pending-entries.ts'
+import { Retries } from './retries.ts'
 import { validated } from './validate.ts'
-
-export interface InFlightCounts {
-  readonly operator: string
-  /** Admitted and not finished, parked ones and those behind them left out. */
-  readonly pending: number
-  readonly running: number
-  readonly parked: number
-  /** Absent without a circuit breaker. */
-  readonly circuit?: CircuitCounts
-}
 
 export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   readonly operator: AnyAsyncOperator
@@ -47,7 +37,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   private readonly pending: PendingEntries
   private readonly calls: Calls
   private readonly breaker: CircuitBreaker | undefined
-  private readonly retries = new Heap<Entry>((a, b) => a.dueAt < b.dueAt || (a.dueAt === b.dueAt && a.admission < b.admission))
+  private readonly retries = new Retries()
 
   constructor(core: TaskCore, node: AsyncNode, table: InFlightTable, changelogTopic: string, parked: ParkedKeys) {
     super(core, node.name)
@@ -156,8 +146,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
         this.failed(entry, 'CALL_TIMEOUT', error, now)
       }
     }
-    for (let due = this.nextRetry(); due !== undefined && due.dueAt <= now; due = this.nextRetry()) {
-      this.retries.pop()
+    for (let due = this.retries.takeDue(now); due !== undefined; due = this.retries.takeDue(now)) {
       this.pending.requeue(due)
     }
     let held: Entry[] | undefined
@@ -182,16 +171,7 @@ export class AsyncRuntime extends RuntimeNode implements StreamTimeHold {
   }
 
   nextDeadline(): number {
-    return Math.min(this.calls.nextTimeout, this.nextRetry()?.dueAt ?? Number.POSITIVE_INFINITY, this.breaker?.deadline ?? Number.POSITIVE_INFINITY)
-  }
-
-  private nextRetry(): Entry | undefined {
-    let due = this.retries.peek()
-    while (due !== undefined && due.state !== 'backoff') {
-      this.retries.pop()
-      due = this.retries.peek()
-    }
-    return due
+    return Math.min(this.calls.nextTimeout, this.retries.nextDeadline(), this.breaker?.deadline ?? Number.POSITIVE_INFINITY)
   }
 
   private start(entry: Entry, now: number): void {

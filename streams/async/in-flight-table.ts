@@ -7,10 +7,21 @@ import type { StoreView } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { TaskCore } from '../runtime/core.ts'
 import type { Undoable } from '../runtime/undo.ts'
-import type { AsyncRuntime, InFlightCounts } from './async-node.ts'
+import type { AsyncRuntime } from './async-node.ts'
+import type { CircuitCounts } from './circuit-breaker.ts'
 import { ATTEMPT_ROW, decodeAttemptRow, decodePayload, encodeAttemptRow, Entry, PAYLOAD_ROW, parseRowKey, rowKey } from './entry.ts'
 import { orphanedEntries } from './orphans.ts'
 import type { ParkedKey } from './parked.ts'
+
+export interface InFlightCounts {
+  readonly operator: string
+  /** Admitted and not finished, parked ones and those behind them left out. */
+  readonly pending: number
+  readonly running: number
+  readonly parked: number
+  /** Absent without a circuit breaker. */
+  readonly circuit?: CircuitCounts
+}
 
 interface Admission {
   readonly operator: AsyncRuntime

@@ -3,7 +3,7 @@
  * real cluster (`stream-thread.ts`) or the `TopologyTestDriver`.
  */
 import type { TaskState } from 'millrace-state-stores'
-import type { InFlightCounts } from '../async/async-node.ts'
+import type { InFlightCounts } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'
 import type { ErrorPolicy } from '../error-policy.ts'
 import type { Subtopology } from '../graph/topology.ts'

@@ -2,7 +2,7 @@
  * One task: a subtopology on one partition. Pure: no sockets and no timers of its own; what drives it (a stream thread,
  * the test driver) hands it records and asks it to process, punctuate and close generations (engine.md §1, §3).
  */
-import type { InFlightCounts } from '../async/async-node.ts'
+import type { InFlightCounts } from '../async/in-flight-table.ts'
 import type { Entry } from '../async/entry.ts'
 import { InFlightTable } from '../async/in-flight-table.ts'
 import type { ParkedKey } from '../async/parked.ts'

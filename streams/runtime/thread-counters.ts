@@ -1,4 +1,4 @@
-import type { InFlightCounts } from '../async/async-node.ts'
+import type { InFlightCounts } from '../async/in-flight-table.ts'
 import type { LatencySnapshot } from '../metrics/latency-histogram.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 

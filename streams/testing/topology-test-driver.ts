@@ -1,5 +1,5 @@
 import type { ReadOnlySessionStore, ReadOnlyVersionedKeyValueStore, ReadOnlyWindowStore } from 'millrace-state-stores'
-import type { InFlightCounts } from '../async/async-node.ts'
+import type { InFlightCounts } from '../async/in-flight-table.ts'
 import type { Entry } from '../async/entry.ts'
 import type { ParkedKey } from '../async/parked.ts'
 import type { TopologyFunction } from '../dsl/streams-builder.ts'
