@@ -7,8 +7,7 @@ import { applyChanges, type ChangeProblem, type WantedChange } from '../processo
 import type { Classification, DocumentFields, DocumentType, Field, LineItem, TaxLine } from '../processors/types.ts'
 
 export type { WantedChange } from '../processors/corrections/index.ts'
-export { DUPLICATE_OF, maxChanges, mayDecide } from '../processors/corrections/index.ts'
-export { OTHER_VERSION } from '../processors/dedupe/index.ts'
+export { DUPLICATE_OF, LIKENESS_REASONS, maxChanges, mayDecide } from '../processors/corrections/index.ts'
 
 /** What a row keeps of a document; taxes and adjustments are not among its columns. */
 export interface StoredValues {

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { DocumentCorrection } from '../../avro/index.ts'
 import type { StoredDocument } from '../../connectors/index.ts'
-import { checkChanges, DUPLICATE_OF, maxChanges, mayDecide, OTHER_VERSION, type WantedChange } from '../../topology/corrections.ts'
+import { checkChanges, DUPLICATE_OF, LIKENESS_REASONS, maxChanges, mayDecide, type WantedChange } from '../../topology/corrections.ts'
 import { documentKey, isDocumentId } from '../../topology/topics.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
@@ -78,7 +78,7 @@ async function take(request: FastifyRequest, context: ApiContext, { documentId, 
 }
 
 function checked(document: StoredDocument, { revision, decision, changes }: Wanted): DocumentCorrection['changes'] {
-  const copy = document.duplicateOf !== null || (document.reasonCode ?? '').split(',').includes(OTHER_VERSION)
+  const copy = document.duplicateOf !== null || (document.reasonCode ?? '').split(',').some((code) => LIKENESS_REASONS.has(code))
   if (!mayDecide(decision, { state: document.status, understood: document.fields !== null, copy })) {
     throw new ApiError('NOT_CORRECTABLE', { field: 'decision', limit: document.status })
   }

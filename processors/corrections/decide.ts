@@ -26,6 +26,9 @@ export function mayDecide(decision: ReviewDecision, { state, understood, copy }:
   }
 }
 
+/** Reasons for review that name another document: their subject is `of`, its id, a colon and why. */
+export const LIKENESS_REASONS: ReadonlySet<string> = new Set([OTHER_VERSION, 'NEAR_IDENTICAL_TEXT'])
+
 /** What a decision of `duplicate` changes: of which document it is one. */
 export const DUPLICATE_OF = 'duplicateOf'
 
@@ -63,7 +66,7 @@ export function decideCorrection(document: DocumentState | undefined, request: C
   if (document.corrections.some((one) => one.id === id)) {
     return { outcome: 'repeated' }
   }
-  const copy = document.duplicateOf !== undefined || document.reviewReasons.some(({ code }) => code === OTHER_VERSION)
+  const copy = document.duplicateOf !== undefined || document.reviewReasons.some(({ code }) => LIKENESS_REASONS.has(code))
   if (!mayDecide(decision, { state: document.state, understood: document.extraction !== undefined, copy })) {
     return refused({ code: 'NOT_CORRECTABLE' })
   }
@@ -88,8 +91,9 @@ export function decideCorrection(document: DocumentState | undefined, request: C
     return { outcome: 'apply', event: { to: 'DUPLICATE', step, at, duplicateOf: original, reason: 'DUPLICATE_IN_REVIEW', evidence, corrections } }
   }
   if (decision === 'not-duplicate') {
-    const { duplicateOf, classification, extraction } = document
-    const said = { step, at, distinct: duplicateOf === undefined ? {} : { from: duplicateOf }, corrections: [entry(DUPLICATE_OF, duplicateOf ?? null, null)] } as const
+    const { classification, extraction } = document
+    const from = likenedTo(document)
+    const said = { step, at, distinct: from === undefined ? {} : { from }, corrections: [entry(DUPLICATE_OF, from ?? null, null)] } as const
     return classification === undefined || extraction === undefined
       ? { outcome: 'apply', event: { ...said, to: 'DEDUPLICATED' } }
       : { outcome: 'apply', event: { ...said, to: 'CORRECTED', classification, extraction } }
@@ -100,6 +104,11 @@ export function decideCorrection(document: DocumentState | undefined, request: C
   }
   const { classification, extraction, changes } = applied
   return { outcome: 'apply', event: { to: 'CORRECTED', step, at, classification, extraction, corrections: changes.map((one) => entry(one.field, one.from, one.to)) } }
+}
+
+/** The document that this one is said to be a copy of, or to be like. */
+function likenedTo({ duplicateOf, reviewReasons }: DocumentState): string | undefined {
+  return duplicateOf ?? reviewReasons.flatMap(({ code, subject }) => (LIKENESS_REASONS.has(code) ? (/^of ([0-9a-f-]{36}): /.exec(subject)?.[1] ?? []) : []))[0]
 }
 
 const DOCUMENT_ID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/

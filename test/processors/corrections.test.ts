@@ -142,7 +142,10 @@ t.test('a person says that a document is no copy: it is read, or goes round, and
     t.notOk(folded?.ok && ('duplicateOf' in folded.state || 'duplicateEvidence' in folded.state))
   }
   const version = { ...document, reviewReasons: [{ code: 'OTHER_VERSION', step: 'second-look', subject: `of ${ORIGINAL}: grandTotal` }] }
-  t.match(decideCorrection(version, { ...request, decision: 'not-duplicate', changes: [] }), { outcome: 'apply', event: { to: 'CORRECTED', distinct: {} } })
+  for (const code of ['OTHER_VERSION', 'NEAR_IDENTICAL_TEXT']) {
+    const like = { ...version, reviewReasons: [{ ...version.reviewReasons[0]!, code }] }
+    t.match(decideCorrection(like, { ...request, decision: 'not-duplicate', changes: [] }), { outcome: 'apply', event: { to: 'CORRECTED', distinct: { from: ORIGINAL }, corrections: [{ from: ORIGINAL, to: null }] } }, code)
+  }
   for (const state of [document, { ...document, state: 'ARCHIVED' as const }, { ...copy, state: 'REJECTED' as const }, { ...unread, state: 'IN_REVIEW' as const }]) {
     t.match(decideCorrection(state, { ...request, decision: 'not-duplicate', changes: [] }), { outcome: 'refused', refusal: { code: 'NOT_CORRECTABLE' } })
   }

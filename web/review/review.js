@@ -8,8 +8,8 @@ const byId = (id) => document.getElementById(id)
 const AGAIN_MS = 700
 const PATIENCE = 40
 
-/** The reason of a document that is another version of one that was here before; its subject begins with which. */
-const VERSION = /^of ([0-9a-f-]{36}):/
+/** The subject of a reason that a document is like one that was here before begins with which. */
+const LIKE = /^of ([0-9a-f-]{36}):/
 
 let filters = { reason: '', vendor: '' }
 let showing = 'waiting'
@@ -70,13 +70,13 @@ async function open(documentId) {
   // one key for what is decided about this revision: a second click is the same request
   current = { documentId, revision: given.revision, key: crypto.randomUUID() }
   const waits = given.state === 'IN_REVIEW'
-  const version = given.reasons.find(({ code }) => code === 'OTHER_VERSION')
+  const original = given.duplicateOf ?? given.reasons.map(({ subject }) => LIKE.exec(subject)?.[1]).find((id) => id !== undefined)
   byId('save').disabled = given.state === 'DUPLICATE'
   byId('accept').disabled = !waits
   byId('reject').disabled = !waits
   byId('duplicate').disabled = !waits
-  byId('not-duplicate').disabled = given.duplicateOf === null && version === undefined
-  byId('of').value = given.duplicateOf ?? VERSION.exec(version?.subject ?? '')?.[1] ?? ''
+  byId('not-duplicate').disabled = original === undefined
+  byId('of').value = original ?? ''
   await show(given)
 }
 
