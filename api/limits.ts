@@ -4,12 +4,12 @@
 export const MAXIMUM_FILES = 32
 /** Headers and boundaries of a multipart body beside its files. */
 export const MULTIPART_OVERHEAD = 64 * 1024
-/** Uploads at once: each holds a file descriptor, a hash and some buffers. */
-export const MAXIMUM_UPLOADS = 64
+/** Uploads at once: each holds a file descriptor, a hash and some buffers. Slow ones of one tenant must not keep all others out. */
+export const UPLOADS = { atOnce: 64, perTenant: 32 } as const
 /** A correction of every field of a long invoice; a body without end would fill memory. */
 export const MAXIMUM_CORRECTION_BYTES = 256 * 1024
 /** Pages that are drawn or wait for it: each holds its document in memory. */
-export const MAXIMUM_PAGES_AT_ONCE = 16
+export const PAGES = { atOnce: 16, perTenant: 8 } as const
 /** Connections at once: sockets are file descriptors, and the content store needs some too. */
 export const MAXIMUM_CONNECTIONS = 1_000
 /** A header block that never ends would fill memory. */

@@ -4,7 +4,8 @@ import type { Hit } from '../../connectors/index.ts'
 import { answerRequest, citedParts } from '../../processors/search/index.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
-import { ASK, RETRY_AFTER_SECONDS } from '../limits.ts'
+import { ASK } from '../limits.ts'
+import { Places } from '../places.ts'
 import { postAsk } from '../schemas.ts'
 import { embeddingOf, languagesOf, requiredText, searchFilters } from './search.ts'
 
@@ -34,7 +35,7 @@ export type AnswerLine =
  * themselves are the answer.
  */
 export function askRoute(app: FastifyInstance, context: ApiContext): void {
-  const underWay = new Map<string, number>()
+  const places = new Places({ ...ASK, refusal: 'OVERLOADED' })
   app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: ASK.bodyBytes }, (_request, body, done) => done(null, body))
   app.addContentTypeParser('*', (_request, _payload, done) => done(new ApiError('JSON_EXPECTED', { field: 'Content-Type', limit: 'application/json' })))
 
@@ -42,28 +43,17 @@ export function askRoute(app: FastifyInstance, context: ApiContext): void {
     const { question: asked, ...rest } = objectIn(body)
     const question = requiredText('question', asked, ASK.questionLength)
     const filters = searchFilters(rest)
-    const own = underWay.get(tenantId) ?? 0
-    if (own >= ASK.perTenant || [...underWay.values()].reduce((sum, count) => sum + count, 0) >= ASK.atOnce) {
-      throw new ApiError('OVERLOADED', { retryAfterSeconds: RETRY_AFTER_SECONDS })
-    }
-    underWay.set(tenantId, own + 1)
+    const leave = places.take(tenantId)
     const gone = new AbortController()
     reply.raw.once('close', () => gone.abort())
-    let open = true
-    const ended = (): void => {
-      if (open) {
-        open = false
-        underWay.set(tenantId, underWay.get(tenantId)! - 1)
-      }
-    }
     try {
       const embedding = await embeddingOf(context, question)
       const { hits } = await context.search.search(tenantId, { text: question, match: 'any', languages: languagesOf(context, tenantId), embedding, filters, limit: ASK.documents })
       const lines = Readable.from(linesOf(answer(context, question, quoted(hits), gone.signal)))
-      lines.once('close', ended)
+      lines.once('close', leave)
       return await reply.type('application/x-ndjson; charset=utf-8').send(lines)
     } catch (error) {
-      ended()
+      leave()
       throw error
     }
   })

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
-import { MAXIMUM_PAGES_AT_ONCE, RETRY_AFTER_SECONDS } from '../limits.ts'
+import { PAGES } from '../limits.ts'
+import { Places } from '../places.ts'
 import { getPage } from '../schemas.ts'
 import { knownId } from './documents.ts'
 
@@ -14,7 +15,7 @@ interface ByPage {
  * The picture has the proportions of the page's size in `pageSizes`, so boxes fit on it.
  */
 export function pageRoute(app: FastifyInstance, { documents, content, pages }: ApiContext): void {
-  let drawing = 0
+  const places = new Places({ ...PAGES, refusal: 'RENDERER_BUSY' })
   app.get<ByPage>('/v1/documents/:documentId/pages/:page', { schema: getPage }, async (request, reply) => {
     const { tenantId, params } = request
     const documentId = knownId(params.documentId)
@@ -29,10 +30,7 @@ export function pageRoute(app: FastifyInstance, { documents, content, pages }: A
     if (page === 0 || (document.pageCount !== null && page > document.pageCount)) {
       throw new ApiError('PAGE_NOT_FOUND', { field: 'page', limit: document.pageCount ?? undefined })
     }
-    if (drawing >= MAXIMUM_PAGES_AT_ONCE) {
-      throw new ApiError('RENDERER_BUSY', { retryAfterSeconds: RETRY_AFTER_SECONDS })
-    }
-    drawing += 1
+    const leave = places.take(tenantId)
     try {
       const turned = (document.pageSizes as readonly { readonly turned?: number }[] | null)?.[page - 1]?.turned ?? 0
       const drawn = await pages.draw({ bytes: await content.get(tenantId, document.content), page, turned })
@@ -48,7 +46,7 @@ export function pageRoute(app: FastifyInstance, { documents, content, pages }: A
       })
       return reply.send(Buffer.from(drawn.value.bytes))
     } finally {
-      drawing -= 1
+      leave()
     }
   })
 }

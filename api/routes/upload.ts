@@ -5,7 +5,8 @@ import { documentKey } from '../../topology/topics.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
 import { documentIdFor, idempotencyKey } from '../idempotency.ts'
-import { MAXIMUM_UPLOADS, RETRY_AFTER_SECONDS } from '../limits.ts'
+import { RETRY_AFTER_SECONDS, UPLOADS } from '../limits.ts'
+import { Places } from '../places.ts'
 import { postDocuments } from '../schemas.ts'
 import { DUPLICATE_ALLOWED, storeFiles, type Upload } from '../upload.ts'
 import { takenView } from '../view.ts'
@@ -18,15 +19,12 @@ const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/
  */
 export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
   const { intake, serialised } = context
-  let uploads = 0
+  const places = new Places({ ...UPLOADS, refusal: 'OVERLOADED' })
 
   app.post('/v1/documents', { schema: postDocuments }, async (request, reply) => {
     const { tenantId } = request
     const key = idempotencyKey(request.headers['idempotency-key'])
-    if (uploads >= MAXIMUM_UPLOADS) {
-      throw new ApiError('OVERLOADED', { retryAfterSeconds: RETRY_AFTER_SECONDS })
-    }
-    uploads += 1
+    const leave = places.take(tenantId)
     try {
       const { files, allowDuplicate } = await store(request, context)
       const receivedAt = Date.now()
@@ -42,7 +40,7 @@ export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
       reply.code(202)
       return { documents: taken.map(takenView) }
     } finally {
-      uploads -= 1
+      leave()
     }
   })
 }
