@@ -11,7 +11,7 @@ import type { Suspect } from './suspects.ts'
 import type { ThreadSnapshot } from './thread-counters.ts'
 import type { ThreadState } from './thread-state.ts'
 
-export interface PlainCause {
+interface PlainCause {
   readonly name: string
   readonly code: string | undefined
   readonly message: string
