@@ -2,6 +2,8 @@ import t from 'tap'
 import { KafkaStreams, StreamsError } from '../../index.ts'
 import { plainError, revivedError } from '../../runtime/messages.ts'
 import { MAX_REPLACEMENTS } from '../../runtime/replacements.ts'
+import { StreamThreads } from '../../runtime/stream-threads.ts'
+import type { ThreadHost } from '../../runtime/thread-host.ts'
 import { type UncaughtErrorAction, type UncaughtErrorCallback, UncaughtErrors } from '../../runtime/uncaught-errors.ts'
 
 const FAILED = new StreamsError('PROCESSING_FAILED', 'price failed at orders-3@17')
@@ -79,6 +81,18 @@ t.test('what it goes by crosses from the thread: codes, names and messages of th
   t.ok(error instanceof StreamsError)
   t.match(error, { code: 'PROCESSING_FAILED', message: 'price failed', cause: { code: 'PRICES_DOWN', message: 'prices are down', cause: { name: 'RangeError', message: 'beyond', code: undefined } } })
   t.equal(revivedError(plainError(new Error('plain'))).cause, undefined)
+})
+
+t.test('a failed thread keeps its number for its successor, however long the decision takes', async (t) => {
+  const threads = new StreamThreads(2)
+  const host = (thread: number) => ({ thread }) as ThreadHost
+  threads.add(host(0))
+  threads.add(host(1))
+  t.equal(threads.failed(0)?.thread, 0)
+  t.equal(threads.failed(0), undefined, 'once')
+  t.equal(threads.free(), 2, 'who is added meanwhile has another one')
+  threads.add(host(0))
+  t.same(threads.hosts.map(({ thread }) => thread), [1, 0])
 })
 
 t.test('it must be a function', async (t) => {
