@@ -123,8 +123,10 @@ class Walk {
   /** Bodies between lines that are `--boundary`; the last one may have no end. */
   *#between(boundary: string, from: number, to: number): Generator<{ readonly start: number; readonly end: number }> {
     const mark = Buffer.from(`--${boundary}`, 'latin1')
+    // not beyond the end: a thousand parts without a second boundary would each look through the whole mail
+    const part = this.#data.subarray(0, to)
     let start: number | undefined
-    for (let at = this.#data.indexOf(mark, from); at >= 0 && at < to; at = this.#data.indexOf(mark, at + mark.length)) {
+    for (let at = part.indexOf(mark, from); at >= 0; at = part.indexOf(mark, at + mark.length)) {
       const after = this.#data.toString('latin1', at + mark.length, Math.min(to, at + mark.length + 2))
       const atLine = at === from || this.#data[at - 1] === 0x0a || this.#data[at - 1] === 0x0d
       if (!atLine || !/^(?:$|--|[\s])/.test(after)) {
