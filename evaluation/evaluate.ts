@@ -1,11 +1,11 @@
 /** One set through the product's steps, and what it is worth. Start reading here. */
 import process from 'node:process'
-import type { DocumentText, Field } from '../processors/index.ts'
-import { classify, createDocumentParsers, extract } from '../processors/index.ts'
+import type { DocumentText, Extraction, Field, KnownText } from '../processors/index.ts'
+import { classify, createDocumentParsers, distinctiveValues, extract, likenessOf } from '../processors/index.ts'
 import type { Answers } from './answers.ts'
 import { answersOf } from './answers.ts'
 import type { DuplicateScore } from './duplicates.ts'
-import { findDuplicates, scoreDuplicates } from './duplicates.ts'
+import { findDuplicates, proposeDuplicates, scoreDuplicates } from './duplicates.ts'
 import { eInvoiceTruth } from './e-invoice-truth.ts'
 import { lineOutcomes } from './lines.ts'
 import type { EvaluateOptions, Profile } from './options.ts'
@@ -105,10 +105,12 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
   const outcomes: Outcome[] = []
   const judged: JudgedDocument[] = []
   const unscored: string[] = []
+  const texts: KnownText[] = []
   const characters = { distance: 0, length: 0 }
   let extractMicroseconds = 0
   for (const [n, document] of set.documents.entries()) {
     const { text, failure } = reads[n]!
+    const likeness = text === undefined ? undefined : likenessOf(text)
     const truth = document.truth ?? (text?.eInvoice === undefined ? undefined : eInvoiceTruth(text.eInvoice.xml))
     if (truth === undefined) {
       unscored.push(document.id)
@@ -118,6 +120,9 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
     const understood = text === undefined ? undefined : understand(hideXml ? withoutXml(text) : text, options)
     const used = process.cpuUsage(before)
     extractMicroseconds += used.user + used.system
+    if (likeness !== undefined && understood !== undefined) {
+      texts.push({ documentId: document.id, ...likeness, seenAt: n, values: distinctiveValues(understood.extraction) })
+    }
     const answers: Answers = understood?.answers ?? new Map()
     const fields: Judged[] = []
     for (const [field, known] of truth.fields) {
@@ -162,14 +167,14 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
     judged,
     unscored,
     ...(characters.length === 0 ? {} : { characterErrorRate: characters.distance / characters.length }),
-    ...(set.duplicates === undefined ? {} : { duplicates: scoreDuplicates(found, set.duplicates) }),
+    ...(set.duplicates === undefined ? {} : { duplicates: scoreDuplicates(found, set.duplicates, proposeDuplicates(texts, found)) }),
   }
 }
 
-function understand(text: DocumentText, options: EvaluateOptions): { readonly answers: Answers; readonly lines: Parameters<typeof lineOutcomes>[2] } | undefined {
+function understand(text: DocumentText, options: EvaluateOptions): { readonly answers: Answers; readonly lines: Parameters<typeof lineOutcomes>[2]; readonly extraction: Extraction } | undefined {
   const classification = classify(text)
   const extraction = extract(text, { dateOrder: options.dateOrder, receivedDay: new Date().toISOString().slice(0, 10) })
-  return extraction.ok ? { answers: answersOf(extraction.value, classification), lines: extraction.value.lines } : undefined
+  return extraction.ok ? { answers: answersOf(extraction.value, classification), lines: extraction.value.lines, extraction: extraction.value } : undefined
 }
 
 function withoutXml(text: DocumentText): DocumentText {

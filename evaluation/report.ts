@@ -66,8 +66,8 @@ export function describe(result: SetResult): string {
     lines.push(`character error rate of recognition ${fixed(result.characterErrorRate)}`)
   }
   if (result.duplicates !== undefined) {
-    const { known, found, right } = result.duplicates
-    lines.push(`duplicates: ${right} of ${known} known pairs found, ${found - right} false`)
+    const { known, found, right, proposed } = result.duplicates
+    lines.push(`duplicates: ${right} of ${known} known pairs found, ${found - right} false; ${proposed.length} more proposed by their texts`)
   }
   lines.push(
     timings.secondsPerPage === null

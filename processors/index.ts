@@ -5,9 +5,9 @@ import { createTextReader } from './text/index.ts'
 
 export { classifierVersion, classify } from './classify/index.ts'
 export type { ClassifyOptions } from './classify/index.ts'
-export { contentKey, decide, invoiceIdentity, lookAgain } from './dedupe/index.ts'
+export { contentKey, decide, distinctiveValues, invoiceIdentity, likenessOf, lookAgain, lookupKeys, proposeOriginal } from './dedupe/index.ts'
 export type {
-  CopiedValues, DedupeDecision, DedupeInput, DuplicatePolicy, FirstSeen, InvoiceIdentity, KnownInvoice, SecondLookDecision, SecondLookInput,
+  CopiedValues, DedupeDecision, DedupeInput, DuplicatePolicy, FirstSeen, InvoiceIdentity, KnownInvoice, KnownText, SecondLookDecision, SecondLookInput,
 } from './dedupe/index.ts'
 export { enrich, plainVendorName, rateLookupFrom, vendorIndexKeys, vendorLookup, vendorLookupFrom } from './enrich/index.ts'
 export type { EnrichLookups, ExchangeRate, RateLookup, Vendor, VendorLookup } from './enrich/index.ts'

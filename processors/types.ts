@@ -436,7 +436,7 @@ export interface Enrichment {
 }
 
 export interface ReviewReason {
-  /** For example UNREADABLE_PAGE, LOW_PROBABILITY, RULE_FAILED, MISSING_FIELD, LOW_CONFIDENCE, OTHER_VERSION. */
+  /** For example UNREADABLE_PAGE, LOW_PROBABILITY, RULE_FAILED, MISSING_FIELD, LOW_CONFIDENCE, OTHER_VERSION, NEAR_IDENTICAL_TEXT. */
   readonly code: string
   readonly step: string
   /** Field path or rule id. */

@@ -1,7 +1,7 @@
 /**
  * The map: how a document flows. Wiring only: what a step does is in `processors/`, how it meets the engine in `steps/`.
  *
- *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich → second look
+ *   documents.raw → admit → receive → dedupe → text → classify → extract → validate → enrich → second look → similar text
  *                                └────────┴───────┴───────┴─────────┴─────────┴─────────┴──────────┴──→ lifecycle → archive, processed,
  *                                                             ↑          ↑                               lifecycle, review, duplicates
  *   documents.corrections → correct (in lifecycle's store) ───┼──────────┘ documents.corrected (to be read, if it was a duplicate until now)
@@ -14,7 +14,7 @@
  */
 import { type KStream, Serdes, type StreamsBuilder, Stores } from 'millrace'
 import type { DocumentReview, RuleSet, Vendor as WireVendor } from '../avro/types.ts'
-import type { FirstSeen, KnownInvoice } from '../processors/dedupe/index.ts'
+import type { FirstSeen, KnownInvoice, KnownText } from '../processors/dedupe/index.ts'
 import { contentKey } from '../processors/dedupe/index.ts'
 import type { Vendor } from '../processors/enrich/index.ts'
 import type { VendorMemory } from '../processors/learn/index.ts'
@@ -36,7 +36,8 @@ import { indexVendors } from './steps/index-vendors.ts'
 import { learn, type Lesson, rememberVendor, type Teaching } from './steps/learn.ts'
 import { isOutput, keepLifecycle, type Output, outputs } from './steps/lifecycle.ts'
 import { receive, type StoredDocument } from './steps/receive.ts'
-import { identityOf, type LookedAt, secondLook } from './steps/second-look.ts'
+import { type ComparableDocument, identityOf, isLookedAt, type LookedAt, secondLook } from './steps/second-look.ts'
+import { similarText } from './steps/similar-text.ts'
 import { readText, recognise } from './steps/text.ts'
 import { validateStep } from './steps/validate.ts'
 import { rawTopicOfTenant } from './topics.ts'
@@ -51,6 +52,8 @@ const RATES = 'exchange-rates'
 const VENDOR_MEMORY = 'vendor-memory'
 const FIRST_SEEN = 'first-seen'
 const KNOWN_INVOICES = 'known-invoices'
+const KNOWN_TEXTS = 'known-texts'
+const TEXT_LOOKUPS = 'text-lookups'
 const DOCUMENT_STATES = 'document-states'
 
 /** The topology's module: `settings` is the application's configuration. */
@@ -133,12 +136,25 @@ export function wire(b: StreamsBuilder, services: Services): void {
     }),
   )
   const enriched = divide(validated.documents.processValues(() => enrichStep(TENANTS, VENDOR_INDEX, RATES), { name: 'enrich', stores: [TENANTS, VENDOR_INDEX, RATES], onError: toDeadLetters }))
-  const lookedAgain = enriched.documents
-    .selectKey((_key, document) => identityOf(document))
-    .repartition({ name: 'by-invoice', key, value: Serdes.json<LookedAt>() })
-    .process(() => secondLook(KNOWN_INVOICES, TENANTS), {
-      name: 'second-look', key,
-      stores: [Stores.keyValueStore(KNOWN_INVOICES, { key, value: Serdes.json<readonly KnownInvoice[]>() }), TENANTS],
+  const { identified, others } = enriched.documents.split().branch('identified', isLookedAt).defaultBranch('others')
+  const lookedAgain = divide(
+    identified
+      .selectKey((_key, document) => identityOf(document))
+      .repartition({ name: 'by-invoice', key, value: Serdes.json<LookedAt>() })
+      .process(() => secondLook(KNOWN_INVOICES, TENANTS), {
+        name: 'second-look', key,
+        stores: [Stores.keyValueStore(KNOWN_INVOICES, { key, value: Serdes.json<readonly KnownInvoice[]>() }), TENANTS],
+        onError: toDeadLetters,
+      }),
+  )
+  const comparable = others.mapValues((document) => document as ComparableDocument)
+  const compared = comparable
+    .merge(lookedAgain.documents)
+    .selectKey((_key, { header }) => header.tenantId)
+    .repartition({ name: 'by-tenant', key, value: Serdes.json<ComparableDocument>() })
+    .process(() => similarText(KNOWN_TEXTS, TEXT_LOOKUPS, TENANTS), {
+      name: 'similar-text', key,
+      stores: [Stores.keyValueStore(KNOWN_TEXTS, { key, value: Serdes.json<KnownText>() }), Stores.keyValueStore(TEXT_LOOKUPS, { key, value: Serdes.json<true>() }), TENANTS],
       onError: toDeadLetters,
     })
     .mapValues(({ did }) => did)
@@ -148,9 +164,9 @@ export function wire(b: StreamsBuilder, services: Services): void {
     .process(() => endDeadLettered(topics.raw.name), { name: 'end-dead-lettered' })
     .mapValues(({ did }) => did)
 
-  const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched]
+  const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched, lookedAgain]
     .map((step) => step.events)
-    .concat(lookedAgain, lost)
+    .concat(compared, lost)
     .reduce((all, step) => all.merge(step))
 
   const results = events

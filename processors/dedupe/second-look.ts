@@ -149,11 +149,12 @@ function lineTotals(lines: readonly LineItem[]): string | undefined {
   return totals.length === 0 || totals.includes(undefined) ? undefined : createHash('sha256').update(totals.sort().join(' ')).digest('hex')
 }
 
-function sure(field: Field | undefined, least = MIN_CONFIDENCE): string | undefined {
+/** A field's normalised value, unless it is doubtful. */
+export function sure(field: Field | undefined, least = MIN_CONFIDENCE): string | undefined {
   return field === undefined || field.normalised === '' || field.confidence < least ? undefined : field.normalised
 }
 
 /** Letters and digits only: how a name or a number is set does not matter. */
-function plain(text: string | undefined): string | undefined {
+export function plain(text: string | undefined): string | undefined {
   return text?.normalize('NFKC').toLowerCase().replace(/[^\p{L}\p{N}]+/gu, '') || undefined
 }

@@ -1,6 +1,7 @@
 import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { PromptSet, Tenant } from '../../avro/types.ts'
 import { classify } from '../../processors/classify/index.ts'
+import { type Likeness, likenessOf } from '../../processors/dedupe/index.ts'
 import { extract } from '../../processors/extract/index.ts'
 import type { VendorMemory } from '../../processors/learn/index.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
@@ -22,6 +23,8 @@ export interface ExtractedDocument {
   readonly distinctFrom?: string
   /** Undefined: a person has corrected it, and so seen the pages. */
   readonly text: Pick<DocumentText, 'issues' | 'quality'> | undefined
+  /** To find others like it; undefined where there is too little text, or a person has corrected what it says. */
+  readonly likeness?: Likeness
   readonly classification: Classification
   readonly extraction: Extraction
   /** What told it from others before a correction. */
@@ -70,7 +73,10 @@ export function classifyAndExtract(tenantStore: string, memoryStore: string, pro
         forward({ did: { step: 'extract', at, to: 'IN_REVIEW', reasons: [{ code: extraction.failure.code, step: 'extract', subject: extraction.failure.field }] } })
         return
       }
-      const document = { header, allowDuplicate, text: { issues: text.issues, quality: text.quality }, classification, extraction: extraction.value }
+      const likeness = likenessOf(text)
+      const document = {
+        header, allowDuplicate, text: { issues: text.issues, quality: text.quality }, classification, extraction: extraction.value, ...(likeness === undefined ? {} : { likeness }),
+      }
       const prompt = prompts === undefined || tenant.promptSet === null ? undefined : prompts.get(`${header.tenantId}|${tenant.promptSet}`)?.value
       const fields = prompts === undefined || text.eInvoice !== undefined ? [] : fieldsToAsk(classification, extraction.value, tenant.reviewThreshold, prompt?.fields)
       if (fields.length > 0) {

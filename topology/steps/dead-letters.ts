@@ -6,7 +6,7 @@ import { documentKey, isDocumentId, isTenantId } from '../topics.ts'
 import { headerOf } from './receive.ts'
 
 /** Operators without which a document goes nowhere. What others give up (a lesson, a rule set, a correction) ends no document. */
-const STEPS: ReadonlySet<string> = new Set(['receive', 'dedupe', 'unfold', 'text', 'recognise', 'extract', 'model', 'validate', 'enrich', 'second-look', 'lifecycle'])
+const STEPS: ReadonlySet<string> = new Set(['receive', 'dedupe', 'unfold', 'text', 'recognise', 'extract', 'model', 'validate', 'enrich', 'second-look', 'similar-text', 'lifecycle'])
 
 /** Whether a letter is that of a document, which ends with it. */
 export const endsDocument = (headers: Headers): boolean => STEPS.has(last(headers, DEAD_LETTER_HEADERS.node) ?? '')

@@ -1,21 +1,21 @@
 import type { FixedKeyProcessor, FixedKeyProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { ExchangeRate as WireRate, Tenant } from '../../avro/types.ts'
-import { invoiceIdentity } from '../../processors/dedupe/index.ts'
+import { distinctiveValues, invoiceIdentity } from '../../processors/dedupe/index.ts'
 import { enrich, type ExchangeRate, type RateLookup, type Vendor, vendorLookupIn } from '../../processors/enrich/index.ts'
 import { reasonsForReview } from '../../processors/review.ts'
 import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
-import { type LookedAt, rest } from './second-look.ts'
+import type { ComparableDocument, LookedAt } from './second-look.ts'
 import type { ValidatedDocument } from './validate.ts'
 
 type Table<T> = ReadOnlyTimestampedKeyValueStore<string, T>
 
 /**
  * Adds what reference data knows, and decides whether a person must look. A document that can be told from others by its fields is looked at
- * again; for the rest this is the last step.
+ * again; the others are compared by their text at once.
  */
-export function enrichStep(tenantStore: string, indexStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<LookedAt>> {
-  let context: FixedKeyProcessorContext<string, Flow<LookedAt>>
+export function enrichStep(tenantStore: string, indexStore: string, rateStore: string): FixedKeyProcessor<string, ValidatedDocument, Flow<LookedAt | ComparableDocument>> {
+  let context: FixedKeyProcessorContext<string, Flow<LookedAt | ComparableDocument>>
   let tenants: Table<Tenant>
   let index: Table<Vendor>
   let rates: RateLookup
@@ -27,9 +27,9 @@ export function enrichStep(tenantStore: string, indexStore: string, rateStore: s
       rates = rateLookup(given.getStateStore(rateStore))
     },
     process(record: Record<string, ValidatedDocument>) {
-      const { header, allowDuplicate, distinctFrom, text, classification, extraction, validation, formerIdentity } = record.value
+      const { header, allowDuplicate, distinctFrom, text, classification, extraction, validation, formerIdentity, likeness } = record.value
       const tenant = tenantOf(tenants, header.tenantId)
-      const forward = (value: Flow<LookedAt>): void => context.forward({ ...record, value })
+      const forward = (value: Flow<LookedAt | ComparableDocument>): void => context.forward({ ...record, value })
       const at = context.currentSystemTimeMs()
       const enrichment = enrich(extraction, { baseCurrency: tenant.currency }, { vendors: vendorLookupIn(header.tenantId, (prefix) => firstOf(index, prefix)), rates })
       forward({ did: { step: 'enrich', at, to: 'ENRICHED', enrichment } })
@@ -38,8 +38,11 @@ export function enrichStep(tenantStore: string, indexStore: string, rateStore: s
       if (formerIdentity !== undefined && formerIdentity !== identity?.key) {
         forward({ next: { header, formerIdentity } })
       }
-      const known = { header, allowDuplicate, reasons, ...(distinctFrom === undefined ? {} : { distinctFrom }) }
-      forward(identity === undefined ? { did: rest('enrich', at, reasons) } : { next: { ...known, identity } })
+      const comparable: ComparableDocument = {
+        header, step: 'enrich', allowDuplicate, reasons, decided: allowDuplicate || text === undefined, values: distinctiveValues(extraction),
+        ...(distinctFrom === undefined ? {} : { distinctFrom }), ...(likeness === undefined ? {} : { likeness }),
+      }
+      forward({ next: identity === undefined ? comparable : { ...comparable, identity } })
     },
   }
 }

@@ -1,23 +1,36 @@
 import type { KeyValueStore, Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { Tenant } from '../../avro/types.ts'
-import { forgetInvoice, type InvoiceIdentity, type KnownInvoice, lookAgain, OTHER_VERSION } from '../../processors/dedupe/index.ts'
+import { type DistinctiveValues, forgetInvoice, type InvoiceIdentity, type KnownInvoice, type Likeness, lookAgain, OTHER_VERSION } from '../../processors/dedupe/index.ts'
 import type { DocumentHeader, LifecycleEvent } from '../../processors/lifecycle/index.ts'
 import type { ReviewReason } from '../../processors/types.ts'
-import type { Did } from '../flow.ts'
+import type { Flow } from '../flow.ts'
 import { tenantOf } from '../tenants.ts'
 import { documentKey } from '../topics.ts'
 import { DAY_MS } from './dedupe.ts'
 
-/** A document that was understood, and what tells it from others. What it says besides has been reported already. */
-export interface IdentifiedDocument {
+/** A document that was understood. What it says besides has been reported already. */
+export interface ComparableDocument {
   readonly header: DocumentHeader
+  /** The step that has brought it here. */
+  readonly step: string
   /** The sender says: process it although it is a duplicate. */
   readonly allowDuplicate: boolean
   /** A person has said that it is no copy of this one. */
   readonly distinctFrom?: string
-  readonly identity: InvoiceIdentity
   /** Why a person has to look at it, whatever else it is. */
   readonly reasons: readonly ReviewReason[]
+  /** Taken anyway, with a warning. */
+  readonly duplicateOf?: string
+  /** Nobody has to hear of a likeness: the sender wants it, fields have decided, or a person has seen it. */
+  readonly decided: boolean
+  /** Undefined: there is too little text, or a person corrected what it says. */
+  readonly likeness?: Likeness
+  readonly values: DistinctiveValues
+}
+
+/** One with what tells it from others. */
+export interface IdentifiedDocument extends ComparableDocument {
+  readonly identity: InvoiceIdentity
 }
 
 /** A document that was taken for another one before it was corrected. */
@@ -27,6 +40,8 @@ export interface MistakenDocument {
 }
 
 export type LookedAt = IdentifiedDocument | MistakenDocument
+
+export const isLookedAt = (_key: string, document: LookedAt | ComparableDocument): document is LookedAt => 'formerIdentity' in document || 'identity' in document
 
 /** The key of the store that knows it. */
 export const identityOf = (document: LookedAt): string => ('formerIdentity' in document ? document.formerIdentity : document.identity.key)
@@ -39,10 +54,10 @@ export function rest(step: string, at: number, reasons: readonly ReviewReason[],
 
 /**
  * The same invoice in other bytes, and versions of it; behind a repartition by the identity's key, its store's key. Gives the document its own
- * key back. The last step of the documents that come here.
+ * key back; what is no duplicate by its fields is compared with others by its text.
  */
-export function secondLook(knownStore: string, tenantStore: string): Processor<string, LookedAt, string, Did> {
-  let context: ProcessorContext<string, Did>
+export function secondLook(knownStore: string, tenantStore: string): Processor<string, LookedAt, string, Flow<ComparableDocument>> {
+  let context: ProcessorContext<string, Flow<ComparableDocument>>
   let knownInvoices: KeyValueStore<string, readonly KnownInvoice[]>
   let tenants: ReadOnlyTimestampedKeyValueStore<string, Tenant>
   return {
@@ -59,7 +74,8 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
         }
         return
       }
-      const { header, allowDuplicate, distinctFrom, identity, reasons } = record.value
+      const { identity, ...document } = record.value
+      const { header, allowDuplicate, distinctFrom, reasons } = document
       const tenant = tenantOf(tenants, header.tenantId)
       const decision = lookAgain(
         {
@@ -78,19 +94,24 @@ export function secondLook(knownStore: string, tenantStore: string): Processor<s
         knownInvoices.put(record.key, decision.remember)
       }
       const step = 'second-look'
-      const at = context.currentSystemTimeMs()
-      const forward = (did: LifecycleEvent): void => context.forward({ ...record, key: documentKey(header.tenantId, header.documentId), value: { did } })
+      const forward = (value: Flow<ComparableDocument>): void => context.forward({ ...record, key: documentKey(header.tenantId, header.documentId), value })
+      const decided = { ...document, step, decided: true }
       switch (decision.outcome) {
         case 'duplicate':
-          forward({ step, at, to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'business-key', fields: decision.fields } })
+          forward({
+            did: { step, at: context.currentSystemTimeMs(), to: 'DUPLICATE', duplicateOf: decision.duplicateOf, reason: decision.policy, evidence: { by: 'business-key', fields: decision.fields } },
+          })
           return
         case 'version': {
           const version = { code: OTHER_VERSION, step, subject: `of ${decision.of}: ${decision.differs.join(', ')}` }
-          forward(rest(step, at, [...reasons, version]))
+          forward({ next: { ...decided, reasons: [...reasons, version] } })
           return
         }
+        case 'warned':
+          forward({ next: { ...decided, duplicateOf: decision.duplicateOf } })
+          return
         default:
-          forward(rest(step, at, reasons, decision.outcome === 'warned' ? decision.duplicateOf : undefined))
+          forward({ next: { ...document, step } })
       }
     },
   }
