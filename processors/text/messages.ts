@@ -17,6 +17,8 @@ export type ParseTask =
   | { readonly do: 'read-flow'; readonly kind: FlowKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   /** Some of a container's parts, from a place on. */
   | { readonly do: 'unfold'; readonly kind: ContainerKind; readonly bytes: Uint8Array; readonly from: number; readonly bounds: TextBounds }
+  /** How many pages an image has, and the first as it is. */
+  | { readonly do: 'open-image'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   /** Grey, upright, bounded: what the recogniser gets. */
   | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly view: View; readonly bounds: TextBounds }
 
@@ -27,6 +29,14 @@ export interface View {
   readonly probe: boolean
   /** Contrast drawn out, for a page that is hard to tell from its surroundings. */
   readonly stretched: boolean
+}
+
+/** How a page is looked at first. */
+export const asItIs: View = { turn: 0, probe: false, stretched: false }
+
+export interface OpenedImage {
+  readonly pages: number
+  readonly first: Outcome<Picture>
 }
 
 export interface Inspection {
@@ -65,7 +75,7 @@ export interface Picture {
 /** `block`: short lines of large print, as on a till receipt. `columns`: a sheet of small print whose parts stand side by side. */
 export type Layout = 'block' | 'columns'
 
-export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | readonly TextPage[] | Unfolded | Picture>
+export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | readonly TextPage[] | Unfolded | OpenedImage | Picture>
 
 /** Task of the recognising processes. */
 export interface RecogniseTask {

@@ -9,7 +9,7 @@ import type { TextBounds } from './bounds.ts'
 import { recogniseEInvoice } from './e-invoice.ts'
 import { isUsableText } from './garbage.ts'
 import type { Inspection, PdfContent, PdfPage, Picture, View } from './messages.ts'
-import { toGreymap } from './picture.ts'
+import { toGrey, toPicture } from './picture.ts'
 import type { Word } from './runs.ts'
 import { joinWords } from './runs.ts'
 import { kindOf } from './sniff.ts'
@@ -200,8 +200,8 @@ export async function renderPage(bytes: Uint8Array, page: number, view: View, bo
       return fail('CORRUPT', 'content', 'a page without a size')
     }
     const image = await sheet.render({ scale, render: 'bitmap', colorSpace: 'BGRA' })
-    const pipeline = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 4 } })
-    return succeed(await toGreymap(pipeline, view))
+    const drawn = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 4 } })
+    return succeed(await toPicture(toGrey(drawn), view))
   } catch {
     return fail('CORRUPT', 'content', 'a page that cannot be rendered')
   } finally {

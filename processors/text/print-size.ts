@@ -28,11 +28,7 @@ export interface PrintSize {
  * rows of paper, in narrow strips.
  */
 export function measurePrint(page: Grey): PrintSize | undefined {
-  const ink = inkOf(page)
-  const strips: number[][] = []
-  for (let left = 0; left + strip <= page.width; left += strip) {
-    strips.push(linesIn(ink, page, left))
-  }
+  const strips = linesByStrip(page)
   const heights = strips.flat().sort((a, b) => a - b)
   const height = heights[heights.length >> 1]
   if (height === undefined || heights.length < minLines) {
@@ -46,52 +42,58 @@ export function measurePrint(page: Grey): PrintSize | undefined {
   return { height, width: (printed.lastIndexOf(true) - printed.indexOf(true) + 1) * strip }
 }
 
-/** Heights of the lines in one strip. */
-function linesIn(ink: Uint8Array, { width, height }: Grey, left: number): number[] {
-  const found: number[] = []
-  let high = 0
-  for (let y = 0; y <= height; y += 1) {
-    let count = 0
-    if (y < height) {
-      for (let at = y * width + left, end = at + strip; at < end; at += 1) {
-        count += ink[at]!
+const half = around >> 1
+
+/**
+ * Heights of the lines in each strip, from left to right. A pixel is ink that is darker than the mean of what is around it; the sums of the
+ * neighbourhood's columns move down with it, so that a pixel costs a few additions.
+ */
+function linesByStrip({ data, width, height }: Grey): number[][] {
+  const strips: number[][] = Array.from({ length: Math.floor(width / strip) }, () => [])
+  const high = new Int32Array(strips.length)
+  // With a margin of nothing on both sides; the sum of column x stands at x + half + 1.
+  const columns = new Int32Array(width + 2 * half + 1)
+  const add = (y: number, sign: 1 | -1): void => {
+    if (y >= 0 && y < height) {
+      for (let x = 0, at = y * width; x < width; x += 1) {
+        columns[x + half + 1]! += sign * data[at + x]!
       }
-    }
-    if (count > minInk * strip) {
-      high += 1
-    } else {
-      if (high >= lowest && high <= highest) {
-        found.push(high)
-      }
-      high = 0
     }
   }
-  return found
+  const across = Int32Array.from({ length: width }, (_, x) => Math.min(width, x + half + 1) - Math.max(0, x - half))
+  for (let y = 0; y < half; y += 1) {
+    add(y, 1)
+  }
+  for (let y = 0; y < height; y += 1) {
+    add(y + half, 1)
+    add(y - half - 1, -1)
+    const rows = Math.min(height, y + half + 1) - Math.max(0, y - half)
+    let sum = 0
+    for (let at = 0; at < 2 * half + 1; at += 1) {
+      sum += columns[at]!
+    }
+    for (let n = 0, x = 0; n < strips.length; n += 1) {
+      let ink = 0
+      for (const end = x + strip; x < end; x += 1) {
+        sum += columns[x + 2 * half + 1]! - columns[x]!
+        ink += (data[y * width + x]! + darker) * rows * across[x]! < sum ? 1 : 0
+      }
+      if (ink > minInk * strip) {
+        high[n]! += 1
+      } else {
+        keep(strips[n]!, high[n]!)
+        high[n] = 0
+      }
+    }
+  }
+  for (const [n, lines] of strips.entries()) {
+    keep(lines, high[n]!)
+  }
+  return strips
 }
 
-/** 1 where a pixel is darker than what is around it. */
-function inkOf({ data, width, height }: Grey): Uint8Array {
-  const columns = width + 1
-  const sums = new Float64Array(columns * (height + 1))
-  for (let y = 0; y < height; y += 1) {
-    let row = 0
-    for (let x = 0; x < width; x += 1) {
-      row += data[y * width + x]!
-      sums[(y + 1) * columns + x + 1] = sums[y * columns + x + 1]! + row
-    }
+function keep(lines: number[], high: number): void {
+  if (high >= lowest && high <= highest) {
+    lines.push(high)
   }
-  const ink = new Uint8Array(width * height)
-  const half = around >> 1
-  for (let y = 0; y < height; y += 1) {
-    const top = Math.max(0, y - half) * columns
-    const bottom = Math.min(height, y + half + 1) * columns
-    const rows = Math.min(height, y + half + 1) - Math.max(0, y - half)
-    for (let x = 0; x < width; x += 1) {
-      const left = Math.max(0, x - half)
-      const right = Math.min(width, x + half + 1)
-      const mean = (sums[bottom + right]! - sums[top + right]! - sums[bottom + left]! + sums[top + left]!) / (rows * (right - left))
-      ink[y * width + x] = data[y * width + x]! < mean - darker ? 1 : 0
-    }
-  }
-  return ink
 }

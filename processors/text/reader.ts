@@ -7,7 +7,8 @@ import type { TextBounds } from './bounds.ts'
 import { defaultTextBounds } from './bounds.ts'
 import { guard } from './guard.ts'
 import { detectLanguage } from './language.ts'
-import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
+import type { DocumentKind, Inspection, OpenedImage, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
+import { asItIs } from './messages.ts'
 import { secondEngineFolder } from './pp-ocr/install.ts'
 import { qualityOf } from './quality.ts'
 import type { EngineName, PageSource, Profile, ReadPage } from './recogniser.ts'
@@ -187,19 +188,16 @@ class PooledTextReader implements TextReader {
   }
 
   async #readImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<DocumentText>> {
-    const inspection = await this.inspect('image', bytes, { ...(signal === undefined ? {} : { signal }), bounds })
-    if (!inspection.ok) {
-      return inspection
+    const opened = await this.#ask<OpenedImage>({ do: 'open-image', bytes, bounds }, bounds.pageTimeoutMs, signal)
+    if (!opened.ok) {
+      return opened
     }
-    const { pages: count } = inspection.value
-    if (count > bounds.maxOcrPages) {
-      return fail('TOO_MANY_PAGES', 'content', `${count} scanned pages`, bounds.maxOcrPages)
-    }
+    const { pages: count, first } = opened.value
     const issues: PageIssue[] = []
     const pages: TextPage[] = []
     const engines = new Set<EngineName>()
     for (let number = 1; number <= count; number += 1) {
-      const page = await this.#recognise('image', bytes, number, bounds, signal)
+      const page = await this.#recognise('image', bytes, number, bounds, signal, number === 1 ? first : undefined)
       if (page.ok) {
         pages.push(page.value.page)
         for (const name of page.value.engines) {
@@ -215,8 +213,10 @@ class PooledTextReader implements TextReader {
     return succeed(assemble(pages, issues, 'ocr', engines))
   }
 
-  #recognise(kind: 'pdf' | 'image', bytes: Uint8Array, number: number, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<ReadPage>> {
-    const picture: PageSource['picture'] = (view) => this.#ask<Picture>({ do: 'picture', kind, bytes, page: number, view, bounds }, bounds.pageTimeoutMs, signal)
+  /** @param first the page as it is, where it is at hand */
+  #recognise(kind: 'pdf' | 'image', bytes: Uint8Array, number: number, bounds: TextBounds, signal?: AbortSignal, first?: Outcome<Picture>): Promise<Outcome<ReadPage>> {
+    const picture: PageSource['picture'] = async (view) =>
+      view === asItIs && first !== undefined ? first : this.#ask<Picture>({ do: 'picture', kind, bytes, page: number, view, bounds }, bounds.pageTimeoutMs, signal)
     return this.#recogniser.read({ number, picture }, bounds, signal)
   }
 

@@ -6,6 +6,7 @@ import type { TextBounds } from './bounds.ts'
 import { settleLookAlikes } from './confusable.ts'
 import { guard } from './guard.ts'
 import type { Picture, Recognition, RecogniseTask, View } from './messages.ts'
+import { asItIs } from './messages.ts'
 import { charactersOf, isDoubtful, qualityOf } from './quality.ts'
 import { joinRecognised } from './runs.ts'
 import { vote } from './vote.ts'
@@ -109,14 +110,14 @@ export class Recogniser {
 
   /** The page as it can be read: where the first look sees next to nothing, more contrast is tried; where it is not sure of anything, the other directions. */
   async #upright(source: PageSource, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
-    const asItIs = await this.#see(source, { turn: 0, probe: false, stretched: false }, bounds, signal)
-    if (!asItIs.ok || (qualityOf([asItIs.value]) >= minQuality && charactersOf(asItIs.value.lines) >= minCharacters)) {
-      return asItIs
+    const first = await this.#see(source, asItIs, bounds, signal)
+    if (!first.ok || (qualityOf([first.value]) >= minQuality && charactersOf(first.value.lines) >= minCharacters)) {
+      return first
     }
-    let seen = asItIs
-    if (charactersOf(asItIs.value.lines) < minCharacters) {
-      const stretched = await this.#see(source, { turn: 0, probe: false, stretched: true }, bounds, signal)
-      seen = stretched.ok && readable(stretched.value) > readable(asItIs.value) ? stretched : asItIs
+    let seen = first
+    if (charactersOf(first.value.lines) < minCharacters) {
+      const stretched = await this.#see(source, { ...asItIs, stretched: true }, bounds, signal)
+      seen = stretched.ok && readable(stretched.value) > readable(first.value) ? stretched : first
     }
     const quality = qualityOf([seen.value])
     if (quality >= minQuality || charactersOf(seen.value.lines) < minTurnCharacters) {

@@ -5,7 +5,8 @@ import { defaultTextBounds } from '../../processors/index.ts'
 import { settleLookAlikes } from '../../processors/text/confusable.ts'
 import { parseGreymap, toGreymapBytes } from '../../processors/text/greymap.ts'
 import type { Picture, RecognisedWord } from '../../processors/text/messages.ts'
-import { readImage } from '../../processors/text/picture.ts'
+import { asItIs } from '../../processors/text/messages.ts'
+import { openImage, readImage } from '../../processors/text/picture.ts'
 import { convexHull, findBoxes, smallestRectangle } from '../../processors/text/pp-ocr/boxes.ts'
 import { cropStrip, lineHeight } from '../../processors/text/pp-ocr/crop.ts'
 import { createAlphabet, decode } from '../../processors/text/pp-ocr/decode.ts'
@@ -204,6 +205,25 @@ t.test('small print across a sheet is told from large print on a roll', async (t
   }
   t.equal(await layoutOf(12), 'block')
   t.equal(await layoutOf(6), 'columns')
+})
+
+t.test('an image is opened once for its pages and its first picture; what is transparent is paper', async (t) => {
+  const pages = await Promise.all([50, 200].map((grey) => sharp({ create: { width: 40, height: 20, channels: 3, background: { r: grey, g: grey, b: grey } } }).png().toBuffer()))
+  const tiff = await sharp(pages, { join: { animated: true } }).tiff().toBuffer()
+  const opened = await openImage(tiff, defaultTextBounds)
+  t.ok(opened.ok)
+  if (opened.ok) {
+    t.equal(opened.value.pages, 2)
+    t.same(opened.value.first, await readImage(tiff, 1, asItIs, defaultTextBounds))
+    t.ok(opened.value.first.ok && parseGreymap(opened.value.first.value.bytes).data.every((value) => value === 50), 'grey stays as it is')
+  }
+  t.match(await openImage(tiff, { ...defaultTextBounds, maxOcrPages: 1 }), { ok: false, failure: { code: 'TOO_MANY_PAGES' } })
+  t.match(await openImage(tiff, { ...defaultTextBounds, maxPixels: 799 }), { ok: false, failure: { code: 'TOO_MANY_PIXELS' } })
+  t.match(await openImage(tiff.subarray(0, 60), defaultTextBounds), { ok: false, failure: { code: 'CORRUPT' } })
+
+  const veiled = await sharp(Buffer.from([0, 0, 0, 0, 0, 0, 0, 255]), { raw: { width: 2, height: 1, channels: 4 } }).png().toBuffer()
+  const unveiled = await readImage(veiled, 1, asItIs, defaultTextBounds)
+  t.same(unveiled.ok && [...parseGreymap(unveiled.value.bytes).data], [255, 0])
 })
 
 t.test('greymaps come back as they went; anything else is refused', async (t) => {
