@@ -161,7 +161,7 @@ export function wire(b: StreamsBuilder, services: Services): void {
 
   const lost = b
     .stream(topics.deadLetter.name, { key: Serdes.bytes(), value: lostSerde(serdes.received), onError: { deserialization: 'skip' } })
-    .process(() => endDeadLettered(topics.raw.name), { name: 'end-dead-lettered' })
+    .process(() => endDeadLettered(topics.raw.name), { name: 'end-dead-lettered', onError: toDeadLetters })
     .mapValues(({ did }) => did)
 
   const events: KStream<string, LifecycleEvent> = [received, deduped, read, recognised, understood, validated, enriched, lookedAgain]

@@ -2,14 +2,14 @@ import { DEAD_LETTER_HEADERS, type Headers, type Processor, type ProcessorContex
 import type { DocumentReceived } from '../../avro/types.ts'
 import type { DocumentHeader } from '../../processors/lifecycle/index.ts'
 import type { Did } from '../flow.ts'
-import { documentKey, isDocumentId, isTenantId } from '../topics.ts'
+import { documentKey, isDocumentId, isMoment, isTenantId } from '../topics.ts'
 import { headerOf } from './receive.ts'
 
 /** Operators without which a document goes nowhere. What others give up (a lesson, a rule set, a correction) ends no document. */
 const STEPS: ReadonlySet<string> = new Set(['receive', 'dedupe', 'unfold', 'text', 'recognise', 'extract', 'model', 'validate', 'enrich', 'second-look', 'similar-text', 'lifecycle'])
 
 /** Whether a letter is that of a document, which ends with it. */
-export const endsDocument = (headers: Headers): boolean => STEPS.has(last(headers, DEAD_LETTER_HEADERS.node) ?? '')
+export const endsDocument = (headers: Headers): boolean => STEPS.has(written(headers, DEAD_LETTER_HEADERS.node) ?? '')
 
 /** What the record of a dead letter says of its document. */
 export interface Lost {
@@ -29,11 +29,12 @@ export function lostSerde(received: Serde<DocumentReceived>): Serde<Lost> {
     },
     deserialize: (topic, bytes, headers) => {
       try {
-        if (last(headers, DEAD_LETTER_HEADERS.node) === 'receive') {
-          return { header: headerOf(received.deserialize(topic, bytes, headers)), ended: false }
-        }
-        const { header, to } = JSON.parse(Buffer.from(bytes).toString('utf8')) as { readonly header?: DocumentHeader; readonly to?: string }
-        return { ...(header === undefined ? {} : { header }), ended: to === 'DEAD_LETTERED' }
+        const asSent = written(headers, DEAD_LETTER_HEADERS.node) === 'receive'
+        const said: { readonly header?: unknown; readonly to?: unknown } = asSent
+          ? { header: headerOf(received.deserialize(topic, bytes, headers)) }
+          : JSON.parse(Buffer.from(bytes).toString('utf8'))
+        const { header, to } = said
+        return { ...(isHeader(header) ? { header } : {}), ended: to === 'DEAD_LETTERED' }
       } catch (error) {
         if (error instanceof SerdeNotReady) {
           throw error
@@ -64,14 +65,15 @@ export function endDeadLettered(rawTopic: string): Processor<Uint8Array | null, 
       if (document === undefined) {
         return
       }
-      const header = value?.header ?? { source: '', fileName: '', contentType: '', size: 0, sha256: '', receivedAt: timestamp }
-      const where = [DEAD_LETTER_HEADERS.sink, DEAD_LETTER_HEADERS.field].flatMap((name) => last(headers, name) ?? [])
+      const at = context.currentSystemTimeMs()
+      const header = value?.header ?? { source: '', fileName: '', contentType: '', size: 0, sha256: '', receivedAt: isMoment(timestamp) ? timestamp : at }
+      const where = [DEAD_LETTER_HEADERS.sink, DEAD_LETTER_HEADERS.field].flatMap((name) => written(headers, name) ?? [])
       context.forward({
         key: documentKey(document.tenantId, document.documentId),
         value: {
           did: {
-            step: last(headers, DEAD_LETTER_HEADERS.node)!, at: context.currentSystemTimeMs(), to: 'DEAD_LETTERED', header: { ...header, ...document },
-            code: last(headers, DEAD_LETTER_HEADERS.code) ?? 'UNKNOWN', ...(where.length === 0 ? {} : { where: where.join(': ') }),
+            step: written(headers, DEAD_LETTER_HEADERS.node)!, at, to: 'DEAD_LETTERED', header: { ...header, ...document },
+            code: written(headers, DEAD_LETTER_HEADERS.code) ?? 'UNKNOWN', ...(where.length === 0 ? {} : { where: where.join(': ') }),
           },
         },
         timestamp,
@@ -81,20 +83,30 @@ export function endDeadLettered(rawTopic: string): Processor<Uint8Array | null, 
   }
 }
 
-/** What a sender puts into headers of this name comes before what the engine writes. */
-function last(headers: Headers, name: string): string | undefined {
-  const value = headers.findLast((header) => header.key === name)?.value
+/** Of what the engine wrote, behind the headers that the record came with: what a sender calls by the same names never counts. */
+function written(headers: Headers, name: string): string | undefined {
+  const begin = headers.findLastIndex(({ key }) => key === DEAD_LETTER_HEADERS.exception)
+  const value = begin < 0 ? undefined : headers.slice(begin).find(({ key }) => key === name)?.value
   return value === undefined || value === null ? undefined : Buffer.from(value).toString('utf8')
+}
+
+const TEXTS = ['tenantId', 'documentId', 'source', 'fileName', 'contentType', 'sha256'] as const satisfies readonly (keyof DocumentHeader)[]
+
+/** A letter may be of another application, or of nobody: what is no whole header says nothing, and must not end the thread that writes rows. */
+function isHeader(said: unknown): said is DocumentHeader {
+  const header = (said ?? {}) as Partial<DocumentHeader>
+  const { size, receivedAt } = header
+  return TEXTS.every((name) => typeof header[name] === 'string') && Number.isSafeInteger(size) && Number.isSafeInteger(receivedAt) && isMoment(receivedAt!)
 }
 
 /** A topic of a tenant is the tenant, whatever the record says. */
 function tenantOfTopic(headers: Headers, rawTopic: string): string | undefined {
-  const topic = last(headers, DEAD_LETTER_HEADERS.topic)
-  const asSent = last(headers, DEAD_LETTER_HEADERS.raw) === 'source' && topic?.startsWith(`${rawTopic}.`) === true
+  const topic = written(headers, DEAD_LETTER_HEADERS.topic)
+  const asSent = written(headers, DEAD_LETTER_HEADERS.raw) === 'source' && topic?.startsWith(`${rawTopic}.`) === true
   return asSent ? topic.slice(rawTopic.length + 1) : undefined
 }
 
-/** Keys are the document's everywhere but behind the two repartitions by content and by invoice; there the record names it. */
+/** Keys are the document's everywhere but behind the repartitions by content, by invoice and by tenant; there the record names it. */
 function documentOf(key: string, header: DocumentHeader | undefined, topicTenant: string | undefined): Pick<DocumentHeader, 'tenantId' | 'documentId'> | undefined {
   const [tenantId = '', documentId = ''] = key.split('|')
   const byKey = { tenantId, documentId }

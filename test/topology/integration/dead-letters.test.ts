@@ -88,6 +88,8 @@ function received(fileName: string, over: Partial<DocumentReceived> = {}): Docum
   }
 }
 
+const engineHeaders = (said: { readonly [name: string]: string }) => Object.entries(said).map(([name, value]) => ({ key: `__streams.errors.${name}`, value: Buffer.from(value) }))
+
 t.test('a text that its schema does not allow ends its document where it was read, and nothing of it is anywhere else', async (t) => {
   const { driver, send, rows, changes, letters, keysOf } = await open({ misnumbered: ['odd.xml'] })
   const odd = await send('odd.xml')
@@ -153,7 +155,7 @@ t.test('a document that could not even be received has a row with what its recor
 t.test('headers of a sender end nothing; an end that cannot be written stays a dead letter', async (t) => {
   const { driver, rows } = await open()
   const victim = randomUUID()
-  const forged = Object.entries({ node: 'text', code: 'X', raw: 'operator' }).map(([name, value]) => ({ key: `__streams.errors.${name}`, value: Buffer.from(value) }))
+  const forged = engineHeaders({ node: 'text', code: 'X', raw: 'operator' })
   driver.createInputTopic(topics.raw.name, Serdes.string(), Serdes.bytes()).pipeInput(`${owner}|${victim}`, Buffer.from('{}'), undefined, forged)
   await driver.settle()
   t.equal(driver.deadLetters().length, 1)
@@ -165,4 +167,33 @@ t.test('headers of a sender end nothing; an end that cannot be written stays a d
   t.match(narrow.letters().map(({ node, code }) => [node, code]), [['lifecycle', 'RECORD_TOO_LARGE'], ['lifecycle', 'RECORD_TOO_LARGE']])
   t.same(narrow.rows(), [])
   await narrow.driver.close()
+})
+
+t.test("a sender's words under the engine's names for topic and field are told nowhere", async (t) => {
+  const { driver, rows } = await open({ limits: { 'receive-in-flight': 1_000 } })
+  const record = received('named.xml')
+  driver.createInputTopic(topics.raw.name, Serdes.string(), serdes.received).pipeInput(`${owner}|${record.documentId}`, record, undefined, engineHeaders({ sink: 'elsewhere', field: 'confidential' }))
+  await driver.settle()
+  const [row] = rows()
+  t.match(row, { document_id: record.documentId, status: 'DEAD_LETTERED', reason: /the step receive failed for good: RECORD_TOO_LARGE"/ })
+  t.notMatch(row!.reason, /elsewhere|confidential/)
+  await driver.close()
+})
+
+t.test('letters of somebody else, whatever they hold, end no thread', async (t) => {
+  const { driver, send, rows, letters } = await open({ limits: { 'lifecycle-repartition': 100_000 } })
+  const topic = driver.createInputTopic(topics.deadLetter.name, Serdes.string(), Serdes.bytes())
+  const why = engineHeaders({ exception: 'Error', node: 'text', code: 'X', raw: 'operator' })
+  const whole = { tenantId: owner, documentId: randomUUID(), source: 'api', fileName: '', contentType: '', sha256: '', size: 1, receivedAt: 1 }
+  for (const header of [null, 7, 'text', {}, { tenantId: owner, documentId: randomUUID() }, { ...whole, receivedAt: 9e15 }, { ...whole, receivedAt: 'yesterday' }, { ...whole, fileName: 'x'.repeat(120_000) }]) {
+    topic.pipeInput('of nobody', Buffer.from(JSON.stringify({ header })), undefined, why)
+  }
+  const known = randomUUID()
+  topic.pipeInput(`${owner}|${known}`, Buffer.from(JSON.stringify({ header: { ...whole, receivedAt: 9e15 } })), undefined, why)
+  await driver.settle()
+  t.match(rows().map(({ document_id, status }) => [document_id, status]), [[known, 'DEAD_LETTERED']])
+  t.equal(letters().filter(({ node }) => node === 'end-dead-lettered').length, 1, 'what is too large to be told stays a letter')
+  const after = await send('after.xml')
+  t.match(rows().map(({ document_id, status }) => [document_id, status]), [[after.documentId, 'ARCHIVED']])
+  await driver.close()
 })
