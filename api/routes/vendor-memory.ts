@@ -10,7 +10,7 @@ import { pageSize } from './documents.ts'
 
 type Query = { readonly cursor?: unknown; readonly limit?: unknown }
 
-/** Longer than a digest, which is what a cursor is. */
+/** A digest: the first key of the last vendor of the page before. */
 const CURSOR = /^[0-9a-f]{64}$/
 
 /** What corrections taught about each vendor, and having it forgotten: a record to Kafka, which the pipeline carries out. */

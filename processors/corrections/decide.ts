@@ -1,4 +1,4 @@
-import { OTHER_VERSION } from '../dedupe/index.ts'
+import { NEAR_IDENTICAL_TEXT, OTHER_VERSION } from '../dedupe/index.ts'
 import type { Correction, DocumentState, LifecycleEvent } from '../lifecycle/index.ts'
 import { applyChanges, type ChangeProblem, type WantedChange } from './apply.ts'
 
@@ -27,7 +27,7 @@ export function mayDecide(decision: ReviewDecision, { state, understood, copy }:
 }
 
 /** Reasons for review that name another document: their subject is `of`, its id, a colon and why. */
-export const LIKENESS_REASONS: ReadonlySet<string> = new Set([OTHER_VERSION, 'NEAR_IDENTICAL_TEXT'])
+export const LIKENESS_REASONS: ReadonlySet<string> = new Set([OTHER_VERSION, NEAR_IDENTICAL_TEXT])
 
 /** What a decision of `duplicate` changes: of which document it is one. */
 export const DUPLICATE_OF = 'duplicateOf'
