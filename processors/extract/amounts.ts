@@ -8,18 +8,23 @@ export interface FoundAmount {
   readonly monetary: boolean
 }
 
+/** Blanks that group thousands: French typesetting has narrow ones. Lakhs and crores are groups of two: 12,34,567.00. */
+const number = /(?:\d{1,3}(?:[.,'’\u00a0\u202f\u2009 ]\d{3}){1,4}|\d{1,2}(?:,\d{2}){1,4},\d{3}|\d{1,12})(?:\s?[.,]\s?\d{2})?/
 /** Every part is bounded, so the time is linear in the text. */
-const pattern = /([-−]\s?|\()?((?:\d{1,3}(?:[.,'’\u00a0 ]\d{3}){1,4}|\d{1,12})(?:\s?[.,]\s?\d{2})?)(?![\d%]|[.,]\d)(\s?-(?!\d))?\)?/g
-const currencyBefore = /(?:€|£|\$|¥|₹|\b(?:EUR|GBP|USD|CHF|RM|MYR|INR|Rs\.?))\s?$/i
-const currencyAfter = /^\s?(?:€|£|\$|\b(?:EUR|GBP|USD|CHF|MYR|INR)\b)/i
+const pattern = new RegExp(String.raw`([-−]\s?|\()?(${number.source})(?![\d%]|[.,]\d)(-(?!\s?\d|[A-Za-z])|\s-(?!\s?[\dA-Za-z]))?\)?`, 'g')
+const codes = 'EUR|GBP|USD|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|CAD|AUD|NZD|SGD|HKD|MYR|INR|JPY|CNY|ZAR|AED|BRL|MXN'
+const currencyBefore = new RegExp(String.raw`(?:[€£$¥₹]|\b(?:${codes}|RM|Rs\.?|kr\.?|zł))\s?$`, 'i')
+const currencyAfter = new RegExp(String.raw`^\s?(?:[€£$¥₹]|(?:${codes}|kr|zł|Kč)(?!\p{L}))`, 'iu')
+/** The sign of an amount may stand before its currency: -$12.50. */
+const negativeCurrency = new RegExp(String.raw`(?:^|[\s:(])[-−](?:[€£$¥₹]|${codes}|RM|Rs\.?|kr\.?)\s?$`, 'i')
 
 /** Amounts in a line of text, left to right. Decimal comma and decimal point are told apart by the last separator. */
 export function findAmounts(text: string): FoundAmount[] {
   const found: FoundAmount[] = []
   for (const match of text.matchAll(pattern)) {
-    const before = text.slice(Math.max(0, match.index - 5), match.index)
+    const before = text.slice(Math.max(0, match.index - 6), match.index)
     // Digits that continue a word, a date, a number with more decimals or a percentage are no amount.
-    if (/[\p{L}\d/:#-]$/u.test(before) && !currencyBefore.test(before)) {
+    if (/(?:[\p{L}\d/:#-]|\d[.,'’])$/u.test(before) && !currencyBefore.test(before)) {
       continue
     }
     const after = text.slice(match.index + match[0].length)
@@ -30,7 +35,7 @@ export function findAmounts(text: string): FoundAmount[] {
     if (value === undefined) {
       continue
     }
-    const negative = match[1] !== undefined ? match[1].trim() !== '(' || match[0].endsWith(')') : match[3] !== undefined
+    const negative = match[1] !== undefined ? match[1].trim() !== '(' || match[0].endsWith(')') : match[3] !== undefined || negativeCurrency.test(before)
     found.push({
       index: match.index,
       text: match[0].trim(),
@@ -41,10 +46,10 @@ export function findAmounts(text: string): FoundAmount[] {
   return found
 }
 
-/** `1.234,50`, `1,234.50`, `1 234,50`, `1'234.50`, `1234` → `1234.50`; undefined if it is none of them. */
+/** `1.234,50`, `1,234.50`, `1 234,50`, `1'234.50`, `12,34,567.00`, `1234` → `1234.50`; undefined if it is none of them. */
 export function parseAmount(text: string): string | undefined {
-  const plain = text.replace(/\s?([.,])\s?(?=\d{2}$)/, '$1').replace(/[\s\u00a0'’]/g, '')
-  const match = /^(\d{1,3}(?:[.,]?\d{3}){0,4}|\d{1,12})(?:[.,](\d{2}))?$/.exec(plain)
+  const plain = text.replace(/\s?([.,])\s?(?=\d{2}$)/, '$1').replace(/[\s'’]/g, '')
+  const match = /^(\d{1,3}(?:[.,]?\d{3}){0,4}|\d{1,2}(?:,\d{2}){1,4},\d{3}|\d{1,12})(?:[.,](\d{2}))?$/.exec(plain)
   if (match === null) {
     return undefined
   }

@@ -10,36 +10,37 @@ export interface FoundDate {
   readonly ambiguous: boolean
 }
 
+/** Abbreviations that are words of another language ("set", "out", "ott") are left out. */
 const monthNames: readonly (readonly string[])[] = [
-  ['january', 'januar', 'janvier', 'enero', 'gennaio', 'januari', 'jan', 'janv', 'jänner'],
-  ['february', 'februar', 'février', 'fevrier', 'febrero', 'febbraio', 'februari', 'feb', 'févr', 'fevr'],
-  ['march', 'märz', 'maerz', 'mars', 'marzo', 'maart', 'mar', 'mrz', 'mär', 'mrt'],
-  ['april', 'avril', 'abril', 'aprile', 'apr', 'avr'],
-  ['may', 'mai', 'mayo', 'maggio', 'mei'],
-  ['june', 'juni', 'juin', 'junio', 'giugno', 'jun'],
-  ['july', 'juli', 'juillet', 'julio', 'luglio', 'jul', 'juil'],
-  ['august', 'août', 'aout', 'agosto', 'augustus', 'aug'],
-  ['september', 'septembre', 'septiembre', 'settembre', 'sep', 'sept'],
-  ['october', 'oktober', 'octobre', 'octubre', 'ottobre', 'oct', 'okt'],
-  ['november', 'novembre', 'noviembre', 'nov'],
-  ['december', 'dezember', 'décembre', 'decembre', 'diciembre', 'dicembre', 'dec', 'dez', 'déc'],
+  ['january', 'januar', 'janvier', 'enero', 'gennaio', 'januari', 'janeiro', 'stycznia', 'styczeń', 'jan', 'janv', 'jänner', 'ene', 'genn'],
+  ['february', 'februar', 'février', 'fevrier', 'febrero', 'febbraio', 'februari', 'fevereiro', 'lutego', 'luty', 'feb', 'febr', 'févr', 'fevr', 'fev', 'fév'],
+  ['march', 'märz', 'maerz', 'mars', 'marzo', 'maart', 'março', 'marts', 'marca', 'marzec', 'mar', 'mrz', 'mär', 'mrt'],
+  ['april', 'avril', 'abril', 'aprile', 'kwietnia', 'kwiecień', 'apr', 'avr', 'abr'],
+  ['may', 'mai', 'mayo', 'maggio', 'mei', 'maio', 'maj', 'maja'],
+  ['june', 'juni', 'juin', 'junio', 'giugno', 'junho', 'czerwca', 'czerwiec', 'jun', 'giu'],
+  ['july', 'juli', 'juillet', 'julio', 'luglio', 'julho', 'lipca', 'lipiec', 'jul', 'juil', 'lug'],
+  ['august', 'août', 'aout', 'agosto', 'augustus', 'augusti', 'sierpnia', 'sierpień', 'aug', 'ago'],
+  ['september', 'septembre', 'septiembre', 'setiembre', 'settembre', 'setembro', 'września', 'wrzesień', 'sep', 'sept'],
+  ['october', 'oktober', 'octobre', 'octubre', 'ottobre', 'outubro', 'października', 'październik', 'oct', 'okt'],
+  ['november', 'novembre', 'noviembre', 'novembro', 'listopada', 'listopad', 'nov'],
+  ['december', 'dezember', 'décembre', 'decembre', 'diciembre', 'dicembre', 'dezembro', 'desember', 'grudnia', 'grudzień', 'dec', 'dez', 'déc', 'dic'],
 ]
 const months: ReadonlyMap<string, number> = new Map(monthNames.flatMap((names, n) => names.map((name) => [name, n + 1] as const)))
 
 /** 1 to 12 of a month's name or its abbreviation in any of the languages. */
 export function monthOf(name: string): number | undefined {
-  return months.get(name.toLowerCase())
+  return months.get(name.normalize('NFC').toLowerCase())
 }
 
 const patterns: readonly RegExp[] = [
   // 2026-11-21, 2026/11/21, 2026.11.21
   /(?<![\d.,/-])(?<y>(?:19|20)\d{2})\s?[-/.]\s?(?<m>\d{1,2})\s?[-/.]\s?(?<d>\d{1,2})(?!\d)/g,
   // 21.11.2026, 21/11/26, 21-11-2026
-  /(?<![\d.,/-])(?<a>\d{1,2})\s?[-/.]\s?(?<b>\d{1,2})\s?[-/.]\s?(?<y>(?:19|20)\d{2}|\d{2})(?!\d|[-/.]\d)/g,
-  // 21 November 2026, 21. Nov 26, 21-Nov-2026, 21st of November, 2026
-  /(?<![\d.,/-])(?<d>\d{1,2})(?:st|nd|rd|th)?[ .,/-]{0,3}(?:of )?(?<name>\p{L}{3,10})[ .,'/-]{0,3}(?<y>(?:19|20)\d{2}|\d{2})(?!\d)/giu,
-  // November 21, 2026
-  /(?<!\p{L})(?<name>\p{L}{3,10})[ .]{1,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[ ,.]{1,3}(?<y>(?:19|20)\d{2})(?!\d)/giu,
+  /(?<![\d.,/-])(?<a>\d{1,2})\s?(?<s>[-/.])\s?(?<b>\d{1,2})\s?[-/.]\s?(?<y>(?:19|20)\d{2}|\d{2})(?!\d|[-/.]\d)/g,
+  // 21 November 2026, 21. Nov 26, 21-Nov-2026, 21st of November, 2026, 1er mai 2026, 21 de noviembre de 2026; no clock's hour is a year
+  /(?<![\d.,/-])(?<d>\d{1,2})(?:st|nd|rd|th|er|[º°])?[ .,/-]{0,3}(?:(?:of|de|di) )?(?<name>\p{L}{3,12})[ .,'’/-]{0,3}(?:(?:de|del|of) )?(?<y>(?:19|20)\d{2}|\d{2}(?![:.,]\d))(?!\d)/giu,
+  // November 21, 2026, Nov-21-2026
+  /(?<!\p{L})(?<name>\p{L}{3,12})[ .-]{1,2}(?<d>\d{1,2})(?:st|nd|rd|th)?[ ,.-]{1,3}(?<y>(?:19|20)\d{2})(?!\d)/giu,
 ]
 
 /** Every date has three digits at least: most texts have none, and are not looked at with patterns. */
@@ -68,7 +69,7 @@ export function findDates(text: string, order: DateOrder): FoundDate[] {
 function toDate(groups: Record<string, string>, order: DateOrder): { day: string; ambiguous: boolean } | undefined {
   const year = groups['y']!.length === 2 ? 2000 + Number(groups['y']) : Number(groups['y'])
   if (groups['name'] !== undefined) {
-    const month = months.get(groups['name'].toLowerCase())
+    const month = monthOf(groups['name'])
     return month === undefined ? undefined : checked(year, month, Number(groups['d']), false)
   }
   if (groups['m'] !== undefined) {
@@ -76,8 +77,10 @@ function toDate(groups: Record<string, string>, order: DateOrder): { day: string
   }
   const a = Number(groups['a'])
   const b = Number(groups['b'])
-  const ambiguous = a <= 12 && b <= 12 && a !== b
-  const dayFirst = b > 12 ? false : a > 12 ? true : order === 'day-month'
+  // Where dots are written, the day comes first.
+  const dots = groups['s'] === '.'
+  const ambiguous = a <= 12 && b <= 12 && a !== b && !dots
+  const dayFirst = b > 12 ? false : a > 12 || dots || order === 'day-month'
   return dayFirst ? checked(year, b, a, ambiguous) : checked(year, a, b, ambiguous)
 }
 

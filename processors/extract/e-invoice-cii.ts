@@ -1,7 +1,7 @@
 import type { XmlElement } from '../text/index.ts'
 import { find, findAll } from '../text/index.ts'
 import type { Adjustment, DocumentFields, Extraction, LineItem, Party, TaxLine } from '../types.ts'
-import { account, amount, attribute, ciiDate, code, compact, id, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
+import { account, amount, attribute, ciiDate, code, compact, id, isTrue, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
 
 /**
  * UN/CEFACT Cross Industry Invoice, D16B (ZUGFeRD 2, Factur-X, XRechnung) and the 2013 one (ZUGFeRD 1): the same tree under other
@@ -119,7 +119,7 @@ function totals(settlement: XmlElement | undefined): Partial<{ [Key in keyof Doc
 
 function isCharge(element: XmlElement): boolean {
   const indicator = find(element, 'ChargeIndicator')
-  return (find(indicator, 'Indicator') ?? indicator)?.text.trim() === 'true'
+  return isTrue(find(indicator, 'Indicator') ?? indicator)
 }
 
 function adjustmentsOf(settlement: XmlElement | undefined): Adjustment[] {

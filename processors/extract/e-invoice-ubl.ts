@@ -1,7 +1,7 @@
 import type { XmlElement } from '../text/index.ts'
 import { find, findAll } from '../text/index.ts'
 import type { Adjustment, DocumentFields, Extraction, LineItem, Party, TaxLine } from '../types.ts'
-import { account, amount, attribute, code, compact, id, isoDate, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
+import { account, amount, attribute, code, compact, id, isoDate, isTrue, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
 
 /** OASIS UBL 2.1, Invoice and CreditNote (XRechnung, Peppol BIS). The binding of terms to elements is CEN/TS 16931-3-2. */
 export function mapUbl(root: XmlElement, maxLines: number): Omit<Extraction, 'extractorVersion'> {
@@ -114,7 +114,7 @@ function totals(root: XmlElement): Some {
 }
 
 function isCharge(element: XmlElement): boolean {
-  return find(element, 'ChargeIndicator')?.text.trim() === 'true'
+  return isTrue(find(element, 'ChargeIndicator'))
 }
 
 function lineOf(item: XmlElement, quantityName: string): LineItem {
@@ -156,7 +156,7 @@ function partyOf(party: XmlElement | undefined): Party {
   const name = find(party, 'PartyName', 'Name')
   const contact = find(party, 'Contact')
   return compact<Party>({
-    name: text(find(legal, 'RegistrationName') ?? name),
+    name: text(find(legal, 'RegistrationName')) ?? text(name),
     tradingName: text(name),
     identifier: text(identifiers.find((one) => !one?.attributes.has('schemeID'))),
     globalIdentifier: text(identifiers.find((one) => one?.attributes.has('schemeID') === true)),

@@ -78,8 +78,10 @@ function toDecimal(value: string): Decimal | undefined {
 /** Format 102: YYYYMMDD; what else occurs is ISO 8601 with or without a time. */
 export function ciiDate(element: XmlElement | undefined): Field | undefined {
   // The first drafts of ZUGFeRD have the digits in the element itself; references in the invoice call it otherwise.
-  return field((find(element, 'DateTimeString') ?? find(element, 'DateString') ?? element)?.text, (value) => {
-    const match = /^(\d{4})-?(\d{2})-?(\d{2})(?:T.*)?$/.exec(value.trim())
+  const holder = ['DateTimeString', 'DateString', 'DateTime', 'Date'].map((name) => find(element, name)).find((found) => found !== undefined) ?? element
+  return field(holder?.text, (value) => {
+    // Formats 102 and 203, xs:date and xs:dateTime: an hour or a time zone may follow.
+    const match = /^(\d{4})-?(\d{2})-?(\d{2})(?:\d{4}(?:\d{2})?|T.*|Z|[+-]\d{2}:\d{2})?$/.exec(value.trim())
     return match === null ? undefined : checkedDay(`${match[1]}-${match[2]}-${match[3]}`)
   })
 }
@@ -97,6 +99,11 @@ function checkedDay(day: string): string | undefined {
 /** Parts in one line, as an address is printed. */
 export function joined(elements: readonly (XmlElement | undefined)[]): Field | undefined {
   return field(elements.map((element) => element?.text ?? '').filter((part) => part !== '').join(', '), plain)
+}
+
+/** xs:boolean */
+export function isTrue(element: XmlElement | undefined): boolean {
+  return element?.text === 'true' || element?.text === '1'
 }
 
 export function stated(value: string): Field {

@@ -1,5 +1,5 @@
 import { fail, succeed } from '../failure.ts'
-import { defaultTextBounds, find, parseXml } from '../text/index.ts'
+import { defaultTextBounds, eInvoiceRoot, find, parseXml } from '../text/index.ts'
 import type { EInvoice, Extraction, Outcome } from '../types.ts'
 import { mapCii } from './e-invoice-cii.ts'
 import { mapUbl } from './e-invoice-ubl.ts'
@@ -27,7 +27,7 @@ function map(invoice: EInvoice): Mapped {
   if (!parsed.ok) {
     return parsed
   }
-  const root = parsed.value
+  const root = eInvoiceRoot(parsed.value)
   if (invoice.syntax === 'ubl') {
     return succeed(mapUbl(root, maxLines))
   }

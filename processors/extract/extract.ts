@@ -3,10 +3,11 @@ import { succeed } from '../failure.ts'
 import { type MemoryLookup, withLearned } from '../learn/propose.ts'
 import type { DocumentFields, DocumentText, Extraction, Field, LineItem, Outcome, TaxLine } from '../types.ts'
 import { amountCandidates, labelOf } from './candidates.ts'
+import { findCurrency } from './currency.ts'
 import type { DateOrder } from './dates.ts'
 import { mapEInvoice } from './e-invoice.ts'
 import { toField } from './field.ts'
-import { findBic, findCurrency, findHeaderDates, findIban, findNumber } from './header.ts'
+import { findBic, findHeaderDates, findIban, findNumber } from './header.ts'
 import { labelsVersion, totalLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
 import { layOut } from './layout.ts'
@@ -35,7 +36,7 @@ const maxItemBytes = 400 * 1024
 const maxTaxes = 100
 
 /** Raised whenever the same text may give other fields. */
-const rulesVersion = 2
+const rulesVersion = 3
 /** Names what extracts: a cache's key and every record carry it. */
 export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}.${receiptWeights.version}`
 

@@ -3,6 +3,7 @@ import type { Field } from '../types.ts'
 import type { Candidate, FoundToken } from './candidates.ts'
 import { dateCandidates, labelOf, tokenCandidates } from './candidates.ts'
 import type { DateOrder, FoundDate } from './dates.ts'
+import { findDates } from './dates.ts'
 import { fieldOf, toField } from './field.ts'
 import { dateLabels, numberLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
@@ -39,7 +40,7 @@ export function findHeaderDates(layout: Layout, order: DateOrder, receivedDay?: 
   return dates
 }
 
-/** A date that tells the order of day and month tells it for the whole document. Two that disagree tell nothing. */
+/** A date that tells the order of day and month tells it for the whole document. Two that disagree tell nothing; without any the address may. */
 function evidentOrder(layout: Layout): DateOrder | undefined {
   const evident = (order: DateOrder): Set<string> =>
     new Set(dateCandidates(layout, order).filter(({ found }) => !found.ambiguous && /^\d{1,2}\s?[/]/.test(found.text)).map(({ found }) => found.text))
@@ -50,7 +51,18 @@ function evidentOrder(layout: Layout): DateOrder | undefined {
     dayFirst ||= a! > 12
     monthFirst ||= b! > 12
   }
-  return monthFirst === dayFirst ? undefined : monthFirst ? 'month-day' : 'day-month'
+  return monthFirst !== dayFirst ? (monthFirst ? 'month-day' : 'day-month') : monthFirst ? undefined : americanOrder(layout)
+}
+
+/** `Springfield, IL 62704`: a state and its ZIP code. */
+const zipCode = /(?<!\p{L})(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]) \d{5}(?:-\d{4})?(?!\d)/u
+/** Taxes that are not levied in the United States. */
+const foreignTax = / (?:vat|gst|hst|mwst|ust|tva|btw|iva|moms) /
+
+/** Who has an address in the United States and names no tax of elsewhere writes the month first. */
+function americanOrder(layout: Layout): DateOrder | undefined {
+  const american = layout.rows.some((row) => row.runs.some((run) => zipCode.test(run.text)))
+  return american && !layout.rows.some((row) => foreignTax.test(row.plain)) ? 'month-day' : undefined
 }
 
 /** Dates that stand there for another reason: of a form's version, a law, a register. */
@@ -112,7 +124,21 @@ export function findNumber(layout: Layout, wanted: 'invoiceNumber' | 'purchaseOr
     .map((candidate) => ({ candidate, score: numberScore(candidate, wanted) }))
     .filter(({ score }) => score > 0)
     .sort((a, b) => b.score - a.score)[0]
-  return best === undefined ? undefined : toField(layout, best.candidate, best.candidate.found.text.toUpperCase(), Math.min(0.97, 0.35 + 0.6 * best.score))
+  if (best === undefined) {
+    return undefined
+  }
+  const text = withOtherParts(best.candidate)
+  return toField(layout, { ...best.candidate, found: { text } }, text.toUpperCase(), Math.min(0.97, 0.35 + 0.6 * best.score))
+}
+
+/** What ends a run after a number may be the rest of it: `2026 / 0815`, `4711 0815 22`. */
+const otherParts = /^(?: ?[/-] ?\d[\p{L}\d]{0,11}| \d{2,8}){1,3}$/u
+const maxNumberLength = 32
+
+function withOtherParts({ found, run }: Candidate<FoundToken>): string {
+  const rest = run.text.slice(found.index + found.text.length).trimEnd()
+  const text = `${found.text}${rest}`
+  return rest !== '' && text.length <= maxNumberLength && otherParts.test(rest) && findDates(text, 'day-month').length === 0 ? text : found.text
 }
 
 function numberScore(candidate: Candidate<FoundToken>, wanted: 'invoiceNumber' | 'purchaseOrder'): number {
@@ -202,32 +228,4 @@ export function findBic(layout: Layout): Field | undefined {
     }
   }
   return undefined
-}
-
-const symbols: readonly (readonly [RegExp, string])[] = [
-  [/€|\bEUR\b|\bEuro\b/g, 'EUR'], [/£|\bGBP\b/g, 'GBP'], [/(?<![A-Z])\$|\bUSD\b/g, 'USD'], [/\bCHF\b|\bSFr\b/g, 'CHF'], [/₹|\bINR\b|\bRs\.? ?(?=-?\d)/g, 'INR'],
-  [/\bRM\b|\bMYR\b/g, 'MYR'], [/\bSEK\b/g, 'SEK'], [/\bDKK\b/g, 'DKK'], [/\bNOK\b/g, 'NOK'], [/\bPLN\b|zł/g, 'PLN'], [/\bCZK\b/g, 'CZK'],
-  [/¥|\bJPY\b/g, 'JPY'], [/\bSGD\b|S\$/g, 'SGD'], [/\bAUD\b/g, 'AUD'], [/\bCAD\b/g, 'CAD'],
-]
-
-/** The currency named most often; two that are named equally often leave doubt. */
-export function findCurrency(layout: Layout): Field | undefined {
-  const counts = new Map<string, { count: number; field: Field }>()
-  for (const row of layout.rows) {
-    for (const run of row.runs) {
-      for (const [pattern, code] of symbols) {
-        const matches = run.text.match(pattern)
-        if (matches !== null) {
-          const known = counts.get(code)
-          counts.set(code, { count: (known?.count ?? 0) + matches.length, field: known?.field ?? fieldOf(layout, run, matches[0], code, 0.95) })
-        }
-      }
-    }
-  }
-  const [first, second] = [...counts.values()].sort((a, b) => b.count - a.count)
-  if (first === undefined) {
-    return undefined
-  }
-  const share = first.count / (first.count + (second?.count ?? 0))
-  return { ...first.field, confidence: Math.round(first.field.confidence * share * 1000) / 1000 }
 }

@@ -68,7 +68,7 @@ export function plainText(text: string): string {
   // Most texts are ASCII, where there is nothing to take apart and a letter is a letter of the alphabet.
   const words = ascii.test(text)
     ? text.toLowerCase().replace(/[^a-z0-9#%]+/g, ' ')
-    : text.normalize('NFD').replace(/\p{M}+/gu, '').replace(/ß/g, 'ss').toLowerCase().replace(/[^\p{L}\p{N}#%]+/gu, ' ')
+    : text.normalize('NFD').replace(/\p{M}+/gu, '').replace(/ß/g, 'ss').replace(/º/g, 'o').toLowerCase().replace(/[^\p{L}\p{N}#%]+/gu, ' ')
   return ` ${words.trim()} `
 }
 

@@ -3,13 +3,16 @@ import type { Field, Party } from '../types.ts'
 import { addressBlocks } from './address-block.ts'
 import { findAmounts } from './amounts.ts'
 import { findDates } from './dates.ts'
+import { domainNames, saysName } from './domains.ts'
 import { fieldOf } from './field.ts'
 import { buyerLabels, numberLabels, partyLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
 import type { PartyRole, Section } from './sections.ts'
 import { findSections } from './sections.ts'
 
-const legalForm = /(?<!\p{L})(?:GmbH(?: & Co\.? KG)?|AG|KG|OHG|UG|e\.\s?K\.?|e\.\s?V\.|SE|Ltd\.?|Limited|PLC|LLP|LLC|Inc\.?|Corp\.?|S\.?A\.?S?\.?|SARL|B\.?V\.?|N\.?V\.?|S\.?r\.?l\.?|S\.?p\.?A\.?|Pty|Pvt|Sdn\.? ?Bhd\.?|S\/B|Bhd\.?|Pte|A\/S|ApS|AB|Oy|S\.?L\.?)(?!\p{L})/iu
+/** Short ones are words of some language in small letters: se, ab, sa. */
+const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ)(?!\p{L})/u
+const legalWord = /(?<!\p{L})(?:Ltd|Limited|Inc|Corp|Corporation|Sàrl|Pty|Pvt|Sdn\.? ?Bhd|S\/B|Bhd|Pte|PLC|LLP|LLC|A\/S|e\.\s?K|e\.\s?V|S\.A\.S|S\.A|S\.?r\.l|S\.p\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})/iu
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
 const titleWords = /^ (?:(?:tax )?invoice|rechnung|facture|factuur|receipt|quittung|credit note|gutschrift|cash bill|original|copy|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
@@ -114,10 +117,11 @@ function addressee(layout: Layout, sections: readonly Section[], seller: Field |
 
 function bestName(layout: Layout, sections: readonly Section[]): Field | undefined {
   const others = new Set(sections.filter((section) => section.role !== 'seller').flatMap((section) => section.entries.map((entry) => entry.run.box)))
+  const domains = domainNames(layout, others)
   let found: { run: Run; score: number } | undefined
   for (const row of layout.rows) {
     for (const run of row.runs) {
-      const value = others.has(run.box) ? 0 : nameScore(layout, run)
+      const value = others.has(run.box) ? 0 : nameScore(layout, run, domains)
       if (value > 0 && (found === undefined || value > found.score)) {
         found = { run, score: value }
       }
@@ -126,13 +130,17 @@ function bestName(layout: Layout, sections: readonly Section[]): Field | undefin
   return found === undefined ? undefined : fieldOf(layout, found.run, found.run.text, clean(found.run.text), Math.min(0.9, 0.3 + 0.45 * found.score))
 }
 
-function nameScore(layout: Layout, run: Run): number {
+/** A name that web and mail addresses agree with is the sender's, be it in the foot of the page. */
+const sameAsDomain = 0.5
+
+function nameScore(layout: Layout, run: Run, domains: ReadonlySet<string>): number {
   const row = layout.rows[run.row]!
   if (!looksLikeName(run) || run.page !== 1) {
     return 0
   }
   const large = Math.max(0, Math.min(0.3, 0.3 * (run.box.height / Math.max(1, layout.textHeight) - 1)))
-  return (legalForm.test(run.text) ? 0.6 : 0) + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
+  const legal = legalForm.test(run.text) || legalWord.test(run.text) ? 0.6 : 0
+  return legal + (saysName(clean(run.text), domains) ? sameAsDomain : 0) + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
 }
 
 function looksLikeName(run: Run): boolean {
@@ -143,6 +151,7 @@ function looksLikeName(run: Run): boolean {
     run.text.length <= 80 &&
     !titleWords.test(run.plain) &&
     !run.text.startsWith('(') &&
+    !/@|www\.|:\/\//i.test(run.text) &&
     (partyLabels.match(run.plain)?.coverage ?? 0) < 0.75 &&
     (numberLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
     (totalLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&

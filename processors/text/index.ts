@@ -1,6 +1,6 @@
 export { defaultTextBounds } from './bounds.ts'
 export type { TextBounds } from './bounds.ts'
-export { recogniseEInvoice } from './e-invoice.ts'
+export { eInvoiceRoot, recogniseEInvoice } from './e-invoice.ts'
 export type { DocumentKind, Inspection } from './messages.ts'
 export { isInstalled as isSecondEngineInstalled, secondEngineFolder } from './pp-ocr/install.ts'
 export { createTextReader } from './reader.ts'

@@ -17,17 +17,18 @@ export type XmlBounds = Pick<TextBounds, 'maxXmlBytes' | 'maxXmlElements' | 'max
 const encodings: ReadonlyMap<string, string> = new Map([
   ['utf-8', 'utf-8'], ['utf8', 'utf-8'], ['us-ascii', 'utf-8'], ['utf-16', 'utf-16le'], ['utf-16le', 'utf-16le'], ['utf-16be', 'utf-16be'],
   ['iso-8859-1', 'windows-1252'], ['latin1', 'windows-1252'], ['windows-1252', 'windows-1252'], ['iso-8859-15', 'iso-8859-15'],
+  ['iso-8859-2', 'iso-8859-2'], ['windows-1250', 'windows-1250'],
 ])
 
-/** Decodes by byte order mark, else by the XML declaration, else as UTF-8. Refuses other encodings and malformed bytes. */
+/** Decodes by byte order mark or the zeros beside the first `<`, else by the XML declaration, else as UTF-8. Refuses other encodings and malformed bytes. */
 export function decodeXml(bytes: Uint8Array, bounds: Pick<XmlBounds, 'maxXmlBytes'>): Outcome<string> {
   if (bytes.byteLength > bounds.maxXmlBytes) {
     return fail('TOO_LARGE', 'content', `XML of ${bytes.byteLength} bytes`, bounds.maxXmlBytes)
   }
   let label = 'utf-8'
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
+  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0x3c && bytes[1] === 0)) {
     label = 'utf-16le'
-  } else if (bytes[0] === 0xfe && bytes[1] === 0xff) {
+  } else if ((bytes[0] === 0xfe && bytes[1] === 0xff) || (bytes[0] === 0 && bytes[1] === 0x3c)) {
     label = 'utf-16be'
   } else {
     const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(200, bytes.byteLength)).toString('latin1')
