@@ -112,10 +112,14 @@ export class ConnectionGroup {
     return connection
   }
 
-  /** Sends to the first broker that answers. Rejects with the last connection's error when none does. */
+  /**
+   * Sends to the first broker that answers; those that could not be reached come last, because their pauses and time-outs
+   * would be waited out though others are there. Rejects with the last connection's error when none answers.
+   */
   async any<Request, Response>(api: Api<Request, Response>, request: Request): Promise<Response> {
     let last: unknown
-    for (const nodeId of this.#brokers.candidates()) {
+    const failing = (nodeId: number) => Number(this.#connections.get(nodeId)?.failing ?? false)
+    for (const nodeId of this.#brokers.candidates().sort((a, b) => failing(a) - failing(b))) {
       try {
         return await this.to(nodeId).request(api, request)
       } catch (error) {

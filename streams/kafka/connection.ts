@@ -14,6 +14,7 @@ const CONNECT_TIMEOUT_MS = 5_000
 /** Keeps a broker that refuses connections from being hammered while it restarts. */
 const RECONNECT_BACKOFF_MS = { min: 20, max: 1_000 }
 const MAX_IN_FLIGHT = 64
+const REAUTHENTICATION_ENDS = ['connect', 'error', 'close'] as const
 
 /**
  * One TCP connection to one broker, opened when first used and again after it was lost. The broker answers the
@@ -52,7 +53,14 @@ export class BrokerConnection {
       this.#notBefore = 0
       this.#endPause?.()
       this.#drop(this.#connection)
+      // What is on its way to the old address would be taken for the broker, or wait for one that is not there any more.
+      this.#drop(this.#connecting)
     }
+  }
+
+  /** The last attempt to connect has failed, and no other connection has reached this address since. */
+  get failing(): boolean {
+    return this.#failures > 0
   }
 
   /** Another connection has reached this address: what waits to try again tries now. */
@@ -90,12 +98,27 @@ export class BrokerConnection {
   }
 
   #ready(): Connection | undefined {
+    return this.#connection?.status === 'connected' ? this.#connection : undefined
+  }
+
+  /**
+   * The open connection, once the broker has been shown the credentials again: until then it closes one on which it is
+   * asked anything else (KIP-368). Undefined when there is none, or none any more.
+   */
+  async #reauthenticated(): Promise<Connection | undefined> {
     const connection = this.#connection
-    if (connection === undefined) {
+    if (connection?.status !== 'reauthenticating') {
       return undefined
     }
-    const status = connection.status
-    return status === 'connected' || status === 'reauthenticating' ? connection : undefined
+    const { promise, resolve } = Promise.withResolvers<unknown>()
+    for (const event of REAUTHENTICATION_ENDS) {
+      connection.once(event, resolve)
+    }
+    await promise
+    for (const event of REAUTHENTICATION_ENDS) {
+      connection.off(event, resolve)
+    }
+    return this.#ready()
   }
 
   #open(): Promise<Connection> {
@@ -106,7 +129,12 @@ export class BrokerConnection {
   }
 
   async #connect(): Promise<Connection> {
-    const wait = this.#notBefore - Date.now()
+    const open = await this.#reauthenticated()
+    if (open !== undefined) {
+      return open
+    }
+    // Bounded: the clock may have been set back meanwhile.
+    const wait = Math.min(this.#notBefore - Date.now(), RECONNECT_BACKOFF_MS.max)
     if (wait > 0) {
       await this.#pause(wait)
     }
@@ -117,6 +145,8 @@ export class BrokerConnection {
     const connection = new Connection(this.#options.clientId, this.#connectionOptions())
     // Without a listener a lost socket would be an uncaught 'error' event; the requests in flight are rejected anyway.
     connection.on('error', () => {})
+    // Left alone, a closed one still authenticates again when its session would have ended, and takes requests meanwhile.
+    connection.on('close', () => this.#drop(connection))
     this.#connecting = connection
     try {
       await connection.connect(host, port)
@@ -131,7 +161,7 @@ export class BrokerConnection {
       this.#connection = connection
       this.#failures = 0
       this.#onReached(this.#address)
-      return connection
+      return (await this.#reauthenticated()) ?? connection
     } catch (error) {
       this.#drop(connection)
       this.#failures++

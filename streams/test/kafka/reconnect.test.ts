@@ -38,3 +38,26 @@ t.test('the first connection that reaches a broker ends the pauses of all others
   }
   t.notOk(other, 'another address is asked when its time has come')
 })
+
+t.test('whoever may be asked is asked before a broker that could not be reached', async (t) => {
+  const [broker, gone] = [new ScriptedBroker(2), new ScriptedBroker(2)]
+  await Promise.all([broker.listen(), gone.listen()])
+  gone.away = true
+  const brokers = new Brokers({ bootstrapServers: [`127.0.0.1:${broker.port}`], clientId: 'test' })
+  t.teardown(() => {
+    brokers.close()
+    broker.close()
+    gone.close()
+  })
+  brokers.replace([gone, broker].map(({ port }, index) => ({ nodeId: index + 1, host: '127.0.0.1', port })))
+  const group = brokers.connections()
+  await t.rejects(group.to(1).request(METADATA, { topics: [] }), { code: 'CONNECTION_FAILED' })
+
+  // The clock stands still: no pause ends by itself.
+  mock.timers.enable({ apis: ['setTimeout', 'Date'], now: 0 })
+  t.teardown(() => mock.timers.reset())
+  for (let i = 0; i < 20; i++) {
+    const { topics } = await group.any(METADATA, { topics: [] })
+    t.equal(topics.length, 1)
+  }
+})

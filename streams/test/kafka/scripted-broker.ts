@@ -14,7 +14,7 @@ export interface SeenBatch {
 
 /**
  * A broker of one topic that answers with the error codes it is told to: for what a healthy one does too seldom to be
- * tested with. Speaks only what a producer needs.
+ * tested with. Speaks only what a producer needs, and SASL as far as its rule that nothing else is asked meanwhile.
  */
 export class ScriptedBroker {
   readonly produced: SeenBatch[] = []
@@ -25,6 +25,11 @@ export class ScriptedBroker {
   readonly #sockets = new Set<Socket>()
   /** Every connection is closed at once. */
   away = false
+  /** How many connections were made, and how often credentials were shown. */
+  connections = 0
+  authentications = 0
+  /** How long what a client has shown holds, ms. */
+  sessionLifetimeMs = 0
   readonly #transactionVersion: number
   #epoch = 0
   port = 0
@@ -40,6 +45,10 @@ export class ScriptedBroker {
 
   close(): void {
     this.#server.close()
+    this.disconnect()
+  }
+
+  disconnect(): void {
     for (const socket of this.#sockets) {
       socket.destroy()
     }
@@ -56,6 +65,8 @@ export class ScriptedBroker {
       socket.destroy()
       return
     }
+    this.connections++
+    let authenticating = false
     let pending = Buffer.alloc(0)
     socket.on('data', (chunk) => {
       pending = Buffer.concat([pending, chunk])
@@ -67,13 +78,27 @@ export class ScriptedBroker {
         const body = new ByteReader(frame.subarray(10 + clientIdLength + 1))
         this.requests.push(apiKey)
         const answer = new ByteWriter().int32(0).int32(frame.readInt32BE(4))
-        if (apiKey !== 18) {
+        if (authenticating && apiKey !== 36) {
+          socket.destroy()
+          return
+        }
+        authenticating = apiKey === 17
+        if (apiKey !== 17 && apiKey !== 18) {
           answer.tags()
         }
-        this.#answer(apiKey, body, answer)
+        if (apiKey === 18 && frame.readInt16BE(2) === 1) {
+          answer.int16(0).int32(1).int16(36).int16(2).int16(2).int32(0)
+        } else {
+          this.#answer(apiKey, body, answer)
+        }
         const bytes = Buffer.concat(answer.finish())
         bytes.writeInt32BE(bytes.length - 4, 0)
-        socket.write(bytes)
+        if (apiKey === 17) {
+          // Time for others to ask something in between.
+          setTimeout(() => socket.write(bytes), 5)
+        } else {
+          socket.write(bytes)
+        }
       }
     })
   }
@@ -98,6 +123,13 @@ export class ScriptedBroker {
         answer.int32(0)
         answer.structs([1], (w) => w.string('key').int32(1).string('127.0.0.1').int32(this.port).int16(this.#code(10)).string(null))
         answer.tags()
+        break
+      case 17:
+        answer.int16(0).int32(0)
+        break
+      case 36:
+        this.authentications++
+        answer.int16(0).string(null).unsignedVarint(1).int64(this.sessionLifetimeMs).tags()
         break
       case 18: {
         answer.int16(0).structs([0, 3, 10, 18, 22, 24, 25, 26, 28], (w, key) => w.int16(key).int16(0).int16(20)).int32(0)

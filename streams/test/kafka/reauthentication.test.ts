@@ -1,0 +1,69 @@
+/** Credentials that hold for a while (KIP-368), and connections that outlive what they were made for. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { createServer } from 'node:net'
+import type { AddressInfo } from 'node:net'
+import t, { type Test } from 'tap'
+import { Brokers } from '../../kafka/brokers.ts'
+import { METADATA } from '../../kafka/protocol/metadata.ts'
+import { ScriptedBroker } from './scripted-broker.ts'
+
+const REQUEST = { topics: [] }
+
+async function started(t: Test): Promise<{ broker: ScriptedBroker; brokers: Brokers }> {
+  const broker = new ScriptedBroker(2)
+  broker.sessionLifetimeMs = 20
+  await broker.listen()
+  const sasl = { mechanism: 'PLAIN', username: 'a', password: 'b' } as const
+  const brokers = new Brokers({ bootstrapServers: [`127.0.0.1:${broker.port}`], clientId: 'test', sasl })
+  t.teardown(() => {
+    brokers.close()
+    broker.close()
+  })
+  return { broker, brokers }
+}
+
+t.test('nothing is asked of a broker while it is shown the credentials again', async (t) => {
+  const { broker, brokers } = await started(t)
+  const connection = brokers.connections().to(-1)
+  while (broker.authentications < 4) {
+    await Promise.all([connection.request(METADATA, REQUEST), connection.request(METADATA, REQUEST)])
+  }
+  t.equal(broker.connections, 1, 'it had no reason to close the connection')
+})
+
+t.test('a connection that was closed takes no request, though its session ends later', async (t) => {
+  const { broker, brokers } = await started(t)
+  const connection = brokers.connections().to(-1)
+  await connection.request(METADATA, REQUEST)
+  broker.disconnect()
+  await delay(3 * broker.sessionLifetimeMs)
+  const { topics } = await connection.request(METADATA, REQUEST)
+  t.equal(topics.length, 1)
+})
+
+t.test('a broker that has moved is not waited for where it was', async (t) => {
+  const reached = Promise.withResolvers<void>()
+  // Takes connections and says nothing.
+  const before = createServer((socket) => {
+    socket.on('error', () => {})
+    socket.once('data', () => reached.resolve())
+  })
+  await new Promise<void>((resolve) => before.listen(0, '127.0.0.1', resolve))
+  const broker = new ScriptedBroker(2)
+  await broker.listen()
+  const brokers = new Brokers({ bootstrapServers: [`127.0.0.1:${broker.port}`], clientId: 'test' })
+  t.teardown(() => {
+    brokers.close()
+    broker.close()
+    before.close()
+  })
+  brokers.learn({ nodeId: 1, host: '127.0.0.1', port: (before.address() as AddressInfo).port })
+  const connection = brokers.connections().to(1)
+  const waiting = connection.request(METADATA, REQUEST)
+  await reached.promise
+
+  brokers.learn({ nodeId: 1, host: '127.0.0.1', port: broker.port })
+  await t.rejects(waiting, { code: 'CONNECTION_FAILED' })
+  const { topics } = await connection.request(METADATA, REQUEST)
+  t.equal(topics.length, 1)
+})
