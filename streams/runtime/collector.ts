@@ -47,6 +47,8 @@ export class OutputCollector implements RecordCollector {
   #open: WriterSet = new Map()
   #spare: WriterSet = new Map()
   #unresolved: Unresolved[] = []
+  /** Their topics: once known in the middle of a generation, one still takes its records behind those that wait. */
+  readonly #unresolvedTopics = new Set<string>()
   /** Undo log since the first mark of this generation: the writer of each record and its mark before. */
   #journalWriters: (BatchWriter | undefined)[] = []
   #journalMarks: number[] = []
@@ -74,8 +76,9 @@ export class OutputCollector implements RecordCollector {
     if (size > limit) {
       throw recordTooLarge(`A record for ${topic}`, size, limit)
     }
-    if (target === undefined) {
+    if (target === undefined || this.#unresolvedTopics.has(topic)) {
       this.#journal(undefined)
+      this.#unresolvedTopics.add(topic)
       this.#unresolved.push({ topic, partition, key: copy(key), value: copy(value), timestamp, headers })
       this.#unresolvedBytes += size
       return
@@ -166,6 +169,7 @@ export class OutputCollector implements RecordCollector {
 
   #startGeneration(): void {
     this.#unresolved = []
+    this.#unresolvedTopics.clear()
     this.#unresolvedBytes = 0
     this.#journalWriters = []
     this.#journalMarks = []

@@ -2,6 +2,7 @@ import t from 'tap'
 import fc from '../../../state-stores/test/seeded.ts'
 import type { AdminClient, KafkaCluster, TopicMetadata } from '../../kafka/contract.ts'
 import { PartitionWriter, partitionFor } from '../../kafka/index.ts'
+import { BatchCursor } from '../../kafka/record-cursor.ts'
 import { NO_HEADERS } from '../../record.ts'
 import { OutputCollector } from '../../runtime/collector.ts'
 import { TopicCatalog } from '../../runtime/topic-catalog.ts'
@@ -120,6 +121,26 @@ t.test('topics nobody asked about wait for the close, and keep their order', asy
   const missing = await collector()
   missing.send('nowhere', undefined, null, null, 1, NO_HEADERS)
   await t.rejects(missing.close().resolve(), { code: 'SOURCE_TOPIC_MISSING', message: /nowhere/ })
+})
+
+t.test('a topic that becomes known in the middle of a generation keeps the order of its records', async (t) => {
+  const collected = await collector()
+  const send = (value: string) => collected.send('late', undefined, bytes('a'), bytes(value), 1, NO_HEADERS)
+  send('1')
+  const first = collected.close()
+  send('2')
+  await first.resolve()
+  send('3')
+  const second = collected.close()
+  await second.resolve()
+  const writer = second.writers()[0] as PartitionWriter
+  const data = writer.seal(0, { producerId: 1n, producerEpoch: 0, baseSequence: 0, transactional: true })
+  const cursor = new BatchCursor({ topic: 'late', partition: writer.partition, data, fetchOffset: 0, aborted: null })
+  const values: string[] = []
+  while (cursor.next()) {
+    values.push(String(cursor.value()))
+  }
+  t.same(values, ['2', '3'])
 })
 
 t.test('property: a rollback leaves exactly what was sent before its mark, over all topics and partitions', async () => {
