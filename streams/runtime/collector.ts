@@ -6,7 +6,7 @@ import { StreamsError } from '../errors.ts'
 import type { BatchWriter, KafkaCluster } from '../kafka/contract.ts'
 import { partitionFor } from '../kafka/partitioner.ts'
 import type { Headers } from '../record.ts'
-import type { CollectorMark, RecordCollector } from './contract.ts'
+import type { ChoosePartition, CollectorMark, RecordCollector } from './contract.ts'
 import { recordSizeBound, recordTooLarge } from './sizes.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from './topic-catalog.ts'
@@ -23,7 +23,7 @@ interface TopicWriters {
 /** A record for a topic that a topic name extractor named and nobody has asked the broker about yet. */
 interface Unresolved {
   readonly topic: string
-  readonly partition: number | undefined
+  readonly partition: number | ChoosePartition | undefined
   readonly key: Uint8Array | null
   readonly value: Uint8Array | null
   readonly timestamp: number
@@ -61,15 +61,15 @@ export class OutputCollector implements RecordCollector {
     this.#topics = topics
   }
 
-  partitions(topic: string): number {
-    return this.#topics.require(topic).partitions
+  partitions(topic: string): number | undefined {
+    return this.#topics.get(topic)?.partitions
   }
 
   maxMessageBytes(topic: string): number | undefined {
     return this.#topics.get(topic)?.maxMessageBytes
   }
 
-  send(topic: string, partition: number | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void {
+  send(topic: string, partition: number | ChoosePartition | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void {
     const target = this.#target(this.#open, topic)
     const size = recordSizeBound(key?.length ?? 0, value?.length ?? 0, headers)
     const limit = target?.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES
@@ -215,8 +215,9 @@ export class OutputCollector implements RecordCollector {
     return made
   }
 
-  #writer(target: TopicWriters, topic: string, partition: number | undefined, key: Uint8Array | null): BatchWriter {
-    const chosen = partition ?? (key === null ? target.sticky : partitionFor(key, target.partitions))
+  #writer(target: TopicWriters, topic: string, partition: number | ChoosePartition | undefined, key: Uint8Array | null): BatchWriter {
+    const wanted = typeof partition === 'function' ? partition(target.partitions) : partition
+    const chosen = wanted ?? (key === null ? target.sticky : partitionFor(key, target.partitions))
     if (!(chosen >= 0 && chosen < target.partitions)) {
       throw new StreamsError('PRODUCTION_FAILED', `The partitioner chose partition ${chosen} of ${topic}, which has ${target.partitions}: return a number from 0 to ${target.partitions - 1}, or undefined.`)
     }

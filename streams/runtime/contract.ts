@@ -23,15 +23,18 @@ export type TaskId = string
 /** Opaque point in the outputs of a thread's open generation. */
 export type CollectorMark = { readonly __collectorMark: unique symbol }
 
+/** Chooses the partition of a record once it is known how many there are. */
+export type ChoosePartition = (partitions: number) => number | undefined
+
 /** Takes the outputs of every task of a thread into the open generation. */
 export interface RecordCollector {
-  /** Partition count of a topic; throws `SOURCE_TOPIC_MISSING` for an unknown one. */
-  partitions(topic: string): number
+  /** Partition count of a topic; undefined for one that nobody has asked the broker about yet. */
+  partitions(topic: string): number | undefined
   /**
    * `partition === undefined`: murmur2 of the key, or any partition for a null key. Throws `RECORD_TOO_LARGE` when the
    * record exceeds the topic's `max.message.bytes` (rule C5). Bytes are copied.
    */
-  send(topic: string, partition: number | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void
+  send(topic: string, partition: number | ChoosePartition | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void
   mark(): CollectorMark
   rollback(mark: CollectorMark): void
   /**

@@ -4,10 +4,11 @@
  */
 import type { CircuitCounts } from '../async/circuit-breaker.ts'
 import { StreamsError } from '../errors.ts'
-import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode } from '../graph/topology.ts'
+import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode, StreamPartitioner } from '../graph/topology.ts'
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PunctuationType, Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
+import type { ChoosePartition } from './contract.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
 import { ProductionError } from './production-error.ts'
 import type { RecordQueue } from './record-queue.ts'
@@ -253,7 +254,7 @@ export class SinkRuntime extends RuntimeNode {
       const sent = core.tracing === undefined ? headers : core.tracing.outgoing(headers)
       const key = record.key === null || record.key === undefined ? null : serialized(node, 'key', topic, record)
       const value = record.value === null || record.value === undefined ? null : serialized(node, 'value', topic, record)
-      const partition = node.partitioner === undefined ? undefined : node.partitioner(topic, record, core.collector.partitions(topic))
+      const partition = node.partitioner === undefined ? undefined : this.partition(node.partitioner, topic, record)
       core.beforeEffect()
       core.collector.send(topic, partition, key, value, record.timestamp, sent)
     } catch (error) {
@@ -263,6 +264,12 @@ export class SinkRuntime extends RuntimeNode {
     }
     this.latency?.record(core.now - record.timestamp)
     core.touched = true
+  }
+
+  /** Chosen at once if it can be, so that the policy strikes this record when the partitioner throws. */
+  private partition(partitioner: StreamPartitioner, topic: string, record: AnyRecord): number | ChoosePartition | undefined {
+    const known = this.core.collector.partitions(topic)
+    return known === undefined ? (count) => partitioner(topic, record, count) : partitioner(topic, record, known)
   }
 }
 

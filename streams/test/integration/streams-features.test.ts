@@ -164,7 +164,7 @@ t.test('topics by extractor: asked for when first seen; one that does not exist 
   const source = await cluster.topic('extract-source', 1)
   const [red, blue] = await Promise.all(['red', 'blue'].map((name) => cluster.topic(name, 1)))
   const app = application('extract', (b) => {
-    b.stream(source, TEXT).to((record) => cluster.name(record.value), TEXT)
+    b.stream(source, TEXT).to((record) => cluster.name(record.value), { ...TEXT, partitioner: (_topic, _record, partitions) => partitions - 1 })
   })
   const failed = new Promise<Error>((resolve) => app.onError(resolve))
   await app.start()

@@ -68,7 +68,7 @@ t.test('a partition the topic does not have, and a record the topic does not tak
   t.throws(() => collected.send('out', 4, null, null, 1, NO_HEADERS), { code: 'PRODUCTION_FAILED', message: /partition 4 of out, which has 4/ })
   t.throws(() => collected.send('small', 0, null, Buffer.alloc(500), 1, NO_HEADERS), { code: 'RECORD_TOO_LARGE', message: /500 \(max.message.bytes\)/ })
   t.equal(collected.maxMessageBytes('small'), 500)
-  t.throws(() => collected.partitions('nowhere'), { code: 'SOURCE_TOPIC_MISSING' })
+  t.equal(collected.partitions('nowhere'), undefined)
   t.same(counts(collected.close()), {})
 })
 
@@ -121,6 +121,18 @@ t.test('topics nobody asked about wait for the close, and keep their order', asy
   const missing = await collector()
   missing.send('nowhere', undefined, null, null, 1, NO_HEADERS)
   await t.rejects(missing.close().resolve(), { code: 'SOURCE_TOPIC_MISSING', message: /nowhere/ })
+})
+
+t.test('the partition is chosen when it is known how many there are', async (t) => {
+  const collected = await collector('out')
+  const last = (partitions: number) => partitions - 1
+  collected.send('out', last, bytes('a'), null, 1, NO_HEADERS)
+  collected.send('late', last, bytes('a'), null, 1, NO_HEADERS)
+  collected.send('late', () => undefined, bytes('a'), null, 1, NO_HEADERS)
+  const closed = collected.close()
+  await closed.resolve()
+  const byKey = partitionFor(bytes('a'), 3)
+  t.same(counts(closed), byKey === 2 ? { 'out-3': 1, 'late-2': 2 } : { 'out-3': 1, 'late-2': 1, [`late-${byKey}`]: 1 })
 })
 
 t.test('a topic that becomes known in the middle of a generation keeps the order of its records', async (t) => {
