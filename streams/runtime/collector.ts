@@ -9,7 +9,6 @@ import type { Headers } from '../record.ts'
 import type { ChoosePartition, CollectorMark, RecordCollector } from './contract.ts'
 import { recordSizeBound, recordTooLarge } from './sizes.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
-import { DEFAULT_MAX_MESSAGE_BYTES } from './topic-catalog.ts'
 
 interface TopicWriters {
   readonly partitions: number
@@ -72,9 +71,8 @@ export class OutputCollector implements RecordCollector {
   send(topic: string, partition: number | ChoosePartition | undefined, key: Uint8Array | null, value: Uint8Array | null, timestamp: number, headers: Headers): void {
     const target = this.#target(this.#open, topic)
     const size = recordSizeBound(key?.length ?? 0, value?.length ?? 0, headers)
-    const limit = target?.maxMessageBytes ?? DEFAULT_MAX_MESSAGE_BYTES
-    if (size > limit) {
-      throw recordTooLarge(`A record for ${topic}`, size, limit)
+    if (target !== undefined && size > target.maxMessageBytes) {
+      throw recordTooLarge(`A record for ${topic}`, size, target.maxMessageBytes)
     }
     if (target === undefined || this.#unresolvedTopics.has(topic)) {
       this.#journal(undefined)

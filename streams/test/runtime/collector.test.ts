@@ -7,7 +7,7 @@ import { NO_HEADERS } from '../../record.ts'
 import { OutputCollector } from '../../runtime/collector.ts'
 import { TopicCatalog } from '../../runtime/topic-catalog.ts'
 
-const SIZES: { readonly [topic: string]: number } = { out: 4, other: 2, small: 1, late: 3 }
+const SIZES: { readonly [topic: string]: number } = { out: 4, other: 2, small: 1, large: 1, late: 3 }
 
 async function collector(...known: string[]) {
   const cluster: Pick<KafkaCluster, 'metadata' | 'writer'> = {
@@ -23,7 +23,7 @@ async function collector(...known: string[]) {
     writer: (partition, maxMessageBytes) => new PartitionWriter(partition, maxMessageBytes),
   }
   const admin: Pick<AdminClient, 'topicConfig'> = {
-    topicConfig: async (topic): Promise<{ [key: string]: string }> => (topic === 'small' ? { 'max.message.bytes': '500' } : {}),
+    topicConfig: async (topic): Promise<{ [key: string]: string }> => (topic === 'small' ? { 'max.message.bytes': '500' } : topic === 'large' ? { 'max.message.bytes': '4000000' } : {}),
   }
   const topics = new TopicCatalog(cluster, admin)
   await topics.load(known)
@@ -121,6 +121,16 @@ t.test('topics nobody asked about wait for the close, and keep their order', asy
   const missing = await collector()
   missing.send('nowhere', undefined, null, null, 1, NO_HEADERS)
   await t.rejects(missing.close().resolve(), { code: 'SOURCE_TOPIC_MISSING', message: /nowhere/ })
+})
+
+t.test('what a topic nobody asked about takes is for that topic to say', async (t) => {
+  const collected = await collector()
+  collected.send('large', 0, null, Buffer.alloc(2_000_000), 1, NO_HEADERS)
+  const closed = collected.close()
+  await closed.resolve()
+  t.same(counts(closed), { 'large-0': 1 })
+  collected.send('small', 0, null, Buffer.alloc(600), 1, NO_HEADERS)
+  await t.rejects(collected.close().resolve(), { code: 'RECORD_TOO_LARGE' })
 })
 
 t.test('the partition is chosen when it is known how many there are', async (t) => {
