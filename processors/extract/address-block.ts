@@ -7,9 +7,17 @@ export interface AddressBlock {
   readonly contact: boolean
 }
 
-/** `12345 Stadt`, `D-12345 Stadt`, `London SW1A 1AA`, `Springfield, IL 62704` */
-const city = /^(?:[A-Z]{1,2}[- ])?\d{4,6}\s\p{Lu}[\p{L}\p{M}.' -]{1,40}$|^\p{Lu}[\p{L}.' -]{1,30},?\s[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}$|^\p{Lu}[\p{L}.' -]{1,30},\s?[A-Z]{2}\s\d{5}(?:-\d{4})?$/u
-const contact = /@|\bwww\.|https?:|\btel\b|\bfax\b|\bfon\b|phone|telefon|\bust|\bvat\b|\btva\b|\biban\b|\bhr[ab]\b/i
+/**
+ * `12345 Stadt`, `D-12345 Stadt`, `75008 Paris Cedex 08`, `123 45 Stad`, `00-950 Miasto`, `20121 Città (MI)`; `London SW1A 1AA`; `Springfield, IL 62704`; `Toronto, ON M5V 2T6`;
+ * `Sydney NSW 2000`
+ */
+const cities: readonly RegExp[] = [
+  /^(?:[A-Z]{1,3}[- ])?(?:\d{4,6}|\d{3} \d{2}|\d{2}-\d{3}|\d{4}-\d{3})\s\p{Lu}[\p{L}\p{M}.,'’() -]{1,40}(?:(?<=[Cc]edex|CEDEX) \d{1,2})?$/u,
+  /^\p{Lu}[\p{L}.' -]{1,30},?\s(?:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]{2}\s[A-Z]\d[A-Z]\s?\d[A-Z]\d|(?:NSW|VIC|QLD|SA|WA|TAS|NT|ACT)\s\d{4})$/u,
+  /^\p{Lu}[\p{L}.' -]{1,30},\s?[A-Z]{2}\s\d{5}(?:-\d{4})?$/u,
+]
+/** The edge of a word is no letter of any alphabet: there is no telephone in a hôtel. */
+const contact = /@|www\.|https?:|phone|telefon|(?<!\p{L})(?:tel|fax|fon|ust|vat|tva|iban|hr[ab])(?!\p{L})/iu
 /** Addresses stand in the upper part of the first page. */
 const lowest = 0.5
 const maxLines = 6
@@ -22,7 +30,7 @@ export function addressBlocks(layout: Layout): AddressBlock[] {
       break
     }
     for (const run of row.runs) {
-      if (city.test(run.text)) {
+      if (cities.some((city) => city.test(run.text))) {
         const above = column(layout, run, -1)
         const below = column(layout, run, 1).slice(0, 4)
         if (above.length >= 2) {

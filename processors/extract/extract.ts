@@ -62,7 +62,9 @@ export function extract(text: DocumentText, options: ExtractOptions = {}): Outco
 
 function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
   const amounts = amountCandidates(layout)
-  const number = findNumber(layout, 'invoiceNumber')
+  const narrow = isNarrow(layout)
+  // A booking's number stands for that of an invoice without one; what a till prints besides is too much to choose from.
+  const number = findNumber(layout, 'invoiceNumber') ?? (narrow ? undefined : findNumber(layout, 'reference'))
   const purchaseOrderNumber = findNumber(layout, 'purchaseOrder')
   const iban = findIban(layout)
   const bic = findBic(layout)
@@ -71,7 +73,7 @@ function extractFromPages(layout: Layout, options: ExtractOptions): Extraction {
   const sums = findSumTable(layout)
   const invoice: DocumentFields = { ...findParties(layout), ...findHeaderDates(layout, dateOrder, options.receivedDay), ...findTotals(layout, amounts, sums) }
   const fields: DocumentFields = {
-    ...(isNarrow(layout) ? asReceipt(invoice, findReceipt(layout, { ...options, dateOrder })) : invoice),
+    ...(narrow ? asReceipt(invoice, findReceipt(layout, { ...options, dateOrder })) : invoice),
     ...(number === undefined ? {} : { invoiceNumber: number }),
     ...(purchaseOrderNumber === undefined ? {} : { purchaseOrderNumber }),
     ...(iban === undefined ? {} : { iban }),

@@ -5,7 +5,7 @@ import { dateCandidates, labelOf, tokenCandidates } from './candidates.ts'
 import type { DateOrder, FoundDate } from './dates.ts'
 import { findDates } from './dates.ts'
 import { fieldOf, toField } from './field.ts'
-import { dateLabels, numberLabels } from './labels.ts'
+import { dateLabels, numberLabels, referenceLabels } from './labels.ts'
 import type { Layout } from './layout.ts'
 
 export interface HeaderDates {
@@ -118,8 +118,10 @@ function dateField(layout: Layout, candidate: Candidate<FoundDate>, confidence: 
   return toField(layout, candidate, candidate.found.day, candidate.found.ambiguous ? confidence * 0.9 : confidence)
 }
 
-/** The document's own number: beside or below its label, and looking like a number of a document. */
-export function findNumber(layout: Layout, wanted: 'invoiceNumber' | 'purchaseOrder'): Field | undefined {
+type NumberClass = 'invoiceNumber' | 'purchaseOrder' | 'reference'
+
+/** The document's own number: beside or below its label, and looking like a number of a document. A reference is believed less. */
+export function findNumber(layout: Layout, wanted: NumberClass): Field | undefined {
   const best = tokenCandidates(layout)
     .map((candidate) => ({ candidate, score: numberScore(candidate, wanted) }))
     .filter(({ score }) => score > 0)
@@ -128,7 +130,7 @@ export function findNumber(layout: Layout, wanted: 'invoiceNumber' | 'purchaseOr
     return undefined
   }
   const text = withOtherParts(best.candidate)
-  return toField(layout, { ...best.candidate, found: { text } }, text.toUpperCase(), Math.min(0.97, 0.35 + 0.6 * best.score))
+  return toField(layout, { ...best.candidate, found: { text } }, text.toUpperCase(), Math.min(wanted === 'reference' ? 0.6 : 0.97, 0.35 + 0.6 * best.score))
 }
 
 /** What ends a run after a number may be the rest of it: `2026 / 0815`, `4711 0815 22`. */
@@ -141,10 +143,10 @@ function withOtherParts({ found, run }: Candidate<FoundToken>): string {
   return rest !== '' && text.length <= maxNumberLength && otherParts.test(rest) && findDates(text, 'day-month').length === 0 ? text : found.text
 }
 
-function numberScore(candidate: Candidate<FoundToken>, wanted: 'invoiceNumber' | 'purchaseOrder'): number {
+function numberScore(candidate: Candidate<FoundToken>, wanted: NumberClass): number {
   const own = candidate.contexts[0]?.where === 'same-run' ? candidate.contexts[0].plain : undefined
   const compound = wanted === 'invoiceNumber' && own !== undefined && compoundLabel.test(own)
-  const label = compound ? { class: wanted, strength: 0.93 } : labelOf(candidate, numberLabels)
+  const label = compound ? { class: wanted, strength: 0.93 } : labelOf<NumberClass | 'otherNumber'>(candidate, wanted === 'reference' ? referenceLabels : numberLabels)
   if (label?.class !== wanted) {
     return 0
   }

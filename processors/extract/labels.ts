@@ -50,9 +50,13 @@ export class LabelSet<Class extends string> {
 
   match(plain: string): LabelMatch<Class> | undefined {
     const found = this.#longestIn(plain)
+    // Of "Ver käufer" the second part alone is another label.
+    const apart = plain.length <= maxApart ? this.#letters.get(plain.replace(/[\d ]+/g, '')) : undefined
+    if (apart !== undefined && apart.plain.length >= minApart && apart.plain.length > (found?.plain.length ?? 0)) {
+      return { class: apart.class, coverage: 1, length: apart.plain.length - 2 }
+    }
     if (found === undefined) {
-      const apart = plain.length <= maxApart ? this.#letters.get(plain.replace(/[\d ]+/g, '')) : undefined
-      return apart === undefined || apart.plain.length < minApart ? undefined : { class: apart.class, coverage: 1, length: apart.plain.length - 2 }
+      return undefined
     }
     const rest = plain.replace(found.plain, ' ').replace(fillers, '').replace(/[\d%#\s]+/g, '').length
     const length = found.plain.length - 2
@@ -99,6 +103,8 @@ export const dateLabels = new LabelSet<'issueDate' | 'dueDate' | 'deliveryDate'>
 export const numberLabels = new LabelSet<'invoiceNumber' | 'purchaseOrder' | 'otherNumber'>([
   ['purchaseOrder', labels.purchaseOrder], ['invoiceNumber', labels.invoiceNumber], ['otherNumber', labels.otherNumber],
 ])
+/** Numbers that stand for a document that has none of its own. */
+export const referenceLabels = new LabelSet<'reference'>([['reference', labels.reference]])
 export const endLabels = new LabelSet<'endOfItems'>([['endOfItems', labels.endOfItems]])
 export const partyLabels = new LabelSet<'seller' | 'buyer' | 'otherParty'>([
   ['otherParty', labels.otherParty], ['seller', labels.seller], ['buyer', labels.buyer],

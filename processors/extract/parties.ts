@@ -5,17 +5,17 @@ import { findAmounts } from './amounts.ts'
 import { findDates } from './dates.ts'
 import { domainNames, saysName } from './domains.ts'
 import { fieldOf } from './field.ts'
-import { buyerLabels, numberLabels, partyLabels, totalLabels } from './labels.ts'
+import { buyerLabels, columnLabels, dateLabels, numberLabels, partyLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
+import { registeredNames } from './registered.ts'
 import type { PartyRole, Section } from './sections.ts'
 import { findSections } from './sections.ts'
 
-/** Short ones are words of some language in small letters: se, ab, sa. */
-const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ)(?!\p{L})/u
-const legalWord = /(?<!\p{L})(?:Ltd|Limited|Inc|Corp|Corporation|Sàrl|Pty|Pvt|Sdn\.? ?Bhd|S\/B|Bhd|Pte|PLC|LLP|LLC|A\/S|e\.\s?K|e\.\s?V|S\.A\.S|S\.A|S\.?r\.l|S\.p\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})/iu
+/** In small letters only what is no word of some language, as se, ab and sa are. */
+const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ|[Ll]td|LTD|[Ll]imited|LIMITED|[Ii]nc|INC|[Cc]orp(?:oration)?|CORP(?:ORATION)?|[Ss]arl|[Ss]àrl|[Pp]ty|PTY|[Pp]vt|PVT|[Ss][Dd][Nn]\.? ?[Bb][Hh][Dd]|S\/B|[Bb]hd|BHD|[Pp]te|PTE|[Pp]lc|[Ll]lp|[Ll]lc|A\/S|e\.\s?K|e\.\s?V|S\.A\.S|S\.A|S\.?[Rr]\.[Ll]|S\.[Pp]\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})\.?/u
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
-const titleWords = /^ (?:(?:tax )?invoice|rechnung|facture|factuur|receipt|quittung|credit note|gutschrift|cash bill|original|copy|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
+const titleWords = /^ (?:(?:copy|kopie|copie|copia|kopia|kopi|duplicata?e?|duplikat|original|pro ?forma|tax|vat|sales|retail|commercial|payment|official|final|electronic) )*(?:invoice|rechnung|facture|factuur|factura|fattura|fatura|faktura|receipt|quittung|kvittering|credit note|credit memo|gutschrift|cash bill|statement|order confirmation|delivery note|lieferschein|quotation|original|copy|kopie|copie|copia|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
 const salutation = /^ (?:herrn?|frau|firma|mr|mrs|ms|mme|m|monsieur|madame|messrs|attn|an|to|dhr|mevr) $/
 /** Names a VAT id in the usual languages. */
 const vatLabel = / (?:ust|umsatzsteuer|mwst|vat|tva|btw|iva|uid|moms|mva)[a-z]* | tax (?:id|no|number|reg) | partita iva | nif | cif /
@@ -118,28 +118,35 @@ function addressee(layout: Layout, sections: readonly Section[], seller: Field |
 function bestName(layout: Layout, sections: readonly Section[]): Field | undefined {
   const others = new Set(sections.filter((section) => section.role !== 'seller').flatMap((section) => section.entries.map((entry) => entry.run.box)))
   const domains = domainNames(layout, others)
+  const registered = registeredNames(layout, legalForm)
   let found: { run: Run; score: number } | undefined
-  for (const row of layout.rows) {
-    for (const run of row.runs) {
-      const value = others.has(run.box) ? 0 : nameScore(layout, run, domains)
-      if (value > 0 && (found === undefined || value > found.score)) {
-        found = { run, score: value }
-      }
+  for (const run of [...layout.rows.flatMap((row) => row.runs), ...registered]) {
+    const own = others.has(run.box) ? 0 : nameScore(layout, run, domains)
+    const value = own > 0 && registered.includes(run) ? own + inRegister : own
+    if (value > 0 && (found === undefined || value > found.score)) {
+      found = { run, score: value }
     }
   }
   return found === undefined ? undefined : fieldOf(layout, found.run, found.run.text, clean(found.run.text), Math.min(0.9, 0.3 + 0.45 * found.score))
 }
 
+/** Words enough for a sentence, or its end. */
+const sentence = /^(?:\S+\s+){7}\S|(?:\S+\s+){3}\S*\p{Ll}\.$/u
 /** A name that web and mail addresses agree with is the sender's, be it in the foot of the page. */
 const sameAsDomain = 0.5
+/** A name beside the register's particulars in the foot of the page: as much as a legal form. */
+const inRegister = 0.6
 
 function nameScore(layout: Layout, run: Run, domains: ReadonlySet<string>): number {
   const row = layout.rows[run.row]!
   if (!looksLikeName(run) || run.page !== 1) {
     return 0
   }
+  const legal = legalForm.test(run.text) ? 0.6 : 0
+  if (legal === 0 && sentence.test(run.text.trim())) {
+    return 0
+  }
   const large = Math.max(0, Math.min(0.3, 0.3 * (run.box.height / Math.max(1, layout.textHeight) - 1)))
-  const legal = legalForm.test(run.text) || legalWord.test(run.text) ? 0.6 : 0
   return legal + (saysName(clean(run.text), domains) ? sameAsDomain : 0) + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
 }
 
@@ -155,6 +162,8 @@ function looksLikeName(run: Run): boolean {
     (partyLabels.match(run.plain)?.coverage ?? 0) < 0.75 &&
     (numberLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
     (totalLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
+    (dateLabels.match(run.plain)?.coverage ?? 0) < 0.75 &&
+    (columnLabels.match(run.plain)?.coverage ?? 0) < 1 &&
     (buyerLabels.match(run.plain)?.coverage ?? 0) < 0.6 &&
     findDates(run.text, 'day-month').length === 0 &&
     findAmounts(run.text).every((amount) => !amount.monetary)

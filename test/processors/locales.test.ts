@@ -98,6 +98,36 @@ t.test('a seller whose name only the foot of the page prints is the one its addr
   t.equal(mailbox.fields.seller.name?.normalised, 'Birch Bakery', 'where anybody has a mailbox')
 })
 
+t.test('a seller is who stands beside the register’s particulars, in the line or above it', async (t) => {
+  const seller = (...foot: Rows): string | undefined => {
+    const { fields } = read([
+      ['Copie facture', 400, 'Facture 4711'], ['Service clients'], [400, 'Hôtel du Lac'], [400, '5 rue du Port'], [400, '74000 Annecy Cedex 02'],
+      ['Prestation', 500, '10,00 €'], ['Frais', 500, '0,00 €'], ['Port', 500, '0,00 €'], ['Total', 500, '10,00 €'], ...foot,
+    ])
+    t.equal(fields.buyer.name?.normalised, 'Hôtel du Lac', 'a hôtel is no telephone')
+    return fields.seller.name?.normalised
+  }
+  t.equal(seller(['Aulne SAS au capital de 1.000 € - 123 456 789 RCS Lyon - Siège social : 3 rue du Bois, 69001 Lyon']), 'Aulne SAS')
+  t.equal(seller(['Aulne et fils'], ['Siège social : 3 rue du Bois - 69001 Lyon - Siret 123 456 789 00011']), 'Aulne et fils')
+})
+
+t.test('no sentence, title or column is a seller', async (t) => {
+  const { fields } = read([['Payment receipt'], ['Kopie factuur'], ['Factuur datum', 300, 'Artikel'], ['We thank you for the order that you gave us.'], ['Birch Bakery'], ['Total', 500, '10.00']])
+  t.equal(fields.seller.name?.normalised, 'Birch Bakery')
+})
+
+t.test('a booking’s number stands for that of an invoice without one, believed less', async (t) => {
+  const wide: Rows = [['Alder Hotels Ltd', 500, 'Thank you for staying'], ['Booking ID', 300, 'AB2087', 450, 'Check in', 520, '03/05/2026'], ['Total', 500, '10.00']]
+  t.match(read(wide).fields.invoiceNumber, { normalised: 'AB2087', confidence: 0.6 })
+  t.equal(read([...wide, ['Invoice no. 77-1']]).fields.invoiceNumber?.normalised, '77-1')
+})
+
+t.test('headings whose letters are set apart', async (t) => {
+  const { fields } = read([['Ver käufer :'], ['Alder GmbH'], ['Weg 1'], ['12345 Ort'], ['Käufer :'], ['Birch GmbH'], ['Summe', 500, '10,00']])
+  t.equal(fields.seller.name?.normalised, 'Alder GmbH')
+  t.equal(fields.buyer.name?.normalised, 'Birch GmbH')
+})
+
 const cii = (more: { readonly date?: string; readonly declaration?: string } = {}): string => `${more.declaration ?? '<?xml version="1.0" encoding="UTF-8"?>'}
 <a:CrossIndustryInvoice xmlns:a="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100" xmlns:b="urn:ram" xmlns:c="urn:udt">
 <a:ExchangedDocument><b:ID>R-7</b:ID><b:TypeCode>381</b:TypeCode><b:IssueDateTime>${more.date ?? '<c:DateTimeString format="102">20260503</c:DateTimeString>'}</b:IssueDateTime></a:ExchangedDocument>
