@@ -66,13 +66,16 @@ export interface FoundToken {
 
 const token = /(?<![\p{L}\p{N}])[\p{L}\p{N}][\p{L}\p{N}/_.#-]{1,39}/gu
 
+/** What two digits alone need before them to be a number of something. */
+const numberWord = /(?<!\p{L})(?:n|n[°ºor]|num|num(?:ber|mer|ero)|#)[.:]*\s?$/iu
+
 /** Words with a digit that may be a document's number: no dates, no amounts, no percentages. */
 export function tokenCandidates(layout: Layout): Candidate<FoundToken>[] {
   return collect(layout, (run) => {
     const dates = findDates(run.text, 'day-month')
     return [...run.text.matchAll(token)]
       .map((match) => ({ index: match.index, text: match[0].replace(/[.#/_-]+$/, '') }))
-      .filter(({ index, text }) => /\d/.test(text) && text.length >= 2 && !/^\d{1,3}(?:[.,]\d{3})*[.,]\d{2}$/.test(text) && !/^\d{1,2}%?$/.test(text) &&
+      .filter(({ index, text }) => /\d/.test(text) && text.length >= 2 && !/^\d{1,3}(?:[.,]\d{3})*[.,]\d{2}$/.test(text) && (!/^\d{1,2}%?$/.test(text) || numberWord.test(run.text.slice(Math.max(0, index - 10), index))) &&
         !dates.some((date) => index < date.index + date.text.length && date.index < index + text.length))
   })
 }

@@ -177,9 +177,9 @@ function joinRuns(a: Run, b: Run): Run {
   return { ...a, text: `${a.text} ${b.text}`, plain: `${a.plain.trimEnd()}${b.plain}`, box: { ...a.box, x, width: Math.max(a.box.x + a.box.width, b.box.x + b.box.width) - x } }
 }
 
-/** Cut before each number, of which `18 104,04` is one. */
+/** Cut before each number, of which `18 104,04` and `18'104.04` are one each. */
 function atNumbers(text: string): string[] {
-  const starts = [...text.matchAll(/(?<![\p{L}\d.,])[-−]?(?:\d{1,3}(?: \d{3})+(?=[.,]\d)|\d)[\d.,]*/gu)].map((match) => match.index).filter((start) => start > 0)
+  const starts = [...text.matchAll(/(?<![\p{L}\d.,'’])[-−]?(?:\d{1,3}(?: \d{3})+(?=[.,]\d)|\d)[\d.,'’]*/gu)].map((match) => match.index).filter((start) => start > 0)
   return [0, ...starts].map((start, n, all) => text.slice(start, all[n + 1]).trim()).filter((part) => part !== '')
 }
 

@@ -118,7 +118,7 @@ function fromTable({ totals }: SumTable): Scored[] {
   return [scored(totals.net, 'net'), scored(totals.tax, 'tax'), scored(totals.gross, 'gross')]
 }
 
-const taxWord = / (?:u?st|umsatzsteuer|mwst|mehrwertsteuer|vat|tva|btw|iva|gst|tax|moms|mva) /
+const taxWord = / (?:u?st|umsatzsteuer|mwst|mehrwertsteuer|vat|tva|btw|iva|[cis]gst|utgst|gst|[hpq]st|tax|moms|mva) /
 const rateInRow = /(?<!\d)\d{1,2}(?:[.,]\d{1,2})?\s?%/
 /** Rates that an invoice has at most; more rows with a percentage are no taxes. */
 const maxRates = 6

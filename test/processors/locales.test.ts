@@ -67,6 +67,16 @@ t.test('invoices in other languages', async (t) => {
   t.same(values(polish.fields, 'invoiceNumber', 'issueDate', 'dueDate', 'currency', 'grandTotal'), ['FV/12/2026', '2026-05-03', '2026-06-02', 'PLN', '123.00'])
 })
 
+t.test('sums and items as other countries write them', async (t) => {
+  const swiss = read([['Erle AG'], ['Bezeichnung', 300, 'Menge', 380, 'Preis', 500, 'Betrag CHF'], ['Stuhl', 305, '2', 385, "1'050.00", 505, "2'100.00"], ['Zwischentotal', 500, "2'100.00"], ['MWST 8.1%', 500, '170.10'], ['Total CHF', 500, "2'270.10"]])
+  t.same(values(swiss.fields, 'taxBasisTotal', 'taxTotal', 'grandTotal'), ['2100.00', '170.10', '2270.10'])
+  t.match(swiss.lines, [{ quantity: { normalised: '2' }, unitPrice: { normalised: '1050.00' }, lineTotal: { normalised: '2100.00' } }])
+  const indian = read([['Tax Invoice'], ['Alder Pvt. Ltd.'], ['Taxable Value', 500, '1,00,000.00'], ['CGST 9%', 500, '9,000.00'], ['SGST 9%', 500, '9,000.00'], ['Grand Total', 500, '₹ 1,18,000.00']])
+  t.same(values(indian.fields, 'taxBasisTotal', 'taxTotal', 'grandTotal', 'currency'), ['100000.00', '18000.00', '118000.00', 'INR'])
+  const credit = read([['CREDIT NOTE'], ['Credit note no.: 12', 350, 'Date: 15 Mar 2026'], ['Net', 500, '-100.00'], ['VAT 20%', 500, '-20.00'], ['Total', 500, '-£120.00']])
+  t.same(values(credit.fields, 'invoiceNumber', 'taxBasisTotal', 'taxTotal', 'grandTotal'), ['12', '-100.00', '-20.00', '-120.00'])
+})
+
 t.test('a sign of several currencies is the one that is named', async (t) => {
   const currency = (...rows: Rows): string | undefined => read(rows).fields.currency?.normalised
   t.equal(currency(['Total', 500, '$10.00']), 'USD')
