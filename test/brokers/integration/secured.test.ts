@@ -1,5 +1,6 @@
 /** The client layer and a whole application against a broker with TLS, SASL and ACLs. */
 import { execFileSync } from 'node:child_process'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,6 +17,9 @@ const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePattern
 t.setTimeout(240_000)
 
 const PASSWORD = 'changeit'
+const SASL_HANDSHAKE = 17
+/** The client library's channel of requests as they are begun. */
+const REQUESTS = 'tracing:plt:kafka:connections:api:start'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-secured-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -41,6 +45,7 @@ const brokers = await Brokers.start({
 listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="admin-secret" user_app="app-secret";
 listener.name.client.scram-sha-256.sasl.jaas.config=${scram}
 listener.name.client.scram-sha-512.sasl.jaas.config=${scram}
+listener.name.client.scram-sha-512.connections.max.reauth.ms=2500
 listener.name.client.ssl.keystore.type=PKCS12
 listener.name.client.ssl.keystore.location=${server.keystore}
 listener.name.client.ssl.keystore.password=${PASSWORD}
@@ -117,6 +122,53 @@ for (const mechanism of MECHANISMS) {
     await t.rejects(connects(asApp(mechanism, { sasl: { mechanism, username: 'app', password: 'wrong' } })), { code: 'AUTHORIZATION_FAILED', message: /credentials/ })
   })
 }
+
+t.test('credentials that have to be shown again while transactions go on', async (t) => {
+  await allow(
+    right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE),
+    right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.READ),
+    right(AclResourceTypes.TRANSACTIONAL_ID, 'again', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE),
+  )
+  let shownAgain = 0
+  const count = (message: unknown): void => {
+    const { apiKey, connection } = message as { apiKey: number; connection: { status: string } }
+    shownAgain += apiKey === SASL_HANDSHAKE && connection.status === 'reauthenticating' ? 1 : 0
+  }
+  subscribe(REQUESTS, count)
+  t.teardown(() => unsubscribe(REQUESTS, count))
+  const cluster = createCluster(asApp('SCRAM-SHA-512'))
+  t.teardown(() => cluster.close())
+  const transactional = cluster.producer({ transactionalId: 'again' })
+  await transactional.init()
+  const partition = { topic: 'open', partition: 0 }
+  const writer = cluster.writer(partition)
+  let committed = 0
+  while (shownAgain < 4) {
+    writer.append(Date.now(), null, Buffer.from(`${committed}`), [])
+    await transactional.produce([writer])
+    await transactional.commit()
+    writer.reset()
+    committed++
+  }
+
+  let read = 0
+  const all = Promise.withResolvers<void>()
+  const fetcher = cluster.fetcher({
+    isolation: 'read_committed',
+    onRecords: ({ cursor }) => {
+      while (cursor.next()) {
+        read++
+      }
+      if (read >= committed) {
+        all.resolve()
+      }
+    },
+    onError: (_partition, error) => all.reject(error),
+  })
+  fetcher.seek(partition, 0)
+  await all.promise
+  t.equal(read, committed)
+})
 
 t.test('a broker whose certificate is not trusted', async (t) => {
   await t.rejects(connects(asApp('PLAIN', { tls: { ca: other.pem } })), { code: 'CONFIG_INVALID', message: /TLS failed.*tls\.ca/ })
