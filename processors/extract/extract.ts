@@ -21,7 +21,7 @@ import { findTotals } from './totals.ts'
 import { compareWithPages } from './visible.ts'
 
 export interface ExtractOptions {
-  /** For dates like 03/04/2026. Default day-month. */
+  /** For dates like 03/04/2026 where the document does not tell: by another date, by an address in the United States. Default day-month. */
   readonly dateOrder?: DateOrder
   /** YYYY-MM-DD of the record's time: later dates of issue are misread. */
   readonly receivedDay?: string
