@@ -143,6 +143,8 @@ function withOtherParts({ found, run }: Candidate<FoundToken>): string {
   return rest !== '' && text.length <= maxNumberLength && otherParts.test(rest) && findDates(text, 'day-month').length === 0 ? text : found.text
 }
 
+const orderOnly = /^ (?:your |our |sales )?order no $/
+
 function numberScore(candidate: Candidate<FoundToken>, wanted: NumberClass): number {
   const own = candidate.contexts[0]?.where === 'same-run' ? candidate.contexts[0].plain : undefined
   const compound = wanted === 'invoiceNumber' && own !== undefined && compoundLabel.test(own)
@@ -160,7 +162,9 @@ function numberScore(candidate: Candidate<FoundToken>, wanted: NumberClass): num
   const shape = digits >= 3 ? 0.1 : -0.1
   // Only the first token after a label is what it names.
   const first = candidate.found.index === 0 || candidate.contexts[0]?.where === 'same-run' ? 0.05 : -0.15
-  return label.strength + shape + first - 0.25 * candidate.position
+  // An order's number stands for the document's own only where there is no better one.
+  const order = candidate.contexts.some(({ where, plain }) => where !== 'row' && orderOnly.test(plain)) ? 0.4 : 0
+  return label.strength + shape + first - order - 0.25 * candidate.position
 }
 
 const ibanPattern = /(?<![A-Z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?(?![A-Z0-9])/g

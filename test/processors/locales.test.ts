@@ -126,6 +126,10 @@ t.test('no sentence, title or column is a seller', async (t) => {
   t.equal(fields.seller.name?.normalised, 'Birch Bakery')
 })
 
+t.test('an order’s number goes behind that of the invoice', async (t) => {
+  t.equal(read([['Order no. 777', 350, 'Order date 1 March 2026'], ['Invoice no. 31-A'], ['Total', 500, '£10.00']]).fields.invoiceNumber?.normalised, '31-A')
+})
+
 t.test('a booking’s number stands for that of an invoice without one, believed less', async (t) => {
   const wide: Rows = [['Alder Hotels Ltd', 500, 'Thank you for staying'], ['Booking ID', 300, 'AB2087', 450, 'Check in', 520, '03/05/2026'], ['Total', 500, '10.00']]
   t.match(read(wide).fields.invoiceNumber, { normalised: 'AB2087', confidence: 0.6 })
