@@ -1,6 +1,6 @@
 /** Random lives of a window and a session store, with marks, aborts, commits and reopenings, against plain arrays. */
 import t from 'tap'
-import { createSessionStore, createWindowStore, memoryEngine, openTaskState, rocksdbEngine, sessionLayout, type StorageEngine, storeClock, windowLayout } from '../index.ts'
+import { createSessionStore, createWindowStore, memoryEngine, openTaskState, rocksdbEngine, sessionLayout, type StorageEngine, storeClock, windowLayout } from '../../index.ts'
 
 const TEXT = {
   serializeKey: (key: string) => Buffer.from(key),

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, storageEngine } from '../index.ts'
-import { taskStateConformance } from '../testing/index.ts'
+import { leveldbEngine, memoryEngine, openTaskState, rocksdbEngine, storageEngine } from '../../index.ts'
+import { taskStateConformance } from '../../testing/index.ts'
 
 for (const engine of [memoryEngine, rocksdbEngine, leveldbEngine]) {
   await taskStateConformance(t, engine)
