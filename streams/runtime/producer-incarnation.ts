@@ -7,9 +7,14 @@ import type { StateFolder } from 'millrace-state-stores'
 import type { KafkaCluster, TransactionalProducer } from '../kafka/contract.ts'
 import type { RuntimeConfig } from './config.ts'
 
-/** A new id: application, process, thread, what it is for ('' or ending in '-'), and a random part. */
+/** How all ids of a thread begin, of the orphan check's too. */
+export function transactionalIdPrefix(applicationId: string, processId: string, thread: number): string {
+  return `${applicationId}-${processId}-${thread}-`
+}
+
+/** A new id: its thread's prefix, what it is for ('' or ending in '-'), and a random part. */
 export function transactionalIdOf(applicationId: string, processId: string, thread: number, purpose = ''): string {
-  return `${applicationId}-${processId}-${thread}-${purpose}${randomBytes(6).toString('hex')}`
+  return `${transactionalIdPrefix(applicationId, processId, thread)}${purpose}${randomBytes(6).toString('hex')}`
 }
 
 const BEHIND_APPLICATION = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}-\d+-(?:orphans-)?[0-9a-f]{12}$/

@@ -1,15 +1,11 @@
 /** What a stream thread is made of once it has started, and how the parts know each other. */
-import type { StateFolder } from 'millrace-state-stores'
-import type { Topology } from '../graph/topology.ts'
-import type { Fetcher, GroupIdentity, KafkaCluster } from '../kafka/contract.ts'
+import type { Fetcher, GroupIdentity } from '../kafka/contract.ts'
 import { Membership } from '../membership/membership.ts'
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
 import type { PeerProcess, Subscription, TaskVersion } from '../membership/types.ts'
 import type { OutputCollector } from './collector.ts'
 import { CommitCycle } from './commit-cycle.ts'
 import { OffsetReader } from './committed-offsets.ts'
-import type { RuntimeConfig } from './config.ts'
-import type { HitFailpoint } from './failpoints.ts'
 import type { GlobalTables } from './global-tables.ts'
 import type { InputTopics } from './input-topics.ts'
 import { OrphanCheck } from './orphan-check.ts'
@@ -23,13 +19,13 @@ import { whyRebuild, whyUnfit } from './snapshot-fitness.ts'
 import type { StateMemory } from './state-memory.ts'
 import { StateSnapshots } from './state-snapshots.ts'
 import { storeSpecs } from './stores.ts'
+import type { StreamThreadOptions } from './stream-thread-options.ts'
 import type { Suspects } from './suspects.ts'
 import { createTask } from './task.ts'
 import type { WantedCopies } from './task-manager.ts'
 import { TaskManager } from './task-manager.ts'
 import type { TaskEntry } from './task-entry.ts'
 import { engineOf, TaskStates } from './task-states.ts'
-import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
@@ -46,14 +42,7 @@ export interface ThreadParts {
   readonly commits: CommitCycle
 }
 
-export interface PartsOptions {
-  readonly topology: Topology
-  readonly config: RuntimeConfig
-  readonly cluster: KafkaCluster
-  readonly processId: string
-  readonly thread: number
-  readonly folder: StateFolder
-  readonly failpoint: HitFailpoint
+export interface PartsOptions extends Pick<StreamThreadOptions, 'topology' | 'config' | 'cluster' | 'processId' | 'thread' | 'folder' | 'failpoint' | 'tracing'> {
   readonly progress?: Progress | undefined
   readonly inputs: InputTopics
   readonly topics: TopicCatalog
@@ -63,7 +52,6 @@ export interface PartsOptions {
   readonly memory: StateMemory
   readonly counters: ThreadCounters
   readonly commitLatency: LatencyHistogram
-  readonly tracing?: OpenTelemetry | undefined
   readonly suspects: Suspects
   /** What this member tells the group, beside what it owns. */
   describe(tasks: TaskManager): Omit<Subscription, 'owned' | 'released'>

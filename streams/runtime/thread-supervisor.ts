@@ -11,6 +11,7 @@ import type { AppLife } from './app-life.ts'
 import type { AppResources } from './app-resources.ts'
 import type { KafkaStreamsOptions } from './application-options.ts'
 import type { RuntimeConfig } from './config.ts'
+import { transactionalIdPrefix } from './producer-incarnation.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { StreamThreads } from './stream-threads.ts'
 import type { ThreadHost } from './thread-host.ts'
@@ -222,7 +223,8 @@ export class ThreadSupervisor {
 
   #endIncarnations(thread: number): Promise<void> {
     const { resources } = this.#ground!
-    return resources.endIncarnations((id) => id.startsWith(`${this.#options.config.applicationId}-${resources.directory.processId}-${thread}-`))
+    const prefix = transactionalIdPrefix(this.#options.config.applicationId, resources.directory.processId, thread)
+    return resources.endIncarnations((id) => id.startsWith(prefix))
   }
 
   /** `cleaned`: what the thread had left open is ended. */
