@@ -99,13 +99,25 @@ async function locked<T>(client: cassandra.Client, keyspace: string, work: () =>
 /** The driver's own policy doubles up to ten minutes: a store that was away for half a minute would stay away for two. */
 const RECONNECT_MS = { first: 500, most: 5_000 }
 
+/** What the driver's hosts have and its types do not tell. */
+interface ClosableHost {
+  shutdown(waitForPending: boolean): Promise<void>
+}
+
 /** A client with this project's settings; it connects at `connect()` or with the first query, and must be shut down. */
 export function cassandraClient(address: CassandraAddress, options: Partial<cassandra.ClientOptions> = {}): cassandra.Client {
-  return new cassandra.Client({
+  const client = new cassandra.Client({
     contactPoints: address.contactPoints,
     localDataCenter: address.datacenter,
     ...(address.credentials === undefined ? {} : { credentials: address.credentials }),
     policies: { reconnection: new cassandra.policies.reconnection.ExponentialReconnectionPolicy(RECONNECT_MS.first, RECONNECT_MS.most) },
     ...options
   })
+  // After an outage of every host the driver (4.10) puts new hosts in the place of the old ones, whose pools it forgets: they
+  // reconnect, nobody closes what they opened, and the process never ends.
+  client.on('hostRemove', (host: cassandra.Host) => {
+    const { shutdown } = host as cassandra.Host & Partial<ClosableHost>
+    shutdown?.call(host, false).catch(() => {}) // closing a connection that is broken already
+  })
+  return client
 }

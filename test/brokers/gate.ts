@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 
 const HOST = '127.0.0.1'
 
@@ -27,6 +27,17 @@ export class Gate {
     })
   }
 
+  /** How many connections go through it. */
+  get connections(): number {
+    return this.#ways.size
+  }
+
+  /** Where it listens. */
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port
+  }
+
+  /** On 0 it takes a port that is free. */
   async listen(port: number): Promise<void> {
     this.#server.listen(port, HOST)
     await once(this.#server, 'listening')

@@ -3,12 +3,12 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import cassandra from 'cassandra-driver'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 import pg from 'pg'
 import { avroSerde, type DocumentChunk, type DocumentRow, type LifecycleEvent, Registry, type SchemaName, type SchemaTypes } from '../../../avro/index.ts'
 import {
   CassandraReader,
+  cassandraClient,
   ConnectRest,
   type ConnectorsConfig,
   connectorDefinitions,
@@ -141,7 +141,7 @@ export async function createBench(options: { partitions?: number } = {}) {
     serdes,
     documents: new PostgresqlReader({ host, port, database, password: passwords.millrace_api, connections: 2 }),
     archive: new CassandraReader(config.cassandra),
-    cassandra: new cassandra.Client({ contactPoints: [stack.cassandra], localDataCenter: 'datacenter1', keyspace: config.cassandra.keyspace }),
+    cassandra: cassandraClient(config.cassandra, { keyspace: config.cassandra.keyspace }),
 
     async sendRows(rows: DocumentRow[], partition?: number): Promise<void> {
       const messages = rows.map((row) => ({
