@@ -322,8 +322,11 @@ export class DatabaseTaskState implements TaskState, ViewOwner {
     await this.#writes.done()
     await this.#sweeper.stop()
     await this.#expiry.stop()
-    await this.database.close()
-    this.#memory?.release()
+    try {
+      await this.database.close()
+    } finally {
+      this.#memory?.release()
+    }
   }
 
   rangeOpened(range: MergedRange): void {

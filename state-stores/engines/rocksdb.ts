@@ -151,7 +151,8 @@ class RocksDatabase extends BaseDatabase {
   }
 
   protected override async _close(): Promise<void> {
-    await this.#db.close()
+    // After a write that failed it says so once more, when everything is freed already: whoever wrote knows.
+    await this.#db.close().catch(ignore)
   }
 
   #number(property: string): number {

@@ -1,0 +1,48 @@
+/**
+ * Rule C11: a disk that takes no more. A limit of file sizes stands for it: it strikes at the same system calls, on any machine
+ * and without rights (Node.js ignores SIGXFSZ, so writes fail with EFBIG).
+ */
+import { execFile } from 'node:child_process'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import t from 'tap'
+import { leveldbEngine, openTaskState, rocksdbEngine } from '../../index.ts'
+import { type FullDiskReport, holding } from '../fixtures/full-disk.ts'
+import { GENERATION_STORES } from '../fixtures/generations.ts'
+
+const MEGABYTE = 1024 * 1024
+
+const CASES = [
+  { what: 'the log of a batch', engine: rocksdbEngine, limit: MEGABYTE, bytes: 1 },
+  { what: 'the log of a batch', engine: leveldbEngine, limit: MEGABYTE, bytes: 1 },
+  // Two write buffers make one table, larger than each of their logs: RocksDB is read-only from then on, though no batch has failed.
+  { what: 'a table written in the background', engine: rocksdbEngine, limit: 5 * MEGABYTE, bytes: 400_000 },
+]
+
+/** The limit is of all files of the process; `ulimit -f` counts in blocks of 512 bytes (POSIX). */
+async function underLimit(limit: number, engine: string, location: string, bytes: number): Promise<FullDiskReport> {
+  const script = join(import.meta.dirname, '../fixtures/full-disk.ts')
+  const { stdout } = await promisify(execFile)('sh', ['-c', `ulimit -f ${limit / 512} && exec "$@"`, 'sh', process.execPath, script, engine, location, `${bytes}`])
+  return JSON.parse(stdout)
+}
+
+for (const { what, engine, limit, bytes } of CASES) {
+  t.test(`${engine.name}: no room for ${what}`, async (t) => {
+    const location = join(t.testdir(), '0_0')
+    const { acknowledged, code, message, seen, again, dropped, reopened } = await underLimit(limit, engine.name, location, bytes)
+    t.equal(code, 'STATE_WRITE_FAILED')
+    t.ok(message.includes(location) && /File too large.*free space/.test(message), message)
+    t.same(seen, [acknowledged + 1], 'what could not be written is still seen')
+    t.equal(again, 'STATE_WRITE_FAILED', 'nor can it be written a second time')
+    const expected = { offset: acknowledged, generations: [acknowledged], filling: acknowledged }
+    t.same(dropped, expected, 'the database holds the last generation that was acknowledged, whole')
+    t.same(reopened, expected, 'closed and opened anew in the same process')
+    const state = await openTaskState({ engine, location, stores: GENERATION_STORES })
+    t.same(holding(state), expected, 'when there is room again')
+    state.store('left').put(Buffer.from('key0'), Buffer.alloc(100), acknowledged + 1)
+    state.freeze()
+    await state.applyFrozen(new Map([['generations-0', { offset: acknowledged + 1 }]]))
+    t.equal(state.position('generations-0')?.offset, acknowledged + 1, 'and it is written again')
+    await state.close()
+  })
+}
