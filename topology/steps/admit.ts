@@ -1,6 +1,7 @@
 import type { Processor, ProcessorContext, ReadOnlyTimestampedKeyValueStore, Record } from 'millrace'
 import type { DocumentReceived, Tenant } from '../../avro/types.ts'
-import { AdmissionError, tenantOf } from '../tenants.ts'
+import { RecordError } from '../errors.ts'
+import { tenantOf } from '../tenants.ts'
 import { documentKey, isDocumentId, isMoment, isTenantId } from '../topics.ts'
 
 /**
@@ -26,26 +27,26 @@ export function admit(rawTopic: string, tenantStore: string): Processor<string, 
 
 function check({ key, value }: Record<string | null, DocumentReceived | null>, topicTenant: string | undefined): DocumentReceived {
   if (value === null) {
-    throw new AdmissionError('VALUE_MISSING', 'value: a document is expected, not a tombstone')
+    throw new RecordError('VALUE_MISSING', 'value', 'a document is expected, not a tombstone')
   }
   const tenantId = topicTenant ?? value.tenantId
   if (!isTenantId(tenantId)) {
-    throw new AdmissionError('TENANT_INVALID', 'tenantId: 1 to 63 lower-case letters, digits and hyphens expected')
+    throw new RecordError('TENANT_INVALID', 'tenantId', '1 to 63 lower-case letters, digits and hyphens expected')
   }
   if (!isDocumentId(value.documentId)) {
-    throw new AdmissionError('DOCUMENT_ID_INVALID', 'documentId: a lower-case UUID expected')
+    throw new RecordError('DOCUMENT_ID_INVALID', 'documentId', 'a lower-case UUID expected')
   }
   if (topicTenant === undefined && key !== documentKey(value.tenantId, value.documentId)) {
-    throw new AdmissionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
+    throw new RecordError('KEY_MISMATCH', 'key', 'tenantId|documentId of the value expected')
   }
   if ((value.content === null) === (value.reference === null)) {
-    throw new AdmissionError('CONTENT_AMBIGUOUS', 'content, reference: exactly one of the two expected')
+    throw new RecordError('CONTENT_AMBIGUOUS', 'content, reference', 'exactly one of the two expected')
   }
   if (!isMoment(value.receivedAt)) {
-    throw new AdmissionError('RECEIVED_AT_INVALID', 'receivedAt: milliseconds since 1970 expected, before the year 10000')
+    throw new RecordError('RECEIVED_AT_INVALID', 'receivedAt', 'milliseconds since 1970 expected, before the year 10000')
   }
   if (value.parent !== null && !isDocumentId(value.parent.documentId)) {
-    throw new AdmissionError('PARENT_INVALID', 'parent.documentId: a lower-case UUID expected')
+    throw new RecordError('PARENT_INVALID', 'parent.documentId', 'a lower-case UUID expected')
   }
   return topicTenant === undefined ? value : { ...value, tenantId }
 }

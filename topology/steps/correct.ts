@@ -4,24 +4,12 @@ import { type CorrectionRefusal, decideCorrection } from '../../processors/corre
 import { invoiceIdentity } from '../../processors/dedupe/index.ts'
 import { vendorKeysOf } from '../../processors/learn/index.ts'
 import type { DocumentState } from '../../processors/lifecycle/index.ts'
+import { RecordError } from '../errors.ts'
 import { documentKey, isMoment } from '../topics.ts'
 import type { ExtractedDocument } from './classify-extract.ts'
 import type { Lesson } from './learn.ts'
 import { keep, type Output } from './lifecycle.ts'
 import type { StoredDocument } from './receive.ts'
-
-export type CorrectionErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | 'AT_INVALID' | CorrectionRefusal['code']
-
-/** Why a correction changes nothing: it becomes a dead letter with this code. */
-export class CorrectionError extends Error {
-  readonly code: CorrectionErrorCode
-
-  constructor(code: CorrectionErrorCode, message: string) {
-    super(message)
-    this.name = 'CorrectionError'
-    this.code = code
-  }
-}
 
 /** A document on its way back: to be validated again, or, when it was taken for a duplicate before it was read, to be read. */
 export type ReturningDocument = ExtractedDocument | StoredDocument
@@ -51,7 +39,7 @@ export function correct(stateStore: string): Processor<string, DocumentCorrectio
         case 'repeated':
           return
         case 'refused':
-          throw new CorrectionError(decided.refusal.code, messageOf(decided.refusal))
+          throw errorOf(decided.refusal)
         case 'apply': {
           const after = keep(states, record, decided.event, context)
           if (after?.state === 'DEDUPLICATED') {
@@ -72,13 +60,13 @@ export function correct(stateStore: string): Processor<string, DocumentCorrectio
 
 function check({ key, value }: Record<string | null, DocumentCorrection | null>): DocumentCorrection {
   if (value === null) {
-    throw new CorrectionError('VALUE_MISSING', 'value: a correction is expected, not a tombstone')
+    throw new RecordError('VALUE_MISSING', 'value', 'a correction is expected, not a tombstone')
   }
   if (key !== documentKey(value.tenantId, value.documentId)) {
-    throw new CorrectionError('KEY_MISMATCH', 'key: tenantId|documentId of the value expected')
+    throw new RecordError('KEY_MISMATCH', 'key', 'tenantId|documentId of the value expected')
   }
   if (!isMoment(value.at)) {
-    throw new CorrectionError('AT_INVALID', 'at: milliseconds since 1970 expected, before the year 10000')
+    throw new RecordError('AT_INVALID', 'at', 'milliseconds since 1970 expected, before the year 10000')
   }
   return value
 }
@@ -110,15 +98,18 @@ function lessonOf({ header, text, extraction, corrections }: DocumentState, id: 
   return unread || taught.length === 0 ? undefined : { header, taught, vendors, vendor }
 }
 
-function messageOf(refusal: CorrectionRefusal): string {
-  switch (refusal.code) {
+function errorOf(refusal: CorrectionRefusal): RecordError {
+  const { code } = refusal
+  switch (code) {
     case 'DOCUMENT_UNKNOWN':
-      return 'documentId: this tenant has no such document'
+      return new RecordError(code, 'documentId', 'this tenant has no such document')
     case 'NOT_CORRECTABLE':
-      return 'decision: only a document that is archived or in review can be corrected, only one in review accepted, rejected or called a duplicate, only a duplicate called none'
+      return new RecordError(
+        code, 'decision', 'only a document that is archived or in review can be corrected, only one in review accepted, rejected or called a duplicate, only a duplicate called none',
+      )
     case 'REVISION_STALE':
-      return 'baseRevision: the document has another revision now; look at it again'
+      return new RecordError(code, 'baseRevision', 'the document has another revision now; look at it again')
     default:
-      return `${refusal.index === undefined ? refusal.part : `changes[${refusal.index}].${refusal.part}`}: allowed is ${refusal.limit}`
+      return new RecordError(code, refusal.index === undefined ? refusal.part : `changes[${refusal.index}].${refusal.part}`, `allowed is ${refusal.limit}`)
   }
 }

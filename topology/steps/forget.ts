@@ -1,20 +1,8 @@
 import type { Processor, ProcessorContext, Record } from 'millrace'
 import type { VendorMemoryErasure } from '../../avro/types.ts'
+import { RecordError } from '../errors.ts'
 import { isTenantId } from '../topics.ts'
 import { type Forgotten, vendorKey } from './learn.ts'
-
-export type ErasureErrorCode = 'VALUE_MISSING' | 'KEY_MISMATCH' | 'KEYS_INVALID'
-
-/** Why nothing is forgotten: the record becomes a dead letter with this code. */
-export class ErasureError extends Error {
-  readonly code: ErasureErrorCode
-
-  constructor(code: ErasureErrorCode, message: string) {
-    super(message)
-    this.name = 'ErasureError'
-    this.code = code
-  }
-}
 
 /** A vendor is known by fewer; each is a record. */
 export const MAXIMUM_KEYS = 1_000
@@ -38,14 +26,14 @@ export function forgetVendor(): Processor<string, VendorMemoryErasure, string, F
 
 function check({ key, value }: Record<string | null, VendorMemoryErasure | null>): VendorMemoryErasure {
   if (value === null) {
-    throw new ErasureError('VALUE_MISSING', 'value: an erasure is expected, not a tombstone')
+    throw new RecordError('VALUE_MISSING', 'value', 'an erasure is expected, not a tombstone')
   }
   const { tenantId, keys } = value
   if (keys.length === 0 || keys.length > MAXIMUM_KEYS || !keys.every((digest) => DIGEST.test(digest))) {
-    throw new ErasureError('KEYS_INVALID', `keys: 1 to ${MAXIMUM_KEYS} digests expected, each 64 hexadecimal digits`)
+    throw new RecordError('KEYS_INVALID', 'keys', `1 to ${MAXIMUM_KEYS} digests expected, each 64 hexadecimal digits`)
   }
   if (!isTenantId(tenantId) || key !== vendorKey(tenantId, keys[0]!)) {
-    throw new ErasureError('KEY_MISMATCH', 'key: tenantId|digest of the value expected')
+    throw new RecordError('KEY_MISMATCH', 'key', 'tenantId|digest of the value expected')
   }
   return value
 }

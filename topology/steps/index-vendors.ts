@@ -1,15 +1,7 @@
 import type { KeyValueStore, Processor, ProcessorContext, Record } from 'millrace'
 import type { Vendor as WireVendor } from '../../avro/types.ts'
 import { indexVendor, type Vendor } from '../../processors/enrich/index.ts'
-
-export class VendorKeyError extends Error {
-  readonly code = 'KEY_MISMATCH'
-
-  constructor(options?: { cause?: unknown }) {
-    super('key: tenantId|vendorId expected', options)
-    this.name = 'VendorKeyError'
-  }
-}
+import { RecordError } from '../errors.ts'
 
 /**
  * Writes a vendor under every key it is found by, and takes away those it is not found by any more.
@@ -26,7 +18,7 @@ export function indexVendors(keysStore: string): Processor<string, WireVendor | 
     process(record: Record<string | null, WireVendor | null>) {
       const { key, value } = record
       if (key === null || !key.includes('|')) {
-        throw new VendorKeyError()
+        throw new RecordError('KEY_MISMATCH', 'key', 'tenantId|vendorId expected')
       }
       const { digests, rows } = indexVendor(key, keys.get(key) ?? [], value === null ? undefined : vendorOf(value))
       if (digests.length === 0) {
