@@ -17,8 +17,8 @@ export type ParseTask =
   | { readonly do: 'read-flow'; readonly kind: FlowKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   /** Some of a container's parts, from a place on. */
   | { readonly do: 'unfold'; readonly kind: ContainerKind; readonly bytes: Uint8Array; readonly from: number; readonly bounds: TextBounds }
-  /** How many pages an image has, and the first as it is. */
-  | { readonly do: 'open-image'; readonly bytes: Uint8Array; readonly bounds: TextBounds }
+  /** How many pages an image has, and the first as it is, unless it is known what becomes of it. */
+  | { readonly do: 'open-image'; readonly bytes: Uint8Array; readonly first?: Outcome<Picture>; readonly bounds: TextBounds }
   /** Grey, upright, bounded: what the recogniser gets. */
   | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly view: View; readonly bounds: TextBounds }
 

@@ -22,7 +22,7 @@ async function handle(task: ParseTask): Promise<ParseResult> {
     case 'unfold':
       return unfold(task.kind, task.bytes, task.from, task.bounds)
     case 'open-image':
-      return openImage(task.bytes, task.bounds)
+      return openImage(task.bytes, task.bounds, task.first)
     case 'picture':
       return task.kind === 'pdf'
         ? renderPage(task.bytes, task.page, task.view, task.bounds)

@@ -32,8 +32,11 @@ export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promi
   return succeed({ pages, parts: 0 })
 }
 
-/** How many pages an image has, and the first as a picture: its bytes go to the process once. */
-export async function openImage(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<OpenedImage>> {
+/**
+ * How many pages an image has, and the first as a picture: its bytes go to the process once.
+ * @param first where it is known what becomes of it
+ */
+export async function openImage(bytes: Uint8Array, bounds: TextBounds, first?: Outcome<Picture>): Promise<Outcome<OpenedImage>> {
   const inspection = await inspectImage(bytes, bounds)
   if (!inspection.ok) {
     return inspection
@@ -41,7 +44,7 @@ export async function openImage(bytes: Uint8Array, bounds: TextBounds): Promise<
   const { pages } = inspection.value
   return pages > bounds.maxOcrPages
     ? fail('TOO_MANY_PAGES', 'content', `${pages} scanned pages`, bounds.maxOcrPages)
-    : succeed({ pages, first: await readImage(bytes, 1, asItIs, bounds) })
+    : succeed({ pages, first: first ?? (await readImage(bytes, 1, asItIs, bounds)) })
 }
 
 /** Upright by EXIF, grey, on white, at most the bounds' size: what recognition gets. */

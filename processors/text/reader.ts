@@ -5,7 +5,7 @@ import { ProcessPool } from '../pool/index.ts'
 import type { DocumentText, EInvoice, Outcome, PageIssue, TextPage } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { defaultTextBounds } from './bounds.ts'
-import { guard } from './guard.ts'
+import { guard, isStop } from './guard.ts'
 import { detectLanguage } from './language.ts'
 import type { DocumentKind, Inspection, OpenedImage, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
 import { asItIs } from './messages.ts'
@@ -188,7 +188,7 @@ class PooledTextReader implements TextReader {
   }
 
   async #readImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<DocumentText>> {
-    const opened = await this.#ask<OpenedImage>({ do: 'open-image', bytes, bounds }, bounds.pageTimeoutMs, signal)
+    const opened = await this.#openImage(bytes, bounds, signal)
     if (!opened.ok) {
       return opened
     }
@@ -211,6 +211,14 @@ class PooledTextReader implements TextReader {
       }
     }
     return succeed(assemble(pages, issues, 'ocr', engines))
+  }
+
+  /** A parser that was stopped met the first page; the others may be read without it. */
+  async #openImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<OpenedImage>> {
+    const opened = await this.#ask<OpenedImage>({ do: 'open-image', bytes, bounds }, bounds.pageTimeoutMs, signal)
+    return opened.ok || !isStop(opened.failure.code)
+      ? opened
+      : this.#ask<OpenedImage>({ do: 'open-image', bytes, first: opened, bounds }, bounds.inspectTimeoutMs, signal)
   }
 
   /** @param first the page as it is, where it is at hand */

@@ -1,7 +1,8 @@
+import { readFileSync } from 'node:fs'
 import { PDFDocument, StandardFonts } from 'pdf-lib'
 import sharp from 'sharp'
 import t from 'tap'
-import type { DocumentText } from '../../../processors/index.ts'
+import type { DocumentText, Outcome } from '../../../processors/index.ts'
 import { createTextReader } from '../../../processors/index.ts'
 import { isUsableText } from '../../../processors/text/garbage.ts'
 import { joinWords } from '../../../processors/text/runs.ts'
@@ -183,6 +184,32 @@ t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims 
   t.match(await reader.read(jpeg.subarray(0, jpeg.length / 2)), { ok: false, failure: { code: 'CORRUPT' } })
   t.match(await reader.read(Buffer.from('<Invoice>')), { ok: false, failure: { code: 'CORRUPT' } })
   t.match(await reader.read(Buffer.from('\x01no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
+})
+
+const children = (): string[] => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ')
+
+/** Its parser is held before it meets the bytes, and dies as one does that is stopped for its time or memory. */
+async function readWithFirstParserKilled(bytes: Uint8Array): Promise<Outcome<DocumentText>> {
+  const own = createTextReader({ recognisers: 1 })
+  try {
+    const before = children()
+    await own.inspect('image', bytes)
+    const [pid] = children().filter((child) => !before.includes(child)).map(Number)
+    process.kill(pid!, 'SIGSTOP')
+    const reading = own.read(bytes)
+    process.kill(pid!, 'SIGKILL')
+    return await reading
+  } finally {
+    await own.close()
+  }
+}
+
+t.test('a first page at which its parser is stopped is named, and the others are read', async (t) => {
+  const blank = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#ffffff' } }).png().toBuffer()
+  const text = await readWithFirstParserKilled(await sharp([blank, blank, blank], { join: { animated: true } }).tiff().toBuffer())
+  t.match(text, { ok: true, value: { pages: [{ number: 1, lines: [] }, { number: 2, width: 300 }, { number: 3, width: 300 }] } })
+  t.same(text.ok && text.value.issues, [{ page: 1, code: 'CRASHED' }])
+  t.match(await readWithFirstParserKilled(blank), { ok: false, failure: { code: 'CRASHED' } }, 'of one page nothing is left')
 })
 
 t.test('AVIF and WebP are read, HEIC is named as what cannot be; each page of a TIFF has its own bound', async (t) => {
