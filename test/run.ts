@@ -21,8 +21,8 @@ const checkout = dirname(dirname(fileURLToPath(import.meta.url)))
 const stackFolder = join(checkout, '.millrace', 'test')
 /** Unit tests at a time: many wait more than they compute. */
 const PARALLEL_UNIT_TESTS = availableParallelism() + 1
-/** Seconds after which tap itself fails a test that sets no limit of its own: generous, the machine may be busy. */
-const TAP_TIMEOUT_SECONDS = { unit: '60', integration: '240' }
+/** Seconds after which tap itself ends a file that sets no limit of its own: for one that hangs, not one on a machine that is busy. */
+const TAP_TIMEOUT_SECONDS = { unit: '120', integration: '600' }
 
 const report = new Report((text) => process.stdout.write(text))
 const stopping = new AbortController()

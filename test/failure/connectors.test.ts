@@ -12,6 +12,8 @@ import { connectorDefinitions, deployConnectors, Supervisor, type SupervisorEven
 import { kill, up } from '../../stack/index.ts'
 import { createBench, eventually, row } from '../connectors/integration/support.ts'
 
+t.setTimeout(900_000)
+
 const folder = dirname(process.env['MILLRACE_STACK'] ?? '')
 const bench = await createBench({ partitions: 4 })
 const root = mkdtempSync(join(tmpdir(), 'millrace-share-'))
