@@ -38,8 +38,8 @@ async function caughtUpCopies(): Promise<string[]> {
 
 process.on('message', async ({ question }: { question: string }) => {
   const counters = (await app.metrics()).map((thread) => thread.counters)
-  const sum = (name: 'recordsFed' | 'membershipsLost') => counters.reduce((all, each) => all + each[name], 0)
-  report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: sum('recordsFed'), lost: sum('membershipsLost') })
+  const sum = (name: 'recordsFed' | 'membershipsLost' | 'commits' | 'commitsDropped') => counters.reduce((all, each) => all + each[name], 0)
+  report({ question, tasks: await runningTasks(), copies: await caughtUpCopies(), fed: sum('recordsFed'), lost: sum('membershipsLost'), commits: sum('commits'), dropped: sum('commitsDropped') })
 })
 process.channel?.unref()
 app.onError((error) => {

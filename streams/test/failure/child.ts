@@ -16,10 +16,15 @@ export interface Report {
   readonly fed?: number
   /** Memberships lost so far. */
   readonly lost?: number
+  /** Commits so far. */
+  readonly commits?: number
+  /** Generations dropped so far. */
+  readonly dropped?: number
   /** A store of a task, or of a copy, that begins to be read from its changelog. */
   readonly restore?: { readonly task: string; readonly from: number; readonly to: number; readonly copy: boolean }
   readonly warning?: string
   readonly error?: string
+  readonly code?: string
   readonly closed?: boolean
   readonly counters?: readonly { readonly [name: string]: number }[]
 }
@@ -35,8 +40,12 @@ export class Child {
   #ended = false
   #questions = 0
 
-  constructor(options: ChildOptions, environment: { [name: string]: string } = {}) {
-    this.process = spawn(process.execPath, [fileURLToPath(new URL('./app.ts', import.meta.url)), JSON.stringify(options)], {
+  /** `fileBytes`: no file of the process grows beyond it, as on a full disk; Node.js ignores SIGXFSZ, so writes fail with EFBIG. */
+  constructor(options: ChildOptions, environment: { [name: string]: string } = {}, fileBytes?: number) {
+    const command = [process.execPath, fileURLToPath(new URL('./app.ts', import.meta.url)), JSON.stringify(options)]
+    // `ulimit -f` counts in blocks of 512 bytes (POSIX).
+    const limited = fileBytes === undefined ? command : ['sh', '-c', `ulimit -f ${fileBytes / 512} && exec "$@"`, 'sh', ...command]
+    this.process = spawn(limited[0]!, limited.slice(1), {
       env: { ...process.env, ...environment },
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
     })

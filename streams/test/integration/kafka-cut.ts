@@ -3,10 +3,12 @@ import net from 'node:net'
 
 /**
  * Makes the network of this process misbehave: must be imported before connections are made. The client's sockets are
- * the real ones; only their ends are pulled, or answers of one API withheld.
+ * the real ones; only their ends are pulled, answers of one API withheld, or requests delayed.
  */
 const sockets = new Set<net.Socket>()
 const original = net.createConnection
+/** Requests on their way while their APIs are held. */
+let held: { readonly apiKeys: readonly number[]; readonly send: (() => void)[] } | undefined
 let swallow: { apiKey: number; times: number; swallowed: () => void } | undefined
 
 function createConnection(...args: Parameters<typeof original>): net.Socket {
@@ -20,6 +22,10 @@ function createConnection(...args: Parameters<typeof original>): net.Socket {
     if (swallow !== undefined && swallow.times > 0 && chunk.length > 12 && chunk.readInt16BE(4) === swallow.apiKey) {
       swallow.times--
       watching.add(chunk.readInt32BE(8))
+    }
+    if (held !== undefined && chunk.length > 12 && held.apiKeys.includes(chunk.readInt16BE(4))) {
+      held.send.push(() => socket.destroyed || write(chunk, ...rest))
+      return true
     }
     return write(chunk, ...rest)
   }) as typeof socket.write
@@ -59,6 +65,30 @@ export function loseAnswers(apiKey: number, times: number): { readonly count: nu
     }
   }
   return result
+}
+
+export interface HeldRequests {
+  /** Requests that wait. */
+  readonly waiting: number
+  /** They arrive now, in their order, and later ones at once. */
+  release(): void
+}
+
+/** From now on requests of these APIs do not arrive; others overtake them. */
+export function holdRequests(...apiKeys: number[]): HeldRequests {
+  const mine = { apiKeys, send: [] as (() => void)[] }
+  held = mine
+  return {
+    get waiting() {
+      return mine.send.length
+    },
+    release: () => {
+      held = undefined
+      for (const send of mine.send.splice(0)) {
+        send()
+      }
+    },
+  }
 }
 
 /** Small answers come whole, sometimes several in one chunk: length (4 bytes), correlation id (4 bytes), body. */
