@@ -126,6 +126,8 @@ export class CommitCycle {
     failpoint('generation.closed')
     const underWay = this.#run(commits, outputs, started)
       .catch((error: Error) => {
+        // A turn may come before: what is frozen and could not be applied leaves no room for another generation.
+        this.stop()
         // Out of this promise: whoever handles the failure waits for it.
         setImmediate(() => onFailed(error))
       })

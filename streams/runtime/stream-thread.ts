@@ -344,6 +344,20 @@ export class StreamThread {
 
   async #abandon(error: Error): Promise<void> {
     await this.#starting?.catch(() => undefined)
+    try {
+      await this.#closeTasks(error)
+    } finally {
+      // A state that cannot be closed must not keep the thread a member: others wait for its tasks.
+      try {
+        await this.#shutDown()
+        await this.#producer.retireFenced()
+      } finally {
+        await this.#options.cluster.close()
+      }
+    }
+  }
+
+  async #closeTasks(error: Error): Promise<void> {
     if (this.#parts !== undefined) {
       const { commits, tasks } = this.#parts
       const patience = setTimeout(() => commits.giveUp(error), LAST_COMMIT_MS)
@@ -351,12 +365,6 @@ export class StreamThread {
       clearTimeout(patience)
       this.#collector.drop()
       await tasks.close([...tasks.all])
-    }
-    try {
-      await this.#shutDown()
-      await this.#producer.retireFenced()
-    } finally {
-      await this.#options.cluster.close()
     }
   }
 

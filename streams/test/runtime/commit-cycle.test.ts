@@ -11,7 +11,7 @@ class BusyTask {
   closed = 0
   readonly status: TaskEntry['status']
   readonly task = this
-  readonly state = { applyFrozen: async () => undefined }
+  readonly state = { applyFrozen: async (): Promise<void> => undefined }
   readonly changelogs = []
   readonly committed = new Map()
   readonly commitRequested = false
@@ -36,7 +36,7 @@ class BusyTask {
   generationCommitted(): void {}
 }
 
-function cycleOf(tasks: readonly BusyTask[]): CommitCycle {
+function cycleOf(tasks: readonly BusyTask[], others: Partial<CommitCycleOptions> = {}): CommitCycle {
   const nothing = () => undefined
   const options = {
     tasks: {
@@ -55,6 +55,7 @@ function cycleOf(tasks: readonly BusyTask[]): CommitCycle {
     full: () => false,
     wake: nothing,
     onCommitted: nothing,
+    ...others,
   }
   return new CommitCycle(options as unknown as CommitCycleOptions)
 }
@@ -73,4 +74,15 @@ t.test('nothing to hand over: nothing is waited for but the commit under way', a
   cycle.ifDue()
   await cycle.flush()
   t.equal(staying.closed, 1)
+})
+
+t.test('after a commit that is in the topics but not in the database there is none: its error is the thread\'s (C11)', async (t) => {
+  const task = new BusyTask('full', 'running', 2)
+  task.state.applyFrozen = () => Promise.reject(new Error('no room'))
+  const failed = Promise.withResolvers<Error>()
+  const cycle = cycleOf([task], { onFailed: failed.resolve, wake: () => cycle.ifDue() })
+  cycle.ifDue()
+  t.match(await failed.promise, { message: 'no room' })
+  await cycle.idle()
+  t.equal(task.closed, 1, 'a second generation would find the first one still frozen')
 })
