@@ -1,23 +1,36 @@
-// npm run connectors -- status|restart [CONNECTOR]|skip SINK
+// npm run connectors -- status|restart [CONNECTOR]|find SINK|skip SINK|migrate
 import { existsSync, readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { createCluster } from 'millrace/kafka'
-import { CONNECTORS, ConnectorError, ConnectRest, findPoison, type PoisonRecord, skipPoison } from '../connectors/index.ts'
+import {
+  CONNECTORS, ConnectorError, ConnectRest, findPoison, migrateCassandra, migratePostgresql, type PoisonRecord, readPostgresqlPasswords, skipPoison,
+} from '../connectors/index.ts'
 import { taskFailure } from '../connectors/failure.ts'
 import { stackFolders } from '../stack/index.ts'
+import { loadConfig, readSecret } from '../topology/config.ts'
+import { ApplicationError } from '../topology/errors.ts'
 
-const help = `Looks after the connectors of Kafka Connect.
+const help = `Looks after the connectors of Kafka Connect, and the tables behind them.
 
   npm run connectors -- status              every connector and its tasks; exit code 3 if one does not run
   npm run connectors -- restart [NAME]      restart what has failed, everywhere or in one connector
   npm run connectors -- find SINK           name the records a sink cannot write; changes nothing
   npm run connectors -- skip SINK           copy those records to the sink's dead-letter topic and go on behind them
+  npm run connectors -- migrate             bring the tables of both databases to this version; what is done stays done
 
 NAME and SINK: ${Object.keys(CONNECTORS).join(', ')}, or a connector's full name.
 
   --connect URL        Connect's REST interface; default: that of the local stack
   --kafka HOST:PORT    brokers, separated by commas; default: those of the local stack
   --folder DIR         another local stack than the one in .millrace
+
+migrate takes the databases from an instance's configuration (docs/runbooks/migrations.md):
+
+  --config FILE        the configuration; MILLRACE_* variables go over it
+  --secrets DIR        holds postgresql.properties, the passwords of the roles millrace_owner, millrace_sink and millrace_api
+  --admin NAME         an administrator of PostgreSQL: makes those roles, the schema and the extension; a new database needs it
+  --admin-password-file FILE
+  --replication MAP    of a keyspace that is not there yet, as CQL; default: one copy
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something does not run (status), or a record blocks the sink (find).
 `
@@ -75,16 +88,69 @@ async function withCluster<T>(kafka: string, work: (cluster: ReturnType<typeof c
   }
 }
 
+interface MigrateOptions {
+  config?: string | undefined
+  secrets?: string | undefined
+  admin?: string | undefined
+  'admin-password-file'?: string | undefined
+  replication?: string | undefined
+}
+
+/** The databases an instance's configuration names, one after the other. */
+async function migrate({ config, secrets, admin, 'admin-password-file': adminPasswordFile, replication }: MigrateOptions): Promise<void> {
+  const { postgresql, cassandra } = loadConfig(config)
+  if (postgresql === undefined && cassandra === undefined) {
+    throw new UsageError('Nothing to migrate: the configuration has no "postgresql" and no "cassandra" (--config FILE, or MILLRACE_* variables).')
+  }
+  if (postgresql !== undefined) {
+    const { host, port, database } = postgresql
+    if (secrets === undefined || (admin === undefined) !== (adminPasswordFile === undefined)) {
+      throw new UsageError('PostgreSQL needs --secrets DIR, and --admin NAME only together with --admin-password-file FILE.')
+    }
+    const administrator = admin === undefined ? {} : { admin: { user: admin, password: readSecret(adminPasswordFile!) } }
+    await applied(`PostgreSQL ${host}:${port}/${database}`, migratePostgresql({ host, port, database, passwords: readPostgresqlPasswords(secrets), ...administrator }))
+  }
+  if (cassandra !== undefined) {
+    const { contactPoint, localDataCenter, keyspace } = cassandra
+    const address = { contactPoints: [contactPoint], datacenter: localDataCenter, keyspace }
+    await applied(`Cassandra ${contactPoint}/${keyspace}`, migrateCassandra({ ...address, ...(replication === undefined ? {} : { replication }) }))
+  }
+}
+
+/** No such schema, no such role, a wrong password: what only an administrator can change. */
+const ADMINISTRATORS = new Set(['3F000', '28000', '28P01'])
+
+async function applied(database: string, migrations: Promise<readonly string[]>): Promise<void> {
+  let names: readonly string[]
+  try {
+    names = await migrations
+  } catch (cause) {
+    const { code = '', message } = cause as { readonly code?: string; readonly message: string }
+    const fix = ADMINISTRATORS.has(code) ? '; run it with --admin, who makes roles and schema' : ''
+    throw new ConnectorError('MIGRATION_FAILED', `${database}: ${message || code}${fix}.`, { cause })
+  }
+  for (const name of names.length === 0 ? ['up to date'] : names) {
+    say(`${database}: ${name}`)
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
+  const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { connect: { type: 'string' }, kafka: { type: 'string' }, folder: { type: 'string' }, help: { type: 'boolean', short: 'h' } }
+    options: {
+      connect: text, kafka: text, folder: text, config: text, secrets: text, admin: text, 'admin-password-file': text, replication: text, help: { type: 'boolean', short: 'h' },
+    },
   })
   const [command, name, ...rest] = positionals
   if (values.help === true || command === undefined || rest.length > 0) {
     say(help)
     return values.help === true ? 0 : 2
+  }
+  if (command === 'migrate' && name === undefined) {
+    await migrate(values)
+    return 0
   }
   const { connect, kafka } = addresses(values)
   const connectors = new ConnectRest(connect, { patienceMs: 15_000 })
@@ -113,7 +179,7 @@ try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
   const usage = error instanceof UsageError || (error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'))
-  if (!usage && !(error instanceof ConnectorError)) {
+  if (!usage && !(error instanceof ConnectorError) && !(error instanceof ApplicationError)) {
     throw error
   }
   process.stderr.write(`${(error as Error).message}\n`)

@@ -11,7 +11,7 @@ export { type ListOptions, PostgresqlReader, type PostgresqlReaderOptions, type 
 export { type Hit, type Passage, PostgresqlSearch, type SearchFilters, type SearchOptions } from './postgresql/search.ts'
 export type { PostgresqlPasswords, PostgresqlRole } from './postgresql/roles.ts'
 export { ConnectRest, type ConnectorStatus, type SinkOffset } from './rest.ts'
-export { postgresqlPasswords } from './secrets.ts'
+export { postgresqlPasswords, readPostgresqlPasswords } from './secrets.ts'
 export { storableJson, storableText } from './storable.ts'
 export { type PoisonRecord, findPoison } from './probe.ts'
 export { skipPoison } from './skip.ts'

@@ -7,10 +7,7 @@ import { POSTGRESQL_ROLES, type PostgresqlPasswords } from './postgresql/roles.t
 /** Read by the sink's `file` config provider as well as by us: one `role=password` per line. */
 const POSTGRESQL_FILE = 'postgresql.properties'
 
-/**
- * The passwords of the three PostgreSQL roles, from `postgresql.properties` in the secrets folder; generated and
- * written there (0600 in a 0700 folder) when the file is not there yet.
- */
+/** The passwords of the three PostgreSQL roles; generated and written (0600 in a 0700 folder) when their file is not there yet. */
 export function postgresqlPasswords(folder: string): PostgresqlPasswords {
   const file = join(folder, POSTGRESQL_FILE)
   if (!existsSync(file)) {
@@ -20,8 +17,23 @@ export function postgresqlPasswords(folder: string): PostgresqlPasswords {
     chmodSync(`${file}.new`, 0o600)
     renameSync(`${file}.new`, file)
   }
+  return readPostgresqlPasswords(folder)
+}
+
+/**
+ * The passwords of the three PostgreSQL roles, from `postgresql.properties` in the secrets folder.
+ * @throws ConnectorError SECRETS_INVALID
+ */
+export function readPostgresqlPasswords(folder: string): PostgresqlPasswords {
+  const file = join(folder, POSTGRESQL_FILE)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new ConnectorError('SECRETS_INVALID', `${file} cannot be read: it holds a line "role=password" for each of ${POSTGRESQL_ROLES.join(', ')}.`, { cause })
+  }
   const lines = new Map(
-    readFileSync(file, 'utf8')
+    text
       .split('\n')
       .map((line) => [line.slice(0, line.indexOf('=')).trim(), line.slice(line.indexOf('=') + 1).trim()])
   )

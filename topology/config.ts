@@ -16,8 +16,7 @@ export interface DatabaseConfig {
   readonly host: string
   readonly port: number
   readonly database: string
-  readonly user: string
-  /** File that holds the password and nothing else. */
+  /** File that holds the password of `millrace_api` and nothing else. */
   readonly passwordFile: string
 }
 
@@ -111,7 +110,7 @@ const shape = {
   'peers?': { listen: 'string', 'advertised?': 'string', 'secretFile?': 'string', 'tls?': { caFile: 'string', certFile: 'string', keyFile: 'string' } },
   'api?': { host: 'string', port: 'integer', tokensFile: 'string', maximumBytes: 'integer' },
   ops: { host: 'string', port: 'integer' },
-  'postgresql?': { host: 'string', port: 'integer', database: 'string', user: 'string', passwordFile: 'string' },
+  'postgresql?': { host: 'string', port: 'integer', database: 'string', passwordFile: 'string' },
   'ollama?': { url: 'string', 'fieldsModel?': 'string', 'answersModel?': 'string', 'embeddingModel?': 'string', 'timeoutMs?': 'integer', 'concurrency?': 'integer' },
   'cassandra?': { contactPoint: 'string', localDataCenter: 'string', keyspace: 'string' },
 } as const

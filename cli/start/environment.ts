@@ -102,7 +102,7 @@ function configuration(addresses: StackAddresses, site: Site, apiPassword: strin
     contentDir: join(folder, 'content'),
     api: { host: '127.0.0.1', port: ports.api, tokensFile: join(secrets, 'tokens.json'), maximumBytes: 50 * 1024 * 1024 },
     ops: { host: '127.0.0.1', port: ports.ops },
-    postgresql: { host, port, database, user: 'millrace_api', passwordFile },
+    postgresql: { host, port, database, passwordFile },
     cassandra: { contactPoint: addresses.cassandra, localDataCenter: DATA_CENTER, keyspace },
   })
 }

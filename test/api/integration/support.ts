@@ -71,7 +71,7 @@ export async function createBench(given: readonly Tenant[]) {
     sessionTimeoutMs: 6_000,
     api: { host: '127.0.0.1', port: 0, tokensFile, maximumBytes: MAXIMUM_BYTES },
     ops: { host: '127.0.0.1', port: 0 },
-    postgresql: { host, port, database, user: 'millrace_api', passwordFile },
+    postgresql: { host, port, database, passwordFile },
     cassandra: { contactPoint: stack.cassandra, localDataCenter: 'datacenter1', keyspace },
   })
   const administer = async (statement: string): Promise<void> => {
