@@ -138,7 +138,8 @@ export class TaskTimes implements Undoable {
     if (text.length > MAX_ENCODED) {
       throw new StreamsError(
         'TOPOLOGY_INVALID',
-        `Task ${this.taskId} has ${known.length} windowed operators and stores; the times of about 140 fit the metadata of an offset. Put a repartition() between them.`,
+        `Task ${this.taskId} keeps ${known.length} numbers in the metadata of its offsets, ${text.length} characters where ${MAX_ENCODED} fit: those of about 140 windowed operators and stores, ` +
+          'or of 70 behind asynchronous calls, which take two each. Put a repartition() between them.',
       )
     }
     return text
