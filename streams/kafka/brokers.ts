@@ -1,22 +1,32 @@
 import { StreamsError } from '../errors.ts'
 import { clientClosed } from './connection-error.ts'
-import { BrokerConnection } from './connection.ts'
+import { BrokerConnection, type ConnectionSettings } from './connection.ts'
 import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import type { BrokerAddress } from './protocol/metadata.ts'
+import { TokenCache } from './token-cache.ts'
 
 /** Bootstrap servers have no node id yet; they get negative ones. */
 const FIRST_BOOTSTRAP_ID = -1
 
 /** The cluster's brokers: their addresses, and connections to them that are kept apart by purpose. */
 export class Brokers {
-  readonly options: KafkaClientOptions
+  readonly options: ConnectionSettings
+  /** Undefined: credentials that stay. */
+  readonly #tokens: TokenCache | undefined
   readonly #bootstrap: BrokerAddress[]
   readonly #known = new Map<number, BrokerAddress>()
   readonly #groups = new Set<ConnectionGroup>()
 
   constructor(options: KafkaClientOptions) {
-    this.options = options
+    const { sasl, ...others } = options
+    if (typeof sasl?.token === 'function') {
+      const tokens = new TokenCache(sasl.token)
+      this.#tokens = tokens
+      this.options = { ...others, sasl: { ...sasl, token: async () => (await tokens.get()).value } }
+    } else {
+      this.options = sasl === undefined ? others : { ...others, sasl: { ...sasl, token: sasl.token } }
+    }
     if (options.bootstrapServers.length === 0) {
       throw new StreamsError('CONFIG_INVALID', 'bootstrapServers is empty: name at least one broker as host:port.')
     }
@@ -81,6 +91,7 @@ export class Brokers {
   }
 
   close(): void {
+    this.#tokens?.close()
     for (const group of this.#groups) {
       group.close()
     }

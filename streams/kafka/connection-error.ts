@@ -12,6 +12,11 @@ export function connectionError(address: BrokerAddress, what: string, error: unk
   const { nodeId, host, port } = address
   const broker = `Broker ${nodeId} at ${host}:${port}`
   const chain = causes(error)
+  // Of the callback that gives the token.
+  const ours = chain.find((cause) => cause instanceof StreamsError)
+  if (ours !== undefined) {
+    return ours
+  }
   const codes = chain.map((cause) => String((cause as { code?: unknown }).code))
   const reason = (chain.at(-1)?.message ?? String(error)).replace(/\.$/, '')
   // The library reports a connection lost during the handshake as a failed authentication too: only an answer counts.

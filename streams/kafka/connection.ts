@@ -1,7 +1,7 @@
 import { Connection, Writer } from '@platformatic/kafka'
 import { StreamsError } from '../errors.ts'
 import { clientClosed, connectionError } from './connection-error.ts'
-import type { KafkaClientOptions } from './contract.ts'
+import type { KafkaClientOptions, SaslOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import { ByteReader } from './protocol/byte-reader.ts'
 import { ByteWriter } from './protocol/byte-writer.ts'
@@ -16,12 +16,17 @@ const RECONNECT_BACKOFF_MS = { min: 20, max: 1_000 }
 const MAX_IN_FLIGHT = 64
 const REAUTHENTICATION_ENDS = ['connect', 'error', 'close'] as const
 
+export interface ConnectionSettings extends Omit<KafkaClientOptions, 'sasl'> {
+  /** The token is asked for whenever a broker is shown it. */
+  readonly sasl?: Omit<SaslOptions, 'token'> & { readonly token?: string | (() => Promise<string>) }
+}
+
 /**
  * One TCP connection to one broker, opened when first used and again after it was lost. The broker answers the
  * requests of a connection one after the other, so whoever blocks (Fetch, JoinGroup) has one of its own.
  */
 export class BrokerConnection {
-  readonly #options: KafkaClientOptions
+  readonly #options: ConnectionSettings
   readonly #requestTimeoutMs: number
   #address: BrokerAddress
   #connection: Connection | undefined
@@ -37,7 +42,7 @@ export class BrokerConnection {
   #closed = false
 
   /** `onReached`: it has connected to this address. */
-  constructor(address: BrokerAddress, options: KafkaClientOptions, requestTimeoutMs: number | undefined, onReached: (address: BrokerAddress) => void) {
+  constructor(address: BrokerAddress, options: ConnectionSettings, requestTimeoutMs: number | undefined, onReached: (address: BrokerAddress) => void) {
     this.#address = address
     this.#options = options
     this.#onReached = onReached

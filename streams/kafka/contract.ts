@@ -13,11 +13,28 @@ export interface TopicPartition {
 /** Key of a topic-partition in maps: `<topic>-<partition>`. */
 export type TopicPartitionKey = string
 
+/** A bearer token (RFC 6750). */
+export interface OAuthToken {
+  readonly value: string
+  /** When it ends, ms since 1970: another one is asked for at three quarters of its life. */
+  readonly expiresAt: number
+}
+
+export type TokenCallback = () => OAuthToken | Promise<OAuthToken>
+
+export interface SaslOptions {
+  readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'
+  readonly username?: string
+  readonly password?: string
+  /** Of OAUTHBEARER: one for the whole life of the process, or what is asked for it, and again before each ends. */
+  readonly token?: string | TokenCallback
+}
+
 export interface KafkaClientOptions {
   readonly bootstrapServers: readonly string[]
   readonly clientId: string
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
-  readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512' | 'OAUTHBEARER'; readonly username?: string; readonly password?: string; readonly token?: string }
+  readonly sasl?: SaslOptions
   /** A request without an answer for this long: the connection is taken for dead. Default 30 000 ms. */
   readonly requestTimeoutMs?: number
 }

@@ -6,10 +6,13 @@ import type { KafkaCluster } from '../kafka/contract.ts'
 import { Peers } from '../membership/peers.ts'
 import type { RuntimeConfig } from './config.ts'
 import { endIncarnations, evictMembers } from './dead-members.ts'
+import { type TokenSource, withTokens } from './sasl-config.ts'
 import { StateCleaner } from './state-cleaner.ts'
 
 export interface ResourcesOptions {
   readonly config: RuntimeConfig
+  /** Undefined: other credentials. */
+  readonly tokens: TokenSource | undefined
   /** Tasks and copies of all threads; undefined when one has not answered. */
   inUse(): Promise<ReadonlySet<string> | undefined>
   /** Somebody was just taken out of the group. */
@@ -28,10 +31,10 @@ export class AppResources {
   #peers: Peers | undefined
 
   private constructor(options: ResourcesOptions, directory: StateDirectory) {
-    const { config, inUse, onWarning } = options
+    const { config, tokens, inUse, onWarning } = options
     this.#options = options
     this.directory = directory
-    this.cluster = createCluster({ ...config.client, clientId: `${config.applicationId}-supervisor` })
+    this.cluster = createCluster({ ...withTokens(config.client, tokens), clientId: `${config.applicationId}-supervisor` })
     this.cleaner = new StateCleaner({ folder: directory, delayMs: config.stateCleanupDelayMs, inUse, onWarning })
   }
 

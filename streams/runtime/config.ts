@@ -1,10 +1,11 @@
 /** Configuration of an application: what the user writes (`KafkaStreamsOptions`) and what the runtime reads (`RuntimeConfig`). */
 import { StreamsError } from '../errors.ts'
 import type { ErrorPolicy, OperatorErrorAction } from '../error-policy.ts'
-import type { KafkaClientOptions } from '../kafka/contract.ts'
+import type { KafkaClientOptions, SaslOptions } from '../kafka/contract.ts'
 import type { PeersConfig } from '../membership/peers.ts'
 import type { PeersSettings } from './peers-config.ts'
 import { resolvePeers } from './peers-config.ts'
+import { resolveSasl } from './sasl-config.ts'
 import type { SnapshotsConfig, SnapshotsSettings } from './snapshots-config.ts'
 import { resolveSnapshots } from './snapshots-config.ts'
 import type { UncaughtErrorAction } from './uncaught-errors.ts'
@@ -88,12 +89,14 @@ export interface StreamsConfig {
   /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
   readonly peers?: PeersSettings
   readonly tls?: KafkaClientOptions['tls']
-  readonly sasl?: KafkaClientOptions['sasl']
+  /** How this application proves to brokers who it is. */
+  readonly sasl?: SaslOptions
 }
 
 /** Every value set and checked; plain data, crosses the thread boundary. */
 export interface RuntimeConfig {
   readonly applicationId: string
+  /** Without the callback of a token. */
   readonly client: KafkaClientOptions
   readonly stateDir: string
   readonly stateCleanupDelayMs: number
@@ -252,7 +255,7 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
       bootstrapServers: servers(config.bootstrapServers),
       clientId: applicationId,
       ...(config.tls === undefined ? {} : { tls: config.tls }),
-      ...(config.sasl === undefined ? {} : { sasl: config.sasl }),
+      ...(config.sasl === undefined ? {} : { sasl: resolveSasl(config.sasl) }),
     },
     stateDir: config.stateDir ?? './state',
     stateCleanupDelayMs: number(config, 'stateCleanupDelayMs', 7 * 86_400_000, 1_000),

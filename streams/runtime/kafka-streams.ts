@@ -6,6 +6,7 @@ import { StateDirectory } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
+import { TokenCache } from '../kafka/token-cache.ts'
 import type { Peers } from '../membership/peers.ts'
 import { AppQueries } from '../queries/app-queries.ts'
 import type { KeyQueryMetadata, StreamsMetadata } from '../queries/group-metadata.ts'
@@ -38,6 +39,8 @@ export class KafkaStreams {
   readonly #restoreListeners = new Set<(event: RestoreEvent) => void>()
   readonly #supervisor: ThreadSupervisor
   readonly #queries: AppQueries
+  /** Of all threads and connections; undefined: other credentials. */
+  readonly #tokens: TokenCache | undefined
   #topology: Topology | undefined
   #resources: AppResources | undefined
   #closing: Promise<void> | undefined
@@ -50,10 +53,13 @@ export class KafkaStreams {
     this.#options = options
     this.#config = resolveConfig(options)
     this.#warn = options.onWarning ?? ((message) => console.warn(message))
+    const token = options.sasl?.token
+    this.#tokens = typeof token === 'function' ? new TokenCache(token, (message) => this.#warn(`${this.#config.applicationId}: ${message}`)) : undefined
     this.#supervisor = new ThreadSupervisor({
       options,
       config: this.#config,
       life: this.#life,
+      tokens: this.#tokens,
       onRestore: (event) => this.#tell(this.#restoreListeners, event),
       onStop: (code) => this.#onStop(code),
       onEnd: (error, everywhere) => this.#failed(error, everywhere ? this.#stopOthers(error) : undefined),
@@ -127,6 +133,7 @@ export class KafkaStreams {
       this.#topology = await makeTopology(topology instanceof URL ? topology.href : topology, this.#config.applicationId, settings)
       this.#resources = await AppResources.open({
         config: this.#config,
+        tokens: this.#tokens,
         inUse: () => this.#tasksInUse(),
         onDeparted: () => this.#supervisor.threads.tell((host) => host.hurry()),
         onAsker: (socket) => this.#queries.answer(socket),
@@ -216,6 +223,7 @@ export class KafkaStreams {
     this.#supervisor.stop()
     this.#queries.close()
     await this.#resources?.close()
+    this.#tokens?.close()
   }
 
   /** Threads that have failed since the start, replaced or not. */

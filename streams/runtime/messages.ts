@@ -2,6 +2,7 @@
 import type { StreamsErrorCode } from '../errors.ts'
 import { StreamsError } from '../errors.ts'
 import type { RuntimeConfig } from './config.ts'
+import type { OAuthToken } from '../kafka/contract.ts'
 import type { Endpoint } from '../membership/endpoint.ts'
 import type { PeerProcess } from '../membership/types.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
@@ -38,6 +39,8 @@ export interface ThreadInit {
   readonly tracingUrl: string | undefined
   /** It begins paused. */
   readonly paused: boolean
+  /** Tokens for brokers are asked of the supervisor. */
+  readonly asksToken: boolean
   /** The operator and offset the thread is in, see `progress.ts`. */
   readonly progress: SharedArrayBuffer
   /** A `MemoryBudget` of the process. */
@@ -54,6 +57,9 @@ export type ToThread =
   /** Nobody is to watch this process any more. */
   | { readonly type: 'unwatched' }
   | { readonly type: 'pause'; readonly paused: boolean }
+  /** For all that asked for one. */
+  | { readonly type: 'token'; readonly token: OAuthToken }
+  | { readonly type: 'no-token'; readonly error: PlainError }
   /** A record that ended threads. */
   | { readonly type: 'suspect'; readonly suspect: Suspect }
 
@@ -62,6 +68,7 @@ export type FromThread =
   | { readonly type: 'warning'; readonly message: string }
   | { readonly type: 'failed'; readonly error: PlainError }
   | { readonly type: 'closed' }
+  | { readonly type: 'ask-token' }
   | { readonly type: 'watch'; readonly processes: readonly PeerProcess[] }
   | { readonly type: 'produces'; readonly transactionalId: string }
   | { readonly type: 'evicted' }

@@ -8,8 +8,9 @@ import { createCluster } from '../kafka/cluster.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { PeerProcess } from '../membership/types.ts'
 import type { FromThread, ThreadInit, ToThread } from './messages.ts'
-import { revivedError } from './messages.ts'
+import { plainError, revivedError } from './messages.ts'
 import { Progress } from './progress.ts'
+import { type TokenSource, withTokens } from './sasl-config.ts'
 import { StreamThread } from './stream-thread.ts'
 import type { PageAnswer, PageRequest } from '../queries/page.ts'
 import type { ParkedAnswer, ParkedQuestion } from './parked-keys.ts'
@@ -32,6 +33,11 @@ export interface ThreadEvents {
   onStop(code: string): void
 }
 
+export interface HostOptions extends Omit<ThreadInit, 'progress' | 'asksToken'> {
+  /** Undefined: other credentials. */
+  readonly tokens: TokenSource | undefined
+}
+
 export interface ThreadHost {
   readonly thread: number
   readonly progress: Progress
@@ -52,7 +58,7 @@ export interface ThreadHost {
   query(request: PageRequest): Promise<PageAnswer | undefined>
 }
 
-export interface InProcessInit extends Omit<ThreadInit, 'topologyUrl' | 'settings' | 'progress' | 'tracingUrl'> {
+export interface InProcessInit extends Omit<HostOptions, 'topologyUrl' | 'settings' | 'tracingUrl'> {
   readonly tracing: OpenTelemetry | undefined
 }
 
@@ -64,7 +70,7 @@ export function hostInProcess(topology: Topology, init: InProcessInit, events: T
   const streamThread = new StreamThread({
     topology,
     config,
-    cluster: createCluster({ ...config.client, clientId: `${config.applicationId}-${thread}` }),
+    cluster: createCluster({ ...withTokens(config.client, init.tokens), clientId: `${config.applicationId}-${thread}` }),
     processId,
     thread,
     folder: new StateFolder(stateDir),
@@ -117,12 +123,12 @@ const ANSWER_MS = 1_000
 const YOUNG_GENERATION_MIB = 48
 
 /** Runs the thread in a worker, which loads the topology by its module's URL. */
-export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadEvents): ThreadHost {
+export function hostInWorker({ tokens, ...init }: HostOptions, events: ThreadEvents): ThreadHost {
   const progress = new Progress()
   // `.ts` in the checkout, `.js` in the published package.
   const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
-    workerData: { ...init, progress: progress.buffer } satisfies ThreadInit,
+    workerData: { ...init, asksToken: tokens !== undefined, progress: progress.buffer } satisfies ThreadInit,
     name: `stream-thread-${init.thread}`,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
   })
@@ -159,6 +165,9 @@ export function hostInWorker(init: Omit<ThreadInit, 'progress'>, events: ThreadE
         return
       case 'evicted':
         events.onEvicted()
+        return
+      case 'ask-token':
+        tokens?.get().then((given) => post({ type: 'token', token: given }), (error: Error) => post({ type: 'no-token', error: plainError(error) }))
         return
       case 'answer':
         waiting.get(message.id)?.(message.answer)

@@ -13,6 +13,7 @@ import type { KafkaStreamsOptions } from './application-options.ts'
 import type { RuntimeConfig } from './config.ts'
 import { transactionalIdPrefix } from './producer-incarnation.ts'
 import type { RestoreEvent } from './restore-progress.ts'
+import type { TokenSource } from './sasl-config.ts'
 import { StreamThreads } from './stream-threads.ts'
 import type { ThreadHost } from './thread-host.ts'
 import { hostInProcess, hostInWorker } from './thread-host.ts'
@@ -24,6 +25,8 @@ export interface SupervisorOptions {
   readonly options: KafkaStreamsOptions
   readonly config: RuntimeConfig
   readonly life: AppLife
+  /** Undefined: other credentials. */
+  readonly tokens: TokenSource | undefined
   onRestore(event: RestoreEvent): void
   /** Another instance has stopped the application everywhere. */
   onStop(code: string): void
@@ -94,12 +97,12 @@ export class ThreadSupervisor {
   }
 
   #start(thread: number, { topology, resources, tracing }: ThreadGround): void {
-    const { config, options, onRestore, onStop, onWarning } = this.#options
+    const { config, options, tokens, onRestore, onStop, onWarning } = this.#options
     // What its predecessor had and could not give back.
     this.#memory.reclaim(thread)
     const { directory } = resources
     const peers = resources.peers!
-    const init = { memory: this.#memory.shared, config, processId: directory.processId, thread, stateDir: directory.path, endpoint: peers.endpoint, suspects: this.#watch.suspects, paused: this.#paused }
+    const init = { memory: this.#memory.shared, config, processId: directory.processId, thread, stateDir: directory.path, endpoint: peers.endpoint, suspects: this.#watch.suspects, paused: this.#paused, tokens }
     const events = {
       onState: (state: ThreadState) => this.#onState(thread, state),
       onFailed: (error: Error, died: boolean) => this.#onFailed(thread, error, died),

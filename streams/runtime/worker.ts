@@ -2,10 +2,12 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { MemoryBudget, StateFolder } from 'millrace-state-stores'
 import { createCluster } from '../kafka/cluster.ts'
+import type { OAuthToken } from '../kafka/contract.ts'
 import { failpointsFrom } from './failpoints.ts'
 import type { FromThread, ThreadInit, ToThread } from './messages.ts'
-import { plainError } from './messages.ts'
+import { plainError, revivedError } from './messages.ts'
 import { Progress } from './progress.ts'
+import { withTokens } from './sasl-config.ts'
 import { StreamThread } from './stream-thread.ts'
 import { loadTracing } from '../tracing/load.ts'
 import { makeTopology } from './topology-source.ts'
@@ -14,12 +16,21 @@ const port = parentPort!
 const init = workerData as ThreadInit
 const post = (message: FromThread) => port.postMessage(message)
 
+/** Who waits for a token from the supervisor. */
+let asking: PromiseWithResolvers<OAuthToken> | undefined
+
+function askedToken(): Promise<OAuthToken> {
+  asking ??= Promise.withResolvers<OAuthToken>()
+  post({ type: 'ask-token' })
+  return asking.promise
+}
+
 async function run(): Promise<void> {
   const { config, processId, thread, stateDir, endpoint, suspects, paused } = init
   const streamThread = new StreamThread({
     topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
     config,
-    cluster: createCluster({ ...config.client, clientId: `${config.applicationId}-${thread}` }),
+    cluster: createCluster({ ...withTokens(config.client, init.asksToken ? { get: askedToken } : undefined), clientId: `${config.applicationId}-${thread}` }),
     processId,
     thread,
     folder: new StateFolder(stateDir),
@@ -61,6 +72,14 @@ async function run(): Promise<void> {
         return
       case 'pause':
         streamThread.pause(message.paused)
+        return
+      case 'token':
+        asking?.resolve(message.token)
+        asking = undefined
+        return
+      case 'no-token':
+        asking?.reject(revivedError(message.error))
+        asking = undefined
         return
       case 'suspect':
         streamThread.suspect(message.suspect)

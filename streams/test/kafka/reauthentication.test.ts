@@ -4,16 +4,16 @@ import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { Brokers } from '../../kafka/brokers.ts'
+import type { SaslOptions } from '../../kafka/contract.ts'
 import { METADATA } from '../../kafka/protocol/metadata.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
 const REQUEST = { topics: [] }
 
-async function started(t: Test): Promise<{ broker: ScriptedBroker; brokers: Brokers }> {
+async function started(t: Test, sasl: SaslOptions = { mechanism: 'PLAIN', username: 'a', password: 'b' }): Promise<{ broker: ScriptedBroker; brokers: Brokers }> {
   const broker = new ScriptedBroker(2)
   broker.sessionLifetimeMs = 20
   await broker.listen()
-  const sasl = { mechanism: 'PLAIN', username: 'a', password: 'b' } as const
   const brokers = new Brokers({ bootstrapServers: [`127.0.0.1:${broker.port}`], clientId: 'test', sasl })
   t.teardown(() => {
     brokers.close()
@@ -25,10 +25,26 @@ async function started(t: Test): Promise<{ broker: ScriptedBroker; brokers: Brok
 t.test('nothing is asked of a broker while it is shown the credentials again', async (t) => {
   const { broker, brokers } = await started(t)
   const connection = brokers.connections().to(-1)
-  while (broker.authentications < 4) {
+  while (broker.shown.length < 4) {
     await Promise.all([connection.request(METADATA, REQUEST), connection.request(METADATA, REQUEST)])
   }
   t.equal(broker.connections, 1, 'it had no reason to close the connection')
+})
+
+t.test('a token that ends is followed by another one', async (t) => {
+  let asked = 0
+  const { broker, brokers } = await started(t, { mechanism: 'OAUTHBEARER', token: () => ({ value: `token-${++asked}`, expiresAt: Date.now() + 60 }) })
+  const connection = brokers.connections().to(-1)
+  while (broker.shown.length < 2 || broker.shown.at(-1) === broker.shown[0]) {
+    // On a machine that stands still a token may have ended before it is used.
+    await connection.request(METADATA, REQUEST).catch((error: unknown) => t.match(error, { code: 'CONNECTION_FAILED' }))
+  }
+  t.equal(broker.shown[0]?.replace(/\d+/, 'N'), 'n,,\u0001auth=Bearer token-N\u0001\u0001')
+})
+
+t.test('why there is no token is what the application hears', async (t) => {
+  const { brokers } = await started(t, { mechanism: 'OAUTHBEARER', token: () => ({}) as never })
+  await t.rejects(brokers.connections().to(-1).request(METADATA, REQUEST), { code: 'CONFIG_INVALID', message: /sasl\.token: the callback has given no token/ })
 })
 
 t.test('a connection that was closed takes no request, though its session ends later', async (t) => {

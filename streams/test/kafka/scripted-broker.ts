@@ -25,9 +25,10 @@ export class ScriptedBroker {
   readonly #sockets = new Set<Socket>()
   /** Every connection is closed at once. */
   away = false
-  /** How many connections were made, and how often credentials were shown. */
+  /** How many connections were made. */
   connections = 0
-  authentications = 0
+  /** The credentials that were shown, as text. */
+  readonly shown: string[] = []
   /** How long what a client has shown holds, ms. */
   sessionLifetimeMs = 0
   readonly #transactionVersion: number
@@ -128,7 +129,7 @@ export class ScriptedBroker {
         answer.int16(0).int32(0)
         break
       case 36:
-        this.authentications++
+        this.shown.push(Buffer.from(body.nullableBytes() ?? []).toString())
         answer.int16(0).string(null).unsignedVarint(1).int64(this.sessionLifetimeMs).tags()
         break
       case 18: {

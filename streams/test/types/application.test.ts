@@ -44,20 +44,25 @@ t.test('an application takes what it knows', async (t) => {
     () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', errors: { processing: 'ignore' } }),
     // @ts-expect-error no such mechanism
     () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', sasl: { mechanism: 'GSSAPI' } }),
+    // @ts-expect-error a token says when it ends
+    () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', sasl: { mechanism: 'OAUTHBEARER', token: async () => 'token' } }),
     // @ts-expect-error a topology is synchronous; it describes
     () => new KafkaStreams({ topology: 'topology.ts', applicationId: 'a', bootstrapServers: 'h:1' }),
     // @ts-expect-error no such action
     () => new KafkaStreams({ topology, applicationId: 'a', bootstrapServers: 'h:1', onUncaughtError: () => 'REPLACE_THREAD' }),
   ]
-  t.equal(wrong.length, 7)
+  t.equal(wrong.length, 8)
   const decide: UncaughtErrorCallback[] = [
     (error, thread) => (error instanceof StreamsError && thread > 0 ? 'replace-thread' : undefined),
     async (error) => (error.cause === undefined ? 'stop-application' : undefined),
-    async (): Promise<UncaughtErrorAction> => 'fail',
+    async () => 'fail' as const,
+    // @ts-expect-error TypeScript takes one literal that an async function gives for a string, where it may give none as well: `as const`
+    async () => 'fail',
+    () => 'fail',
     () => {},
   ]
   t.ok(same<ReturnType<UncaughtErrorCallback>, UncaughtErrorAction | undefined | Promise<UncaughtErrorAction | undefined>>(true))
-  t.equal(decide.length, 4)
+  t.equal(decide.length, 6)
   t.throws(wrong[0]!, { code: 'CONFIG_INVALID', message: /commitInterval is no setting/ }, 'what types cannot stop is checked')
 })
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import kafkajs, { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from 'millrace'
-import { createCluster, type KafkaClientOptions } from 'millrace/kafka'
+import { createCluster, type KafkaClientOptions, type OAuthToken } from 'millrace/kafka'
 import t from 'tap'
 import { millrace } from '../../../streams/test/cli/run.ts'
 import { Brokers } from '../brokers.ts'
@@ -36,15 +36,16 @@ async function certificate(name: string): Promise<{ keystore: string; pem: strin
 
 const server = await certificate('broker')
 const other = await certificate('other')
-const MECHANISMS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
+const PASSWORDS = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const
 const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
 const brokers = await Brokers.start({
   protocol: 'SASL_SSL',
   scram: ['SCRAM-SHA-256=[name=app,password=app-secret]', 'SCRAM-SHA-512=[name=app,password=app-secret]'],
-  settings: `listener.name.client.sasl.enabled.mechanisms=${MECHANISMS.join(',')}
+  settings: `listener.name.client.sasl.enabled.mechanisms=${PASSWORDS.join(',')},OAUTHBEARER
 listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required user_admin="admin-secret" user_app="app-secret";
 listener.name.client.scram-sha-256.sasl.jaas.config=${scram}
 listener.name.client.scram-sha-512.sasl.jaas.config=${scram}
+listener.name.client.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 listener.name.client.scram-sha-512.connections.max.reauth.ms=2500
 listener.name.client.ssl.keystore.type=PKCS12
 listener.name.client.ssl.keystore.location=${server.keystore}
@@ -73,7 +74,7 @@ t.teardown(async () => {
 })
 
 const APPLICATION = 'secured'
-const asApp = (mechanism: (typeof MECHANISMS)[number], over: Partial<KafkaClientOptions> = {}): KafkaClientOptions => ({
+const asApp = (mechanism: (typeof PASSWORDS)[number], over: Partial<KafkaClientOptions> = {}): KafkaClientOptions => ({
   bootstrapServers: [brokers.address(1)],
   clientId: 'app',
   tls: { ca: server.pem },
@@ -116,7 +117,7 @@ async function connects(options: KafkaClientOptions): Promise<void> {
 await admin.createTopics({ timeout: 60_000, topics: ['open', 'source', 'sink'].map((topic) => ({ topic, numPartitions: 2, replicationFactor: 1 })) })
 await allow(right(AclResourceTypes.TOPIC, 'open', ResourcePatternTypes.LITERAL, AclOperationTypes.DESCRIBE))
 
-for (const mechanism of MECHANISMS) {
+for (const mechanism of PASSWORDS) {
   t.test(mechanism, async (t) => {
     await connects(asApp(mechanism))
     await t.rejects(connects(asApp(mechanism, { sasl: { mechanism, username: 'app', password: 'wrong' } })), { code: 'AUTHORIZATION_FAILED', message: /credentials/ })
@@ -183,6 +184,13 @@ const grants = [
   [AclResourceTypes.TRANSACTIONAL_ID, `${APPLICATION}-`, ResourcePatternTypes.PREFIXED, [AclOperationTypes.WRITE]],
 ] as const
 
+/** As the broker's own unsecured validator takes it (KIP-255): no server and no keys are needed to try OAUTHBEARER. */
+function unsecuredToken(subject: string, seconds: number): OAuthToken {
+  const part = (content: object): string => Buffer.from(JSON.stringify(content)).toString('base64url')
+  const now = Date.now()
+  const value = `${part({ alg: 'none' })}.${part({ sub: subject, iat: now / 1_000, exp: now / 1_000 + seconds })}.`
+  return { value, expiresAt: now + seconds * 1_000 }
+}
 
 function application(name: string, over: Partial<KafkaStreamsOptions> = {}): KafkaStreams {
   const { tls, sasl, bootstrapServers } = asApp('SCRAM-SHA-256')
@@ -241,6 +249,40 @@ t.test('an application with the rights that are documented, and without one of t
   await send(7)
   t.match(await failed, { code: 'AUTHORIZATION_FAILED', message: /sink/ }, 'a right that is taken away stops it, and is named')
   await app.close()
+})
+
+t.test('an application whose tokens end while it runs', async (t) => {
+  let asked = 0
+  const token = (): OAuthToken => {
+    asked++
+    return unsecuredToken('app', 10)
+  }
+  const app = application('tokens', {
+    topology: new URL('../copy-topology.ts', import.meta.url),
+    settings: { from: 'source', to: 'sink' },
+    threads: 2,
+    sasl: { mechanism: 'OAUTHBEARER', token },
+  })
+  const errors: Error[] = []
+  app.onError((error) => errors.push(error))
+  t.teardown(() => app.close())
+  await allow(right(AclResourceTypes.TOPIC, 'sink', ResourcePatternTypes.LITERAL, AclOperationTypes.WRITE))
+  await app.start()
+  const sum = (offsets: readonly { offset: string }[]): number => offsets.reduce((all, { offset }) => all + Number(offset), 0)
+  for (const tokens of [2, 3]) {
+    // Older tokens have ended, and so have the connections that were made with them and did not show another one.
+    await eventually(`${tokens} tokens were asked for`, async () => asked >= tokens)
+    await producer.send({ topic: 'source', messages: Array.from({ length: 100 }, (_, i) => ({ key: `${i}`, value: 'v' })) })
+    const end = sum(await admin.fetchTopicOffsets('source'))
+    await eventually('they are copied', async () => sum((await admin.fetchOffsets({ groupId: APPLICATION, topics: ['source'] }))[0]!.partitions) === end)
+  }
+  t.same(errors, [])
+  t.equal(app.failedThreads, 0)
+  await app.close()
+
+  const wrong = application('stranger', { sasl: { mechanism: 'OAUTHBEARER', token: () => unsecuredToken('stranger', 60) } })
+  await t.rejects(wrong.start(), { code: 'AUTHORIZATION_FAILED', message: /source/ }, 'the token says who it is')
+  await wrong.close()
 })
 
 t.test('the command line by a properties file, with the rights that are documented for each command', async (t) => {
