@@ -1,22 +1,20 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaCluster } from 'millrace/kafka'
 import type { ConnectorSettings } from './config.ts'
 import { ConnectorError } from './errors.ts'
 import { type TaskFailure, taskFailure } from './failure.ts'
 import { partitionBounds } from './raw-records.ts'
-import type { ConnectRest, SinkOffset } from './rest.ts'
+import { type ConnectRest, pause, type SinkOffset } from './rest.ts'
 
 /** A record a sink cannot write. */
 export interface PoisonRecord extends SinkOffset {
   failure: TaskFailure
 }
 
-export interface ProbeOptions {
-  /** How long one partition may take. Default 3 minutes: a healthy probe commits every `offset.flush.interval.ms`. */
-  timeoutMs?: number
-}
-
 const POLL_MS = 250
+/** A partition whose probe neither fails nor gets on must not hold the others: a healthy one commits every `offset.flush.interval.ms`. */
+const PROBE_TIMEOUT_MS = 180_000
+/** A worker that does not answer must not hold whoever gives up; the next probe removes one that was left behind. */
+const REMOVE_TIMEOUT_MS = 10_000
 
 /**
  * Finds the first poison record of every partition a failing sink is behind on. A probe, a second connector with the
@@ -24,10 +22,11 @@ const POLL_MS = 250
  * at a time, so a failure can only be that record's. The sink itself is not touched, and what the probe writes the sink
  * would have written: writing it again changes nothing. When the probe dies half-way nothing is lost.
  *
+ * @param signal gives up: the probe is removed
  * @returns empty when the probe got through everywhere: then no record is at fault
- * @throws ConnectorError SKIP_FAILED when the store does not answer or the probe does not end
+ * @throws ConnectorError SKIP_FAILED when the store does not answer or the probe does not end, CONNECT_ABORTED
  */
-export async function findPoison(rest: ConnectRest, cluster: KafkaCluster, sink: string, options: ProbeOptions = {}): Promise<PoisonRecord[]> {
+export async function findPoison(rest: ConnectRest, cluster: KafkaCluster, sink: string, signal?: AbortSignal): Promise<PoisonRecord[]> {
   const settings = await rest.settings(sink)
   if (settings?.['topics'] === undefined) {
     throw new ConnectorError('CONNECTOR_UNKNOWN', `There is no sink "${sink}" with a list of topics.`)
@@ -42,7 +41,7 @@ export async function findPoison(rest: ConnectRest, cluster: KafkaCluster, sink:
   for (const partition of behind) {
     const start = bounds.map((bound) => ({ topic: bound.topic, partition: bound.partition, offset: bound.end }))
     start.find((at) => at.topic === partition.topic && at.partition === partition.partition)!.offset = partition.offset
-    const found = await probe(rest, sink, settings, start, partition, options.timeoutMs ?? 180_000)
+    const found = await probe(rest, sink, settings, start, partition, signal)
     if (found !== undefined) {
       poison.push(found)
     }
@@ -50,18 +49,19 @@ export async function findPoison(rest: ConnectRest, cluster: KafkaCluster, sink:
   return poison
 }
 
-async function probe(rest: ConnectRest, sink: string, settings: ConnectorSettings, start: SinkOffset[], watched: SinkOffset & { end: number }, timeoutMs: number): Promise<PoisonRecord | undefined> {
+async function probe(rest: ConnectRest, sink: string, settings: ConnectorSettings, start: SinkOffset[], watched: SinkOffset & { end: number }, signal: AbortSignal | undefined): Promise<PoisonRecord | undefined> {
   const name = `${sink}-probe`
-  await removeProbe(rest, name)
-  await rest.createStopped(name, probeSettings(settings))
+  const abortable = signal === undefined ? rest : rest.withSignal(signal)
+  await removeProbe(abortable, name)
   try {
-    await rest.moveSink(name, start)
-    await rest.resume(name)
-    const until = Date.now() + timeoutMs
+    await abortable.createStopped(name, probeSettings(settings))
+    await abortable.moveSink(name, start)
+    await abortable.resume(name)
+    const until = Date.now() + PROBE_TIMEOUT_MS
     for (;;) {
-      const status = await rest.status(name)
+      const status = await abortable.status(name)
       const failed = status?.tasks.find((task) => task.state === 'FAILED')
-      const at = (await rest.sinkOffsets(name)).find((offset) => offset.topic === watched.topic && offset.partition === watched.partition)
+      const at = (await abortable.sinkOffsets(name)).find((offset) => offset.topic === watched.topic && offset.partition === watched.partition)
       const offset = at?.offset ?? watched.offset
       if (failed !== undefined) {
         const failure = taskFailure(failed.trace)
@@ -74,12 +74,12 @@ async function probe(rest: ConnectRest, sink: string, settings: ConnectorSetting
         return undefined
       }
       if (Date.now() > until) {
-        throw new ConnectorError('SKIP_FAILED', `The probe of "${sink}" neither failed nor ended in ${timeoutMs / 1000} s; it stands at ${watched.topic}-${watched.partition} offset ${offset}.`)
+        throw new ConnectorError('SKIP_FAILED', `The probe of "${sink}" neither failed nor ended in ${PROBE_TIMEOUT_MS / 1000} s; it stands at ${watched.topic}-${watched.partition} offset ${offset}.`)
       }
-      await delay(POLL_MS)
+      await pause(POLL_MS, signal)
     }
   } finally {
-    await removeProbe(rest, name)
+    await removeProbe(signal?.aborted === true ? rest.withSignal(AbortSignal.timeout(REMOVE_TIMEOUT_MS)) : rest, name)
   }
 }
 
@@ -103,7 +103,7 @@ async function removeProbe(rest: ConnectRest, name: string): Promise<void> {
   }
   await rest.stop(name)
   for (let tries = 0; (await rest.status(name))?.connector.state !== 'STOPPED' && tries < 120; tries++) {
-    await delay(POLL_MS)
+    await pause(POLL_MS, undefined)
   }
   await rest.resetOffsets(name)
   await rest.remove(name)

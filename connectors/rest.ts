@@ -38,10 +38,17 @@ const PAUSE_MS = 250
 export class ConnectRest {
   readonly #url: string
   readonly #patienceMs: number
+  readonly #signal: AbortSignal | undefined
 
-  constructor(url: string, options: { patienceMs?: number } = {}) {
+  constructor(url: string, options: { patienceMs?: number; signal?: AbortSignal } = {}) {
     this.#url = url.replace(/\/+$/, '')
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
+    this.#signal = options.signal
+  }
+
+  /** The same, for a caller that may give up: running calls end with the signal (CONNECT_ABORTED). What the worker has begun it finishes. */
+  withSignal(signal: AbortSignal): ConnectRest {
+    return new ConnectRest(this.#url, { patienceMs: this.#patienceMs, signal })
   }
 
   async names(): Promise<string[]> {
@@ -123,23 +130,29 @@ export class ConnectRest {
 
   async #call(method: string, resource: string, body?: unknown, absent?: number): Promise<unknown> {
     const until = Date.now() + this.#patienceMs
+    const signal = this.#signal
     for (;;) {
       let response: Response
+      let text: string
       try {
+        const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
         response = await fetch(this.#url + resource, {
           method,
           headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
           body: body === undefined ? null : JSON.stringify(body),
-          signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS)
+          signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal])
         })
+        text = await response.text()
       } catch (cause) {
+        if (signal?.aborted === true) {
+          throw new ConnectorError('CONNECT_ABORTED', `${method} ${resource} was given up before Kafka Connect had answered at ${this.#url}.`, { cause })
+        }
         if (Date.now() < until) {
-          await delay(PAUSE_MS)
+          await pause(PAUSE_MS, signal)
           continue
         }
         throw new ConnectorError('CONNECT_UNAVAILABLE', `Kafka Connect does not answer at ${this.#url}.`, { cause })
       }
-      const text = await response.text()
       if (response.ok) {
         return text === '' ? undefined : JSON.parse(text)
       }
@@ -149,12 +162,17 @@ export class ConnectRest {
       // 409: a rebalance, or a stop that has not ended; 503: the worker is starting; some requests answer 500 to a rebalance
       const rebalances = response.status === 500 && reason(text).includes('rebalance')
       if ((response.status === 409 || response.status === 503 || rebalances) && Date.now() < until) {
-        await delay(PAUSE_MS)
+        await pause(PAUSE_MS, signal)
         continue
       }
       throw new ConnectorError('CONNECT_REFUSED', `Kafka Connect answered ${response.status} to ${method} ${resource}: ${reason(text)}`)
     }
   }
+}
+
+/** Ends early when nobody waits any more; what comes next tells so. */
+export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  await delay(ms, undefined, signal === undefined ? {} : { signal }).catch(() => {})
 }
 
 function path(name: string): string {

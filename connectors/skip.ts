@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaCluster } from 'millrace/kafka'
 import { ConnectorError } from './errors.ts'
-import { findPoison, type PoisonRecord, type ProbeOptions } from './probe.ts'
+import { findPoison, type PoisonRecord } from './probe.ts'
 import { copyToDeadLetters, readRawRecord } from './raw-records.ts'
 import type { ConnectRest } from './rest.ts'
 
@@ -18,8 +18,8 @@ const STOP_TIMEOUT_MS = 60_000
  * @returns the records that were set aside
  * @throws ConnectorError NOTHING_TO_SKIP when no record blocks the sink
  */
-export async function skipPoison(rest: ConnectRest, cluster: KafkaCluster, sink: string, options: ProbeOptions = {}): Promise<PoisonRecord[]> {
-  const found = await findPoison(rest, cluster, sink, options)
+export async function skipPoison(rest: ConnectRest, cluster: KafkaCluster, sink: string): Promise<PoisonRecord[]> {
+  const found = await findPoison(rest, cluster, sink)
   if (found.length === 0) {
     throw new ConnectorError('NOTHING_TO_SKIP', `No record blocks "${sink}": a probe wrote everything it is behind on. Restart it.`)
   }

@@ -1,9 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { KafkaCluster } from 'millrace/kafka'
 import { taskFailure } from './failure.ts'
 import { findPoison, type PoisonRecord } from './probe.ts'
-import type { ConnectorStatus, ConnectRest } from './rest.ts'
-import { skipPoison } from './skip.ts'
+import { type ConnectorStatus, type ConnectRest, pause } from './rest.ts'
 import { blocked, transition, type Watch } from './watch.ts'
 
 export type SupervisorEvent =
@@ -11,7 +9,6 @@ export type SupervisorEvent =
   | { type: 'restarted'; connector: string; attempt: number }
   | { type: 'recovered'; connector: string }
   | { type: 'blocked'; connector: string; poison: readonly PoisonRecord[] }
-  | { type: 'skipped'; connector: string; poison: readonly PoisonRecord[] }
   | { type: 'unreachable'; error: unknown }
 
 export interface SupervisorOptions {
@@ -21,25 +18,25 @@ export interface SupervisorOptions {
   connectors: readonly string[]
   /** Told what happens; holds names, offsets and codes only. */
   onEvent?: (event: SupervisorEvent) => void
-  /** Sets a record that blocks a sink aside without asking. Default false: it is named, and `skip` waits for a person. */
-  skipPoison?: boolean
   /** Default 2 s. */
   intervalMs?: number
 }
 
 /**
  * Looks after connectors: restarts what failed, with back-off, and finds the record when a sink fails twice at the same
- * place though its store answers. A sink whose task failed does nothing until somebody restarts it, and Debezium's
+ * place though its store answers: it is named, and `skipPoison` waits for a person. A sink whose task failed does nothing until somebody restarts it, and Debezium's
  * fails for many things that pass by themselves.
  */
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #watches = new Map<string, Watch>()
   readonly #stopping = new AbortController()
+  readonly #rest: ConnectRest
   #running: Promise<void> | undefined
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#rest = options.rest.withSignal(this.#stopping.signal)
     for (const connector of options.connectors) {
       this.#watches.set(connector, { state: 'healthy' })
     }
@@ -49,6 +46,7 @@ export class Supervisor {
     this.#running ??= this.#run()
   }
 
+  /** Gives up what it waits for; a probe is removed. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
@@ -65,14 +63,14 @@ export class Supervisor {
         await this.#look()
       } catch (error) {
         // Connect is away: nothing can be done until it is back
-        this.#emit({ type: 'unreachable', error })
+        this.#unreachable(error)
       }
-      await delay(this.#options.intervalMs ?? 2_000, undefined, { signal: this.#stopping.signal }).catch(() => {})
+      await pause(this.#options.intervalMs ?? 2_000, this.#stopping.signal)
     }
   }
 
   async #look(): Promise<void> {
-    const statuses = await this.#options.rest.statuses()
+    const statuses = await this.#rest.statuses()
     for (const connector of this.#options.connectors) {
       const status = statuses.get(connector)
       if (status !== undefined && !this.#stopping.signal.aborted) {
@@ -99,7 +97,7 @@ export class Supervisor {
       this.#emit({ type: 'recovered', connector })
     }
     if (action === 'restart') {
-      await this.#options.rest.restartFailed(connector)
+      await this.#rest.restartFailed(connector)
       this.#emit({ type: 'restarted', connector, attempt: watch.state === 'healthy' ? 0 : watch.attempt })
     } else if (action === 'probe') {
       await this.#probe(connector, watch)
@@ -110,10 +108,10 @@ export class Supervisor {
     const { rest, cluster } = this.#options
     let poison: readonly PoisonRecord[]
     try {
-      poison = await findPoison(rest, cluster, connector)
+      poison = await findPoison(rest, cluster, connector, this.#stopping.signal)
     } catch (error) {
       // the store went away meanwhile: the back-off goes on
-      this.#emit({ type: 'unreachable', error })
+      this.#unreachable(error)
       return
     }
     if (poison.length === 0) {
@@ -121,14 +119,17 @@ export class Supervisor {
     }
     this.#watches.set(connector, blocked(watch, poison, Date.now()))
     this.#emit({ type: 'blocked', connector, poison })
-    if (this.#options.skipPoison === true) {
-      this.#emit({ type: 'skipped', connector, poison: await skipPoison(rest, cluster, connector) })
-    }
   }
 
   async #position(connector: string): Promise<string> {
-    const offsets = await this.#options.rest.sinkOffsets(connector)
+    const offsets = await this.#rest.sinkOffsets(connector)
     return `at ${offsets.map(({ topic, partition, offset }) => `${topic}-${partition}:${offset}`).sort().join(' ')}`
+  }
+
+  #unreachable(error: unknown): void {
+    if (!this.#stopping.signal.aborted) {
+      this.#emit({ type: 'unreachable', error })
+    }
   }
 
   #emit(event: SupervisorEvent): void {

@@ -26,10 +26,9 @@ function textOf(event: SupervisorEvent): string | undefined {
       return `connector ${event.connector} restarted (attempt ${event.attempt})`
     case 'recovered':
       return `connector ${event.connector} runs again`
-    case 'blocked':
-    case 'skipped': {
+    case 'blocked': {
       const records = event.poison.map(({ topic, partition, offset }) => `${topic}-${partition}@${offset}`).join(', ')
-      return `connector ${event.connector} is ${event.type === 'blocked' ? 'blocked by' : 'past'} ${records}${event.type === 'blocked' ? ': npm run connectors -- skip sets it aside' : ''}`
+      return `connector ${event.connector} is blocked by ${records}: npm run connectors -- skip sets it aside`
     }
     case 'unreachable':
       return undefined

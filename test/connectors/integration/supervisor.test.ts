@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { createCluster } from 'millrace/kafka'
 import t from 'tap'
-import { connectorName, deployConnectors, skipPoison, Supervisor, type SupervisorEvent } from '../../../connectors/index.ts'
+import { connectorName, ConnectRest, deployConnectors, findPoison, skipPoison, Supervisor, type SupervisorEvent } from '../../../connectors/index.ts'
 import { createBench, eventually, row } from './support.ts'
 
 const bench = await createBench()
@@ -18,6 +18,22 @@ t.teardown(async () => {
   await cluster.close()
   await bench.close()
 })
+
+/** Its caller gives up as soon as a probe runs. */
+class GivenUp extends ConnectRest {
+  readonly #given: AbortController
+
+  constructor(url: string, given: AbortController) {
+    super(url)
+    this.#given = given
+  }
+
+  override withSignal(signal: AbortSignal): ConnectRest {
+    const rest = super.withSignal(signal)
+    const resume = rest.resume.bind(rest)
+    return signal === this.#given.signal ? Object.assign(rest, { resume: async (name: string) => { await resume(name); this.#given.abort() } }) : rest
+  }
+}
 
 /** Values PostgreSQL does not take: no JSON, and text with U+0000. */
 const POISON = [{ fields: '{"secret": not json' }, { vendor: 'a\u0000b' }]
@@ -44,6 +60,10 @@ t.test('a record that blocks a sink is named, and skipped with nothing lost', as
   t.match(supervisor.watches().get(sink), { state: 'blocked' })
   await eventually('the other sink goes its way', async () => supervisor.watches().get(cassandraSink)?.state === 'healthy')
   await eventually('all rows in Cassandra', async () => (await bench.archive.count('acme', '2026-10-01')) === 42)
+
+  const given = new AbortController()
+  await t.rejects(findPoison(new GivenUp(bench.stack.connect, given), cluster, sink, given.signal), { code: 'CONNECT_ABORTED' })
+  t.notOk((await rest.names()).some((name) => name.endsWith('-probe')), 'who gives up leaves no probe behind')
 
   const skipped = await skipPoison(rest, cluster, sink)
   t.same(skipped.map(({ partition, offset }) => [partition, offset]).sort(), [[0, 10], [1, 10]])
