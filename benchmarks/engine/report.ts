@@ -185,49 +185,59 @@ const WORK_OFF_BARS: { readonly [workload in Workload]?: { readonly throughput: 
 /** With two threads each. */
 const THROUGHPUT_OF_TWO_THREADS = 1.3
 const ASYNC_RECORDS_PER_SECOND = 20_000
-const P99_SHARE = 0.5
-const P99_AIM = 1 / 3
-const MEMORY_AIM = 1
+const P99_SHARE = 1 / 3
+const MEMORY_SHARE = 1
 const P99_AT_10K_MS = 100
 const FAILOVER_SHARE = 0.2
+/** Told, but not held against a run. */
+const GOALS = { throughputOfTwoThreads: 1.5, restore: 1, cpu: 0.6, p99Ms: 40, memoryMiB: 300 }
+
+function atLeast(name: string, value: number, limit: number, aim?: true): Bar {
+  return { name, limit: `at least ${limit}`, value: round(value, 2), met: value >= limit, ...(aim && { aim }) }
+}
+
+function atMost(name: string, value: number, limit: number, aim?: true): Bar {
+  return { name, limit: `at most ${round(limit, 2)}`, value: round(value, 3), met: value <= limit, ...(aim && { aim }) }
+}
 
 /** What Millrace has set itself against Kafka Streams; only what was measured for both is judged. */
 export function bars(rows: readonly Row[]): Bar[] {
+  const ours = rows.filter(({ engine }) => engine === 'millrace')
+  return ours.flatMap((row) => barsOf(row, rows.find(({ engine, workload, threads }) => engine === 'java' && workload === row.workload && threads === row.threads)))
+}
+
+function barsOf(ours: Row, javas: Row | undefined): Bar[] {
+  const { workload, threads } = ours
   const found: Bar[] = []
-  for (const ours of rows.filter(({ engine }) => engine === 'millrace')) {
-    const { workload, threads } = ours
-    const javas = rows.find((row) => row.engine === 'java' && row.workload === workload && row.threads === threads)
-    const bar = WORK_OFF_BARS[workload]
-    const name = threads === 1 ? workload : `${workload}, ${threads} threads`
-    if (bar !== undefined && javas !== undefined) {
-      const throughput = ours.recordsPerSecond / javas.recordsPerSecond
-      const cpu = ours.cpuMicrosPerRecord / javas.cpuMicrosPerRecord
-      const least = threads === 2 && workload !== 'restore' ? THROUGHPUT_OF_TWO_THREADS : bar.throughput
-      found.push({ name: `${name}: throughput / Java's`, limit: `at least ${least}`, value: round(throughput, 2), met: throughput >= least })
-      if (Number.isFinite(bar.cpu)) {
-        found.push({ name: `${name}: CPU per record / Java's`, limit: `below ${bar.cpu}`, value: round(cpu, 2), met: cpu < bar.cpu })
-      }
+  const bar = WORK_OFF_BARS[workload]
+  const name = threads === 1 ? workload : `${workload}, ${threads} threads`
+  if (bar !== undefined && javas !== undefined) {
+    const throughput = ours.recordsPerSecond / javas.recordsPerSecond
+    const cpu = ours.cpuMicrosPerRecord / javas.cpuMicrosPerRecord
+    const two = threads === 2 && workload !== 'restore'
+    found.push(atLeast(`${name}: throughput / Java's`, throughput, two ? THROUGHPUT_OF_TWO_THREADS : bar.throughput))
+    if (two || workload === 'restore') {
+      found.push(atLeast(`${name}: throughput / Java's`, throughput, two ? GOALS.throughputOfTwoThreads : GOALS.restore, true))
     }
-    if (workload === 'async-10ms') {
-      found.push({ name: `${name}: records/s`, limit: `at least ${ASYNC_RECORDS_PER_SECOND}`, value: ours.recordsPerSecond, met: ours.recordsPerSecond >= ASYNC_RECORDS_PER_SECOND })
+    if (Number.isFinite(bar.cpu)) {
+      found.push(atMost(`${name}: CPU per record / Java's`, cpu, bar.cpu), atMost(`${name}: CPU per record / Java's`, cpu, GOALS.cpu, true))
     }
-    if (workload === 'latency-5k' && typeof ours.p99Ms === 'number' && typeof javas?.p99Ms === 'number') {
-      const p99 = ours.p99Ms / javas.p99Ms
-      found.push({ name: `${name}: p99 / Java's`, limit: `at most ${P99_SHARE}`, value: round(p99, 2), met: p99 <= P99_SHARE })
-      found.push({ name: `${name}: p99 / Java's`, limit: 'at most a third', value: round(p99, 2), met: p99 <= P99_AIM, aim: true })
-    }
-    // the engines of async-10ms get unequal numbers of events
-    if (javas !== undefined && workload !== 'async-10ms') {
-      const memory = ours.rssMiB / javas.rssMiB
-      found.push({ name: `${name}: memory / Java's`, limit: `at most ${MEMORY_AIM}`, value: round(memory, 2), met: memory <= MEMORY_AIM, aim: true })
-    }
-    if (workload === 'failover' && typeof ours.failoverMs === 'number' && typeof javas?.failoverMs === 'number') {
-      const share = ours.failoverMs / javas.failoverMs
-      found.push({ name: `${name}: time / Java's`, limit: `at most ${FAILOVER_SHARE}`, value: round(share, 3), met: share <= FAILOVER_SHARE })
-    }
-    if (workload === 'latency-10k' && typeof ours.p99Ms === 'number') {
-      found.push({ name: `${name}: p99 ms`, limit: `below ${P99_AT_10K_MS}`, value: ours.p99Ms, met: ours.p99Ms < P99_AT_10K_MS })
-    }
+  }
+  if (workload === 'async-10ms') {
+    found.push(atLeast(`${name}: records/s`, ours.recordsPerSecond, ASYNC_RECORDS_PER_SECOND))
+  }
+  if (workload === 'latency-5k' && typeof ours.p99Ms === 'number' && typeof javas?.p99Ms === 'number') {
+    found.push(atMost(`${name}: p99 / Java's`, ours.p99Ms / javas.p99Ms, P99_SHARE), atMost(`${name}: p99 ms`, ours.p99Ms, GOALS.p99Ms, true))
+  }
+  // the engines of async-10ms get unequal numbers of events
+  if (javas !== undefined && workload !== 'async-10ms') {
+    found.push(atMost(`${name}: memory / Java's`, ours.rssMiB / javas.rssMiB, MEMORY_SHARE), atMost(`${name}: memory, MiB`, ours.rssMiB, GOALS.memoryMiB, true))
+  }
+  if (workload === 'failover' && typeof ours.failoverMs === 'number' && typeof javas?.failoverMs === 'number') {
+    found.push(atMost(`${name}: time / Java's`, ours.failoverMs / javas.failoverMs, FAILOVER_SHARE))
+  }
+  if (workload === 'latency-10k' && typeof ours.p99Ms === 'number') {
+    found.push(atMost(`${name}: p99 ms`, ours.p99Ms, P99_AT_10K_MS))
   }
   return found
 }
