@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { openTaskState, rocksdbEngine, StateDirectory, StateFolder } from '../index.ts'
+import type { Held } from './fixtures/hold-directory.ts'
 
 t.test('two processes cannot share a state directory (C13)', async (t) => {
   const path = join(t.testdir(), 'state')
   const child = spawn(process.execPath, [join(import.meta.dirname, 'fixtures/hold-directory.ts'), path], { stdio: ['ignore', 'pipe', 'inherit'] })
   const ended = once(child, 'exit')
   const [line] = await once(child.stdout, 'data')
-  const processId = String(line).trim()
+  const { processId }: Held = JSON.parse(String(line))
   await t.rejects(StateDirectory.open(path), { code: 'STATE_DIRECTORY_LOCKED', message: /state.*in use by another process.*stateDir/ })
   child.kill('SIGKILL')
   await ended
