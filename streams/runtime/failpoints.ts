@@ -1,6 +1,6 @@
 /**
  * Places where a test lets the process die: `MILLRACE_FAILPOINT=name[:n]` kills it with SIGKILL when it comes there for
- * the n-th time. Refused unless `MILLRACE_TEST=1` says that this is a test.
+ * the n-th time; `name:n:freeze` stops it with SIGSTOP, until SIGCONT. Refused unless `MILLRACE_TEST=1` says that this is a test.
  */
 import { StreamsError } from '../errors.ts'
 
@@ -17,8 +17,16 @@ export type HitFailpoint = (name: Failpoint) => void
 
 const NOTHING: HitFailpoint = () => undefined
 
+/** More than the signal needs to stop all threads; the time goes on while they are stopped. */
+const STOPPING_MS = 500
+
+const ACTIONS = {
+  kill: () => signalThisProcess('SIGKILL'),
+  freeze: () => signalThisProcess('SIGSTOP', STOPPING_MS),
+}
+
 /** Reads the environment. Throws `CONFIG_INVALID` for an unknown name and outside tests. */
-export function failpointsFrom(environment: { readonly [key: string]: string | undefined }, kill = killThisProcess): HitFailpoint {
+export function failpointsFrom(environment: { readonly [key: string]: string | undefined }, actions = ACTIONS): HitFailpoint {
   const setting = environment['MILLRACE_FAILPOINT']
   if (setting === undefined || setting === '') {
     return NOTHING
@@ -26,21 +34,25 @@ export function failpointsFrom(environment: { readonly [key: string]: string | u
   if (environment['MILLRACE_TEST'] !== '1') {
     throw new StreamsError('CONFIG_INVALID', 'MILLRACE_FAILPOINT kills the process and works in tests only (MILLRACE_TEST=1): unset it.')
   }
-  const [name, count = '1'] = setting.split(':')
+  const [name, count = '1', action = 'kill'] = setting.split(':')
   const at = Number(count)
-  if (!KNOWN.includes(name!) || !Number.isSafeInteger(at) || at < 1) {
-    throw new StreamsError('CONFIG_INVALID', `MILLRACE_FAILPOINT is none of ${KNOWN.join(', ')}, each with an optional ":n", n ≥ 1.`)
+  if (!KNOWN.includes(name!) || !Number.isSafeInteger(at) || at < 1 || !isAction(action)) {
+    throw new StreamsError('CONFIG_INVALID', `MILLRACE_FAILPOINT is none of ${KNOWN.join(', ')}, each with an optional ":n", n ≥ 1, and behind it an optional ":freeze".`)
   }
   let left = at
   return (hit) => {
     if (hit === name && --left === 0) {
-      kill()
+      actions[action]()
     }
   }
 }
 
-function killThisProcess(): void {
-  process.kill(process.pid, 'SIGKILL')
-  // The signal is delivered asynchronously to a worker: nothing may run on meanwhile.
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0)
+function isAction(action: string): action is keyof typeof ACTIONS {
+  return Object.hasOwn(ACTIONS, action)
+}
+
+/** The signal is delivered asynchronously to a worker: nothing may run on meanwhile. */
+function signalThisProcess(signal: NodeJS.Signals, waitMs?: number): void {
+  process.kill(process.pid, signal)
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, waitMs)
 }

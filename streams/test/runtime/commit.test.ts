@@ -211,13 +211,18 @@ t.test('failpoints kill at the n-th hit, and exist in tests only', async (t) => 
   t.throws(() => failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent' }), { code: 'CONFIG_INVALID' })
   t.throws(() => failpointsFrom({ MILLRACE_FAILPOINT: 'nowhere', MILLRACE_TEST: '1' }), { code: 'CONFIG_INVALID' })
   t.throws(() => failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent:0', MILLRACE_TEST: '1' }), { code: 'CONFIG_INVALID' })
+  t.throws(() => failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent:1:thaw', MILLRACE_TEST: '1' }), { code: 'CONFIG_INVALID' })
   let kills = 0
-  const hit = failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent:2', MILLRACE_TEST: '1' }, () => kills++)
+  let freezes = 0
+  const actions = { kill: () => kills++, freeze: () => freezes++ }
+  const hit = failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent:2', MILLRACE_TEST: '1' }, actions)
   for (const name of FAILPOINTS) {
     hit(name)
   }
   t.equal(kills, 0)
   hit('produce.sent')
   t.equal(kills, 1)
+  failpointsFrom({ MILLRACE_FAILPOINT: 'produce.sent:1:freeze', MILLRACE_TEST: '1' }, actions)('produce.sent')
+  t.same([kills, freezes], [1, 1])
   failpointsFrom({})('produce.sent')
 })
