@@ -28,8 +28,6 @@ export interface CommitCycleOptions {
   readonly membership: CommitMembership
   readonly group: GroupClient
   readonly topics: TopicCatalog
-  /** Whose limits are asked for again when the broker finds a record too large. */
-  readonly outputTopics: readonly string[]
   readonly purger: Purger
   readonly config: RuntimeConfig
   readonly counters: ThreadCounters
@@ -181,7 +179,7 @@ export class CommitCycle {
    * everything in memory; the tasks start over from what the broker says.
    */
   async #recover(outcome: Extract<CommitOutcome, { kind: 'dropped' }>): Promise<void> {
-    const { tasks, collector, producer, topics, outputTopics, counters, onTasks, onWarning } = this.#options
+    const { tasks, collector, producer, topics, counters, onTasks, onWarning } = this.#options
     onWarning(`A generation was dropped: ${outcome.error.message}`)
     if (!isRecoverable(outcome.error)) {
       throw outcome.error
@@ -199,7 +197,7 @@ export class CommitCycle {
     }
     if (outcome.error instanceof StreamsError && outcome.error.code === 'RECORD_TOO_LARGE') {
       // The limit was changed under us: with the new one the policy strikes the record that is too large (rule C5).
-      await topics.load(outputTopics, true)
+      await topics.refresh()
       collector.forgetLimits()
     }
     if (!outcome.membershipLost) {

@@ -29,7 +29,6 @@ import { engineOf, TaskStates } from './task-states.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
 import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
-import { outputTopics } from './topics.ts'
 
 export interface ThreadParts {
   readonly fetcher: Fetcher
@@ -77,7 +76,7 @@ export interface PartsOptions extends Pick<StreamThreadOptions, 'topology' | 'co
 }
 
 export function assembleParts(options: PartsOptions): ThreadParts {
-  const { topology, config, cluster, failpoint, progress, inputs, collector, producer, topics, counters, onTasks, onFailed, onWarning } = options
+  const { config, cluster, failpoint, progress, inputs, collector, producer, topics, counters, onTasks, onFailed, onWarning } = options
   const group = cluster.group()
   const fetcher = cluster.fetcher({
     isolation: config.processingGuarantee === 'exactly_once_v2' ? 'read_committed' : 'read_uncommitted',
@@ -154,7 +153,6 @@ export function assembleParts(options: PartsOptions): ThreadParts {
     membership,
     group,
     topics,
-    outputTopics: outputTopics(topology, config),
     purger: new Purger(cluster.admin(), onWarning),
     config,
     counters,

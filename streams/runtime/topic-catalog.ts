@@ -37,6 +37,11 @@ export class TopicCatalog {
     return wanted.filter((topic) => !found.has(topic))
   }
 
+  /** Asks for all that is known anew, topics that records have chosen among it. */
+  async refresh(): Promise<void> {
+    await this.load([...this.#topics.keys()], true)
+  }
+
   /** Topic settings; asked for once unless `fresh`. */
   async config(topic: string, fresh = false): Promise<{ readonly [key: string]: string }> {
     const known = this.#configs.get(topic)

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { rmSync } from 'node:fs'
+import kafkajs from 'kafkajs'
 import { EmitStrategy, KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder, TimeWindows } from '../../index.ts'
 import { long, TestCluster } from './streams-support.ts'
 
@@ -335,4 +336,27 @@ t.test('records deleted before they were read stop the task with the range (A9)'
   await cluster.send(source, messages(20))
   await cluster.ours.admin().deleteRecords([{ topic: source, partition: 0, offset: 30 }])
   await t.rejects(application('range', describe, { stateDir }).start(), { code: 'OFFSET_OUT_OF_RANGE', message: /20 to 29/ })
+})
+
+t.test('a limit that is lowered while records choose the topic strikes the record that is too large', async (t) => {
+  const [source, chosen, letters] = [await cluster.topic('lowered-source', 1), await cluster.topic('lowered', 1), await cluster.topic('lowered-letters', 1)]
+  const app = application('lowered', (b) => b.stream(source, TEXT).to(() => chosen, TEXT), { deadLetterTopic: letters, errors: { production: 'dead-letter' } })
+  await app.start()
+  t.teardown(() => app.close())
+  const large = 'x'.repeat(50_000)
+  await cluster.send(source, [{ key: 'before', value: large }])
+  await cluster.consumed(cluster.name('lowered'), source)
+  await cluster.admin.alterConfigs({ validateOnly: false, resources: [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: chosen, configEntries: [{ name: 'max.message.bytes', value: '10000' }] }] })
+  // The broker answers before the new limit is in force.
+  const probe = cluster.kafka.producer({ createPartitioner: kafkajs.Partitioners.DefaultPartitioner })
+  await probe.connect()
+  for (let refused = false; !refused; ) {
+    refused = await probe.send({ topic: chosen, messages: [{ key: 'probe', value: large }] }).then(() => false, ({ type }) => type === 'MESSAGE_TOO_LARGE')
+  }
+  await probe.disconnect()
+  await cluster.send(source, [{ key: 'large', value: large }, { key: 'after', value: 'small' }])
+  await cluster.consumed(cluster.name('lowered'), source)
+  t.same((await cluster.committed(chosen)).map(({ key }) => key!.toString()).filter((key) => key !== 'probe'), ['before', 'after'])
+  t.same((await cluster.committed(letters)).map(({ key }) => key!.toString()), ['large'])
+  t.equal((await cluster.headers(letters)).get('__streams.errors.code'), 'RECORD_TOO_LARGE')
 })
