@@ -45,7 +45,7 @@ export const errorCatalogue = {
   HEADERS_TOO_LARGE: { status: 431, message: 'The headers are larger than allowed.', fix: 'Send fewer or shorter headers.' },
   REQUEST_TIMEOUT: { status: 408, message: 'The request did not arrive in time.', fix: 'Send it again, faster or in smaller parts.' },
   RATE_LIMITED: { status: 429, message: 'The tenant sends more documents a minute than allowed.', fix: 'Wait for the seconds that Retry-After names.' },
-  OVERLOADED: { status: 503, message: 'Too many uploads or questions are under way.', fix: 'Send the request again after the seconds that Retry-After names, with the same Idempotency-Key.' },
+  OVERLOADED: { status: 503, message: 'Too many requests of this kind are under way.', fix: 'Send the request again after the seconds that Retry-After names, with the same Idempotency-Key.' },
   KAFKA_UNAVAILABLE: { status: 503, message: 'Kafka does not take documents now; whether it has this one is not known.', fix: 'Send the request again after the seconds that Retry-After names, with the same Idempotency-Key.' },
   DATABASE_UNAVAILABLE: { status: 503, message: 'A database does not answer now.', fix: 'Send the request again after the seconds that Retry-After names, with the same Idempotency-Key.' },
   MEMORY_UNAVAILABLE: { status: 503, message: 'What was learned about vendors is not loaded yet.', fix: 'Send the request again after the seconds that Retry-After names.' },

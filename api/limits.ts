@@ -10,6 +10,8 @@ export const UPLOADS = { atOnce: 64, perTenant: 32 } as const
 export const MAXIMUM_CORRECTION_BYTES = 256 * 1024
 /** Pages that are drawn or wait for it: each holds its document in memory. */
 export const PAGES = { atOnce: 16, perTenant: 8 } as const
+/** Each reads and groups all that a tenant has learned. */
+export const VENDOR_MEMORIES = { atOnce: 4, perTenant: 2 } as const
 /** Connections at once: sockets are file descriptors, and the content store needs some too. */
 export const MAXIMUM_CONNECTIONS = 1_000
 /** A header block that never ends would fill memory. */

@@ -3,7 +3,8 @@ import type { FastifyInstance } from 'fastify'
 import { erasuresOf, type VendorGroup } from '../../topology/vendor-memories.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
-import { RETRY_AFTER_SECONDS } from '../limits.ts'
+import { RETRY_AFTER_SECONDS, VENDOR_MEMORIES } from '../limits.ts'
+import { Places } from '../places.ts'
 import { deleteVendorMemory, getVendorMemory } from '../schemas.ts'
 import { vendorMemoryView } from '../view.ts'
 import { pageSize } from './documents.ts'
@@ -15,10 +16,17 @@ const CURSOR = /^[0-9a-f]{64}$/
 
 /** What corrections taught about each vendor, and having it forgotten: a record to Kafka, which the pipeline carries out. */
 export function vendorMemoryRoutes(app: FastifyInstance, { vendorMemories, erasureProducer, erasure, erasuresTopic }: ApiContext): void {
-  const vendorsOf = async (tenantId: string): Promise<VendorGroup[]> =>
-    await vendorMemories.of(tenantId).catch((error: unknown) => {
+  const places = new Places({ ...VENDOR_MEMORIES, refusal: 'OVERLOADED' })
+  const vendorsOf = async (tenantId: string): Promise<VendorGroup[]> => {
+    const leave = places.take(tenantId)
+    try {
+      return await vendorMemories.of(tenantId)
+    } catch (error) {
       throw error instanceof StreamsError ? new ApiError('MEMORY_UNAVAILABLE', { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error }) : error
-    })
+    } finally {
+      leave()
+    }
+  }
 
   app.get<{ readonly Querystring: Query }>('/v1/vendor-memory', { schema: getVendorMemory }, async ({ tenantId, query: { cursor, limit } }) => {
     if (cursor !== undefined && (typeof cursor !== 'string' || !CURSOR.test(cursor))) {

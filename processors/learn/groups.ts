@@ -14,14 +14,13 @@ export interface VendorGroup extends Pick<VendorMemory, 'places' | 'constants'>,
 export function groupVendors(memories: ReadonlyMap<string, VendorMemory>): VendorGroup[] {
   const groupOf = new Map<string, Set<string>>()
   for (const [digest, { vendor }] of memories) {
-    const joined = new Set([digest, ...(vendor?.keys ?? [])])
-    for (const other of new Set([...joined].map((key) => groupOf.get(key)))) {
-      for (const key of other ?? []) {
-        joined.add(key)
-      }
-    }
-    for (const key of joined) {
-      groupOf.set(key, joined)
+    const keys = [digest, ...(vendor?.keys ?? [])]
+    const known = new Set(keys.flatMap((key) => groupOf.get(key) ?? []))
+    // the smaller go into the largest: however many a number ties together, each key moves a few times only
+    const group = [...known].reduce((most, one) => (one.size > most.size ? one : most), new Set<string>())
+    for (const key of [...[...known].filter((other) => other !== group).flatMap((other) => [...other]), ...keys]) {
+      group.add(key)
+      groupOf.set(key, group)
     }
   }
   return [...new Set(groupOf.values())].map((keys) => groupFrom([...keys].filter((key) => memories.has(key)).sort(), memories))

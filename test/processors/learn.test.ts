@@ -1,7 +1,8 @@
 import t from 'tap'
 import { extract } from '../../processors/index.ts'
-import { observe, remember, vendorKeysOf, type VendorMemory } from '../../processors/learn/index.ts'
+import { groupVendors, observe, remember, vendorKeysOf, type VendorMemory } from '../../processors/learn/index.ts'
 import type { DocumentFields, DocumentText } from '../../processors/types.ts'
+import { createRandom } from '../../samples/random.ts'
 import { page } from './fixtures/text.ts'
 
 const invoice = (number: string, total: string, label = 'Our sign'): DocumentText =>
@@ -69,4 +70,23 @@ t.test('a vendor is known by what is read for sure, and keys say nothing', async
   t.ok(keys.every(({ digest }) => /^[0-9a-f]{64}$/.test(digest)))
   t.same(vendorKeysOf({ seller: {} }), [])
   t.equal(vendorKeysOf({ seller: { name: field('ALDER WORKS limited') } })[0]!.digest, keys[1]!.digest, 'however the name is set')
+})
+
+t.test('memories that name a common key are one vendor, through whichever others', async (t) => {
+  const random = createRandom(7)
+  for (let round = 0; round < 40; round += 1) {
+    const named = Array.from({ length: 12 }, (_, n) => [`k${n}`, Array.from({ length: random.integer(0, 2) }, () => `k${random.integer(0, 15)}`)] as const)
+    const memories = new Map(named.map(([digest, keys], at) => [digest, { places: [], constants: [], ...(keys.length === 0 ? {} : { vendor: { at, keys } }) } satisfies VendorMemory] as const))
+    // each takes the least of the names it is tied to, until nothing changes
+    const least = new Map<string, string>()
+    for (let turn = 0; turn < named.length; turn += 1) {
+      for (const [digest, keys] of named) {
+        const tied = [digest, ...keys]
+        const one = tied.map((key) => least.get(key) ?? key).sort()[0]!
+        tied.forEach((key) => least.set(key, one))
+      }
+    }
+    const expected = Map.groupBy(named.map(([digest]) => digest).sort(), (digest) => least.get(digest)!)
+    t.same(groupVendors(memories).map(({ keys }) => keys.join()).sort(), [...expected.values()].map((keys) => keys.join()).sort())
+  }
 })

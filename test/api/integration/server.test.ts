@@ -419,6 +419,31 @@ t.test('what was learned of vendors is listed and forgotten, by its own tenant o
   t.match(JSON.parse(String(erasures[0]!.value)), { tenantId: 'acme', keys: [a, b], by: /^token-/ })
 })
 
+t.test('a tenant does not hold all who may look at what was learned', async (t) => {
+  const { url, context } = await open(t)
+  const ask = (token = TOKEN): Promise<Response> => fetch(new URL('/v1/vendor-memory', url), { headers: { authorization: `Bearer ${token}` } })
+  const gate = Promise.withResolvers<void>()
+  const two = Promise.withResolvers<void>()
+  let looking = 0
+  context.vendorMemories.of = async (tenantId) => {
+    if (tenantId === 'acme') {
+      looking += 1
+      if (looking === 2) {
+        two.resolve()
+      }
+      await gate.promise
+    }
+    return []
+  }
+  const held = [ask(), ask()]
+  await two.promise
+  await refused(t, await ask(), 'OVERLOADED')
+  t.equal((await ask('token-of-globex')).status, 200)
+  gate.resolve()
+  t.same((await Promise.all(held)).map(({ status }) => status), [200, 200])
+  t.equal((await ask()).status, 200, 'and when they have ended there is room again')
+})
+
 t.test('the queue says who waits and why, and takes filters', async (t) => {
   const { url, waiting, reviews, ended, get } = await open(t)
   const document = { documentId: REVIEWED, revision: 77, receivedAt: 0, fileName: '<b>.pdf', type: 'invoice', vendor: 'Alder', number: null, date: null, total: '1.00', currency: 'EUR', reasonCode: 'RULE_FAILED', reason: '[{"code":"RULE_FAILED","step":"validate","subject":"sum"}]' }
