@@ -64,6 +64,7 @@ export class ThreadSupervisor {
     this.#watch = new ThreadWatch({
       threads: this.threads,
       sessionTimeoutMs: config.sessionTimeoutMs,
+      heartbeatIntervalMs: config.heartbeatIntervalMs,
       topology: () => this.#ground?.topology,
       warn: (message) => this.#say(message),
     })

@@ -12,12 +12,15 @@ import type { ThreadHost } from './thread-host.ts'
 
 /** A thread that stays this long in one turn of a task is reported. */
 const STUCK_MS = 1_000
+/** How often it looks. */
+const LOOK_MS = STUCK_MS / 2
 /** Calls named in one warning. */
 const MOST_NAMED = 5
 
 export interface ThreadWatchOptions {
   readonly threads: StreamThreads
   readonly sessionTimeoutMs: number
+  readonly heartbeatIntervalMs: number
   topology(): Topology | undefined
   warn(message: string): void
 }
@@ -41,7 +44,7 @@ export class ThreadWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => this.#look(), STUCK_MS / 2)
+    this.#timer = setInterval(() => this.#look(), LOOK_MS)
     this.#timer.unref()
   }
 
@@ -65,9 +68,13 @@ export class ThreadWatch {
     }
   }
 
-  /** Evicted by now: whoever gets the task is next. Once for each time the thread stands still. */
+  /**
+   * Evicted by the time of the next look: whoever gets the task is next. The broker counts from the last heartbeat, which was up
+   * to an interval before. Once for each time the thread stands still.
+   */
   #evictedAfter(stuckMs: number, { thread, progress }: ThreadHost, since: number): void {
-    if (stuckMs > this.#options.sessionTimeoutMs && this.#wedged.get(thread) !== since) {
+    const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options
+    if (stuckMs > sessionTimeoutMs - heartbeatIntervalMs - LOOK_MS && this.#wedged.get(thread) !== since) {
       this.#wedged.set(thread, since)
       this.died(progress)
     }
