@@ -4,7 +4,7 @@
  */
 import t from 'tap'
 import { TestCluster } from '../integration/streams-support.ts'
-import { Child, type ChildOptions } from './child.ts'
+import { Child } from './child.ts'
 import { endlessLines } from './load.ts'
 import type { FailureSettings } from './topology.ts'
 import { outputProblems, storedCounts, tally, topics } from './word-load.ts'
@@ -19,7 +19,7 @@ t.teardown(() => cluster.close())
 const FILE_BYTES = 16 * 1024
 const FULL = /writing \d+ rows to \S+ failed and changed nothing: .*File too large.*free space/
 
-function options(name: string, settings: FailureSettings, uncaughtError: 'fail' | 'replace-thread'): ChildOptions {
+function options(name: string, settings: FailureSettings, uncaughtError: 'fail' | 'replace-thread') {
   const stateDir = cluster.folder()
   // Nobody but the thread that fails is to end its membership.
   return { applicationId: cluster.name(name), settings, stateDir, bootstrapServers: cluster.bootstrapServers, sessionTimeoutMs: 120_000, replicationFactor: 1, uncaughtError }

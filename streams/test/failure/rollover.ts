@@ -87,7 +87,7 @@ export async function commitAcross(cluster: TestCluster, name: string, { firstEp
         .groupByKey()
         .count({ name: 'per-key' })
         .toStream()
-        .flatMap((key, count) => Array.from({ length: PARTITIONS }, (_, partition) => [`${key}/${partition}`, count] as const))
+        .flatMap((key, count) => Array.from({ length: PARTITIONS }, (_, partition) => [`${key}/${partition}` as string, count] as const))
         .to(sink, { key: Serdes.string(), value: Serdes.long(), partitioner: (_topic, { key }) => Number(key.slice(key.indexOf('/') + 1)) })
     },
     applicationId: cluster.name(name),
