@@ -169,7 +169,7 @@ const foldModels = Array.from({ length: folds }, (_, fold) => {
 })
 const trusts = examples.map((one) => trustExample(one, foldModels[foldOf(one)]!.head))
 
-const outcomes: (Outcome & { readonly profile: string })[] = []
+const outcomes: (Outcome & { readonly profile: string; readonly fold: number })[] = []
 for (let fold = 0; fold < folds; fold += 1) {
   const { head, rest } = foldModels[fold]!
   const trust = fitTrust(trusts.filter((_, n) => foldOf(examples[n]!) !== fold))
@@ -182,6 +182,7 @@ for (let fold = 0; fold < folds; fold += 1) {
       const verdict = answer === undefined ? { strict: false, normalised: false } : compare(truth, answer, order)
       outcomes.push({
         profile: one.profile,
+        fold,
         field,
         document: one.id,
         truths: 1,
@@ -208,6 +209,9 @@ for (const profile of profiles) {
   const some = outcomes.filter((one) => one.profile === profile)
   const byField = Map.groupBy(some, ({ field }) => field)
   process.stdout.write(`${describeScores([...[...byField].map(([field, group]) => score(field, group)), score('all', some)], calibrate(some)).join('\n')}\n`)
+  // A gain that one fold alone has is that fold's seller.
+  const byFold = [...Map.groupBy(some, ({ fold }) => fold)].sort(([a], [b]) => a - b).map(([, group]) => score('all', group))
+  process.stdout.write(`by fold: strict ${byFold.map(({ strictF1 }) => strictF1.toFixed(3)).join(' ')}, normalised ${byFold.map(({ normalisedF1 }) => normalisedF1.toFixed(3)).join(' ')}\n`)
   for (const [field, group] of byField) {
     const sure = group.filter((one) => (one.confidence ?? 0) >= 0.95)
     process.stdout.write(`${field}: ${sure.length} claimed .95 or more, ${sure.filter((one) => one.normalised === 1).length} right\n`)

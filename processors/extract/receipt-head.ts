@@ -1,11 +1,12 @@
 /** Who sells and where: rows of a receipt's head that are a name, rows that are an address. */
 import type { Field } from '../types.ts'
-import type { Layout } from './layout.ts'
+import type { Layout, Run } from './layout.ts'
 import { fieldOf } from './field.ts'
 import type { Features, Weights } from './linear-model.ts'
 import { scoreOf, sigmoid } from './linear-model.ts'
 import { cleanAddress, cleanName } from './receipt-head-text.ts'
 import type { ReceiptRow } from './receipt-rows.ts'
+import { tidy, wordsOf } from './receipt-rows.ts'
 import type { HeadWord } from './receipt-words.ts'
 import { headWords } from './receipt-words.ts'
 
@@ -31,7 +32,7 @@ const maxTrust = 0.94
 
 /** The head's rows with what is known of each, its neighbours included. */
 export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadRow[] {
-  const head = rows.slice(0, maxHeadRows).filter(({ page }) => page === 1)
+  const head = rows.slice(0, maxHeadRows).filter(({ page }) => page === 1).map(withoutStains)
   const own = head.map((row, n) => ownFeatures(row, n, head, textHeight))
   return head.map((row, n) => {
     const features: Record<string, number> = { bias: 1 }
@@ -49,14 +50,32 @@ export function headRows(rows: readonly ReceiptRow[], textHeight: number): HeadR
         }
       }
     }
+    const above = own[n - 1] ?? edge
+    if (own[n]!['onlyPlaces'] === 1 && (above['place'] === 1 || above['postcode'] === 1)) {
+      features['placesGoOn'] = 1
+    }
     return { row, features }
   })
 }
 
+/** A figure that stands apart is a quantity among items, above them a stain. */
+function withoutStains(row: ReceiptRow): ReceiptRow {
+  const stain = ({ text, confidence }: Run): boolean => text.replace(/[^\p{L}\p{N}]/gu, '').length <= (confidence < 0.4 ? 3 : 1)
+  const runs = row.runs.filter((run) => !stain(run))
+  if (runs.length === 0 || runs.length === row.runs.length) {
+    return row
+  }
+  const text = tidy(runs.map((run) => run.text).join(' '))
+  return text === '' ? row : { ...row, runs, text, words: wordsOf(text) }
+}
+
+/** Words of a row that says no more than where: DARUL EHSAN, 81100 apart. */
+const whereabouts: ReadonlySet<HeadWord | undefined> = new Set<HeadWord>(['area', 'place'])
+
 /** What a row has beside it where the head ends. */
 const edge: Features = { edge: 1 }
 /** What of a neighbour tells something about a row. */
-const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'title', 'policy', 'meta', 'formerly', 'registered', 'postcode', 'numbered', 'comma', 'junk', 'capitals', 'mixed']
+const neighbourly = ['edge', 'legal', 'business', 'street', 'area', 'place', 'contact', 'registration', 'title', 'policy', 'meta', 'formerly', 'registered', 'postcode', 'numbered', 'comma', 'onlyPlaces', 'junk', 'capitals', 'mixed']
 const neighbours = ([['previous', -1], ['next', 1], ['second', 2]] as const).map(([prefix, offset]) => ({ offset, names: neighbourly.map((name) => [name, `${prefix}.${name}`] as const) }))
 
 function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], textHeight: number): Features {
@@ -79,12 +98,14 @@ function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], te
   const junk = row.confidence < 0.45 || letters.length < 3
   return {
     legal: has('legal'),
+    legals: (count.get('legal') ?? 0) >= 2 ? 1 : 0,
     business: has('business'),
     street: has('street'),
     area: has('area'),
     areas: (count.get('area') ?? 0) >= 2 ? 1 : 0,
     place: has('place'),
     places: (count.get('place') ?? 0) >= 2 ? 1 : 0,
+    onlyPlaces: words.length > 0 && words.every((word) => whereabouts.has(headWords.of(word))) ? 1 : 0,
     contact: has('contact'),
     registration: has('registration'),
     title: has('title'),
@@ -107,6 +128,7 @@ function ownFeatures(row: ReceiptRow, n: number, head: readonly ReceiptRow[], te
     date: /\d{1,2}[/-]\d{1,2}[/-]\d{2,4}/.test(text) ? 1 : 0,
     colon: text.includes(':') ? 1 : 0,
     junk: junk ? 1 : 0,
+    scrap: size <= 5 && row.confidence < 0.7 ? 1 : 0,
     confidence: row.confidence - 0.8,
     digits: digits / size,
     manyDigits: digits / size > 0.5 ? 1 : 0,
@@ -162,7 +184,7 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
   let name: { from: number; to: number; score: number } | undefined
   for (const [n, { row }] of rows.entries()) {
     const score = names[n]! - (address !== undefined && n > address.to ? 1.5 : 0)
-    if (!inAddress(n) && !isTitle(row.words) && (name === undefined || score > name.score)) {
+    if (!inAddress(n) && !isTitle(row.words) && (name === undefined || score > name.score) && isNameable(row.text)) {
       name = { from: n, to: n, score }
     }
   }
@@ -179,6 +201,11 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
     ...(name === undefined ? {} : { name: [name.from, name.to] as const }),
     ...(address === undefined ? {} : { address: [address.from, address.to] as const }),
   }
+}
+
+/** A number, or what a register prints beside one, names nobody. */
+function isNameable(text: string): boolean {
+  return /\p{L}{2}/u.test(cleanName([text]))
 }
 
 function isTitle(words: readonly string[]): boolean {

@@ -91,6 +91,15 @@ t.test('a name of several rows, and rows that are none', async (t) => {
   t.equal(name(['TAX INVOICE', 'HERON MILLS SDN BHD', 'THANK YOU PLEASE COME AGAIN']), 'HERON MILLS SDN BHD')
 })
 
+t.test('stains beside an address, rows that say no more than where', async (t) => {
+  const { fields } = read([
+    [[0, '8']], 'WREN HARDWARE SDN BHD', '(123456-X)', [[4, 'NO. 8, JALAN MERANTI 4/2,'], [36, '2']], 'TAMAN SEROJA,', '43300 SERI KEMBANGAN, SELANGOR', 'DARUL EHSAN', 'TEL: 03-8888 1234', [[0, 'Total'], [34, '4.00']],
+  ])
+  t.equal(fields.seller.name?.value, 'WREN HARDWARE SDN BHD')
+  t.equal(fields.seller.address?.value, 'NO. 8, JALAN MERANTI 4/2, TAMAN SEROJA, 43300 SERI KEMBANGAN, SELANGOR DARUL EHSAN')
+  t.equal(read(['20240517', '(123456-X)', 'WREN HARDWARE', '43300 KAJANG', [[0, 'Total'], [34, '4.00']]]).fields.seller.name?.value, 'WREN HARDWARE', 'numbers name nobody')
+})
+
 t.test('cash, change, counts and discounts are no totals', async (t) => {
   const total = (rows: Parameters<typeof slip>[0]) => read(['FINCH CAFE', '3 MILL ROAD', ...rows]).fields.grandTotal?.normalised
   t.equal(total([[[0, 'Tea'], [34, '4.00']], [[0, 'Total'], [34, '4.00']], [[0, 'Cash'], [34, '100.00']], [[0, 'Change'], [34, '96.00']]]), '4.00')
@@ -168,10 +177,17 @@ t.test('names and addresses as they are written', async (t) => {
   for (const [rows, name] of [
     [['HERON TRADING (123456-X)'], 'HERON TRADING'], [['PIKE SDN BHD (CO. NO. 7089-A)'], 'PIKE SDN BHD'], [['PIKE(M)SDN 8HD xx'], 'PIKE (M) SDN BHD'], [['HERON MILLS', 'ENTERPRISE (NORTH', 'SIDE) SDN BHD'], 'HERON MILLS ENTERPRISE (NORTH SIDE) SDN BHD'],
     [['W.1.N. STORE'], 'W.I.N. STORE'], [['Kranich GmbH & Co. KG Filiale 3'], 'Kranich GmbH & Co. KG'], [['HERON 5/B'], 'HERON S/B'], [['PIKE BAKERI ES SDN BHD'], 'PIKE BAKERIES SDN BHD'], [['THE IN N BAR'], 'THE IN N BAR'],
+    [['HERON SDN.RHD'], 'HERON SDN.BHD'], [['Pike Sdn Bhx'], 'Pike Sdn Bhd'], [['HERON CON BHD'], 'HERON SDN BHD'], [['WREN (SETIa) G/B'], 'WREN (SETIA) S/B'], [['PappaWren GmbH'], 'PappaWren GmbH'],
   ] as const) {
     t.equal(cleanName(rows), name)
   }
   t.equal(cleanAddress(['Address: 12, JAL AN MERANTI.', '43000 KAJANG TEL 03-8888 1234']), '12, JALAN MERANTI, 43000 KAJANG')
+  for (const [address, spelled] of [
+    ['LOT 3 ,B4 , TAMAN WREN', 'LOT 3 ,B4, TAMAN WREN'], ['nO 5, 40150 SHAH ALAN, kL', 'NO 5, 40150 SHAH ALAM, KL'], ['47301 Petaling laya', '47301 Petaling Jaya'], ['40000 SHAH AL AM.', '40000 SHAH ALAM.'],
+    ['KAWASAN PERTNDUSTR IAN 5', 'KAWASAN PERINDUSTRIAN 5'], ['JALAN UTARA, KELANA JAYA', 'JALAN UTARA, KELANA JAYA'], ['JALAN KELANG LAMA', 'JALAN KELANG LAMA'], ['TAMAN INDUSTRIES', 'TAMAN INDUSTRIES'],
+  ] as const) {
+    t.equal(cleanAddress([address]), spelled)
+  }
   t.equal(tidy('| ~HERON & CO. |'), 'HERON & CO.')
 })
 
