@@ -31,8 +31,11 @@ export interface ProcessingContext {
   recordMetadata(): RecordMetadata | undefined
   /** Throws `STORE_NOT_CONNECTED` unless the store was connected to this processor. */
   getStateStore<S>(name: string): S
-  /** At most one firing after a gap, then aligned to multiples of the first schedule, as in Kafka Streams. */
-  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable
+  /**
+   * At most one firing after a gap, then aligned to multiples of the first schedule, as in Kafka Streams. `startTime` (ms since 1970)
+   * anchors it (KIP-1146): every task fires at `startTime` and multiples of the interval after it, whenever the task began.
+   */
+  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator, startTime?: number): Cancellable
   /** Asks for an early commit; returns at once. */
   commit(): void
   currentStreamTimeMs(): number

@@ -61,9 +61,9 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
     return store as S
   }
 
-  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator): Cancellable {
+  schedule(intervalMs: number, type: PunctuationType, punctuator: Punctuator, startTime?: number): Cancellable {
     this.check()
-    return this.core.timers.schedule(this.node, intervalMs, type, this.core.clock.now(), punctuator)
+    return this.core.timers.schedule(this.node, intervalMs, type, this.core.clock.now(), punctuator, startTime)
   }
 
   commit(): void {

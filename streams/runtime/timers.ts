@@ -1,6 +1,7 @@
 /**
  * Punctuators on both clocks, with Kafka Streams' schedule: stream time begins at 0 (so the first record fires it), wall
- * clock one interval from now; after a gap a timer fires once and is aligned to multiples of its first schedule again.
+ * clock one interval from now, an anchored one at its start (KIP-1146); after a gap a timer fires once and is aligned to
+ * multiples of its first schedule again.
  */
 import { StreamsError } from '../errors.ts'
 import type { Cancellable, PunctuationType, Punctuator } from '../processor.ts'
@@ -62,12 +63,15 @@ export class Timers implements Undoable {
     this.beforeEffect = beforeEffect
   }
 
-  schedule(owner: TimerOwner, interval: number, type: PunctuationType, now: number, punctuator: Punctuator): Timer {
+  schedule(owner: TimerOwner, interval: number, type: PunctuationType, now: number, punctuator: Punctuator, startTime?: number): Timer {
     if (!Number.isFinite(interval) || interval < 1) {
       throw new StreamsError('CONFIG_INVALID', `schedule: the interval is ${interval} ms; it must be at least 1 ms.`)
     }
+    if (startTime !== undefined && !(Number.isFinite(startTime) && startTime >= 0)) {
+      throw new StreamsError('CONFIG_INVALID', `schedule: the start time is ${startTime}; give milliseconds since 1970, of at least 0.`)
+    }
     this.beforeEffect()
-    const timer = new Timer(this, owner, type, interval, type === 'stream-time' ? 0 : now + interval, punctuator)
+    const timer = new Timer(this, owner, type, interval, firstTime(type, interval, now, startTime), punctuator)
     this.list(type).push(timer)
     this.record(timer, true)
     return timer
@@ -161,6 +165,17 @@ export class Timers implements Undoable {
       this.changes.push({ timer, added })
     }
   }
+}
+
+function firstTime(type: PunctuationType, interval: number, now: number, startTime: number | undefined): number {
+  if (type === 'stream-time') {
+    return startTime ?? 0
+  }
+  if (startTime === undefined) {
+    return now + interval
+  }
+  // The clock has passed an anchor of before without anything that had to happen: its next multiple counts.
+  return startTime >= now ? startTime : startTime + (Math.floor((now - startTime) / interval) + 1) * interval
 }
 
 /** Asked after every record, so it makes nothing. */

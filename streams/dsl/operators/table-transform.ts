@@ -47,7 +47,7 @@ function withoutForward(context: ProcessingContext): ProcessingContext {
     taskId: context.taskId,
     recordMetadata: () => context.recordMetadata(),
     getStateStore: (name) => context.getStateStore(name),
-    schedule: (interval, type, punctuator) => context.schedule(interval, type, punctuator),
+    schedule: (interval, type, punctuator, startTime) => context.schedule(interval, type, punctuator, startTime),
     commit: () => context.commit(),
     currentStreamTimeMs: () => context.currentStreamTimeMs(),
     currentSystemTimeMs: () => context.currentSystemTimeMs(),

@@ -36,6 +36,41 @@ t.test('31. punctuation by the wall clock: the same; a cancelled one stops', asy
   await driver.close()
 })
 
+t.test('30, 31. anchored punctuation, with what Kafka Streams 4.3.1 gives (KIP-1146)', async (t) => {
+  const streamTime = async (startTime: number, times: readonly number[]): Promise<number[]> => {
+    const fired: number[] = []
+    const driver = punctuating((context) => context.schedule(10, 'stream-time', (time) => fired.push(time), startTime))
+    const input = driver.createInputTopic('in', string, string)
+    for (const time of times) {
+      input.pipeInput('k', 'v', time)
+    }
+    await driver.close()
+    return fired
+  }
+  t.same(await streamTime(25, [20, 25, 142, 145, 155, 159, 160, 161]), [25, 142, 145, 155])
+  t.same(await streamTime(3, [1, 2, 3, 4, 12, 13, 20, 23, 54, 63]), [3, 13, 23, 54, 63])
+  t.same(await streamTime(5, [1_000, 1_004, 1_005, 1_014, 1_015]), [1_000, 1_005, 1_015])
+  t.same(await streamTime(1_500, [1_000, 1_004, 1_499, 1_500, 1_509, 1_510, 1_600, 1_609, 1_610]), [1_500, 1_510, 1_600, 1_610])
+
+  const wallClock = async (startTime: number, steps: readonly number[]): Promise<number[]> => {
+    const fired: number[] = []
+    const driver = punctuating((context) => context.schedule(10, 'wall-clock-time', (time) => fired.push(time), startTime), 1_000)
+    for (const step of steps) {
+      driver.advanceWallClockTime(step)
+    }
+    await driver.close()
+    return fired
+  }
+  t.same(await wallClock(1_025, [10, 10, 10, 5, 5, 100, 3, 2, 5]), [1_030, 1_035, 1_140, 1_145])
+  t.same(await wallClock(500, [1, 4, 5, 5, 5, 100]), [1_010, 1_020, 1_120])
+  t.same(await wallClock(503, [1, 1, 1, 1, 5, 5, 5, 100]), [1_003, 1_014, 1_119])
+  t.same(await wallClock(1_000, [0, 1, 9, 10]), [1_000, 1_010, 1_020])
+  t.same(await wallClock(995, [1, 3, 1, 9, 1]), [1_005, 1_015])
+  for (const wrong of [-1, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await t.rejects(streamTime(wrong, []), { cause: { code: 'CONFIG_INVALID', message: /^schedule: the start time is/ } })
+  }
+})
+
 t.test('33. the time of the records survives a restart with the committed offsets', async (t) => {
   const seen: number[] = []
   const driver = new TopologyTestDriver((b) =>
