@@ -112,11 +112,11 @@ export interface KnownText extends Likeness {
   readonly seenAt: number
 }
 
-/** Under what a document is found by those that may be copies of it: bands of its text, and pairs of its values. No content stands in them. */
+/** Under what a document is found by those that may be copies of it: pairs of its values, which few share, and bands of its text. No content stands in them. */
 export function lookupKeys({ fingerprint, values }: Pick<KnownText, 'fingerprint' | 'values'>): string[] {
   const pairs = names.flatMap((one, n) => names.slice(n + 1).map((other) => [one, other] as const))
   const known = pairs.filter(([one, other]) => values[one] !== undefined && values[other] !== undefined)
-  return [...bandsOf(fingerprint), ...known.map(([one, other]) => createHash('sha256').update(JSON.stringify([one, values[one], other, values[other]])).digest('hex').slice(0, 32))]
+  return [...known.map(([one, other]) => createHash('sha256').update(JSON.stringify([one, values[one], other, values[other]])).digest('hex').slice(0, 32)), ...bandsOf(fingerprint)]
 }
 
 export interface SimilarText {

@@ -83,7 +83,9 @@ t.test('memories that name a common key are one vendor, through whichever others
       for (const [digest, keys] of named) {
         const tied = [digest, ...keys]
         const one = tied.map((key) => least.get(key) ?? key).sort()[0]!
-        tied.forEach((key) => least.set(key, one))
+        for (const key of tied) {
+          least.set(key, one)
+        }
       }
     }
     const expected = Map.groupBy(named.map(([digest]) => digest).sort(), (digest) => least.get(digest)!)

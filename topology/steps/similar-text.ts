@@ -7,7 +7,7 @@ import { documentKey } from '../topics.ts'
 import { DAY_MS } from './dedupe.ts'
 import { type ComparableDocument, rest } from './second-look.ts'
 
-/** Of a form that everybody fills in alike there may be any number: so many are compared, whichever their ids bring first. */
+/** Of a form that everybody fills in alike there may be any number: so many are looked at, whichever their ids bring first, and compared or, too old, forgotten. */
 const MOST_COMPARED = 256
 
 /**
@@ -31,25 +31,33 @@ export function similarText(textStore: string, lookupStore: string, tenantStore:
     }
   }
 
-  function neighbours(tenantId: string, text: KnownText, timeToLiveMs: number): KnownText[] {
-    const found = new Map<string, KnownText>()
-    const expired = new Map<string, KnownText>()
+  /** Ids of documents that share a key with it. */
+  function candidates(tenantId: string, text: KnownText): ReadonlySet<string> {
+    const ids = new Set<string>()
     for (const lookup of lookupKeys(text)) {
       for (const [key] of lookups.prefixScan(Buffer.from(`${tenantId}|${lookup}|`))) {
-        const documentId = key.slice(key.lastIndexOf('|') + 1)
-        const one = found.has(documentId) ? undefined : texts.get(documentKey(tenantId, documentId))
-        if (one !== undefined) {
-          (text.seenAt - one.seenAt > timeToLiveMs ? expired : found).set(documentId, one)
-        }
-        if (found.size >= MOST_COMPARED) {
-          break
+        ids.add(key.slice(key.lastIndexOf('|') + 1))
+        if (ids.size === MOST_COMPARED) {
+          return ids
         }
       }
     }
-    for (const one of expired.values()) {
+    return ids
+  }
+
+  function neighbours(tenantId: string, text: KnownText, timeToLiveMs: number): KnownText[] {
+    const found: KnownText[] = []
+    const expired: KnownText[] = []
+    for (const documentId of candidates(tenantId, text)) {
+      const one = texts.get(documentKey(tenantId, documentId))
+      if (one !== undefined) {
+        (text.seenAt - one.seenAt > timeToLiveMs ? expired : found).push(one)
+      }
+    }
+    for (const one of expired) {
       forget(tenantId, one)
     }
-    return [...found.values()]
+    return found
   }
 
   /** The same document again keeps its place among the others. */

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Serdes } from 'millrace'
+import { Serdes, Stores } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
 import t from 'tap'
 import type { DocumentReceived } from '../../../avro/index.ts'
@@ -11,8 +11,10 @@ import { tenant } from '../../../cli/start/reference-data.ts'
 import { createRandom } from '../../../samples/random.ts'
 import { checkConfig } from '../../../topology/config.ts'
 import { wire } from '../../../topology/documents.ts'
-import { errorPolicy } from '../../../topology/flow.ts'
+import { type Did, errorPolicy } from '../../../topology/flow.ts'
 import { openServices } from '../../../topology/services.ts'
+import type { ComparableDocument } from '../../../topology/steps/second-look.ts'
+import { similarText } from '../../../topology/steps/similar-text.ts'
 import { ScriptedRegistry } from '../../avro/support.ts'
 
 const registry = await ScriptedRegistry.start()
@@ -91,5 +93,41 @@ t.test('a tenant that takes duplicates is not asked; what is too old is forgotte
   driver.advanceWallClockTime(11 * 86_400_000)
   t.notOk(asked(await send(letter(3).replace('Dear', 'Our dear'), { receivedAt: begin })))
   t.ok(asked(await send(letter(3).replace('Dear', 'Oh dear'))), 'but the one before is known')
+  await driver.close()
+})
+
+t.test('of a form that everybody fills in alike so many are looked at for each, those that are too old among them', async (t) => {
+  const DAY = 86_400_000
+  const fingerprint = 'a1'.repeat(16)
+  const driver = await TopologyTestDriver.open((b) => {
+    const key = Serdes.string()
+    b.globalTable('tenants', { name: 'tenants', key, value: Serdes.json() })
+    b.stream<string, ComparableDocument>('in', { key, value: Serdes.json() })
+      .process(() => similarText('texts', 'lookups', 'tenants'), {
+        name: 'similar-text', key, stores: [Stores.keyValueStore('texts', { key, value: Serdes.json() }), Stores.keyValueStore('lookups', { key, value: Serdes.json() }), 'tenants'],
+      })
+      .to('out', { key, value: Serdes.json() })
+  }, { applicationId: 'similar' })
+  driver.createInputTopic('tenants', Serdes.string(), Serdes.json<unknown>()).pipeInput('acme', { ...tenant('acme'), duplicateDays: 1 })
+  const forms = driver.createInputTopic('in', Serdes.string(), Serdes.json<unknown>())
+  const outcomes = driver.createOutputTopic('out', Serdes.string(), Serdes.json<Did>())
+  const send = (documentId: string, timestamp: number, over: Partial<ComparableDocument> = {}): void =>
+    forms.pipeInput('acme', { header: { tenantId: 'acme', documentId }, step: 'enrich', allowDuplicate: false, reasons: [], decided: true, likeness: { fingerprint, recognised: false }, values: {}, ...over }, timestamp)
+  const id = (n: number): string => `00000000-0000-0000-0000-${String(n).padStart(12, '0')}`
+  const kept = (): number => [...driver.getKeyValueStore<string, unknown>('texts').all()].length
+  for (let n = 0; n < 600; n += 1) {
+    send(id(n), 0)
+  }
+  // of the form, too, and with what tells it from the others
+  const invoice = { likeness: { fingerprint: fingerprint.replace(/....$/, 'ffff'), recognised: false }, values: { invoiceNumber: '4711', issueDate: '2026-11-21' } }
+  send('ffffffff-0000-0000-0000-000000000000', 0, invoice)
+  send('ffffffff-0000-0000-0000-000000000001', 0, { ...invoice, decided: false })
+  t.match(outcomes.readRecordsToList().at(-1)!.value, { did: { to: 'IN_REVIEW', reasons: [{ subject: /^of ffffffff-0000-0000-0000-000000000000: 0 of 128 bits differ, invoiceNumber agrees/ }] } }, 'what agrees in its fields is looked at first')
+  t.equal(kept(), 602)
+  send(id(600), 3 * DAY)
+  t.equal(kept(), 603 - 256)
+  send(id(601), 3 * DAY)
+  send(id(602), 3 * DAY)
+  t.equal(kept(), 3, 'the next ones forget the rest')
   await driver.close()
 })
