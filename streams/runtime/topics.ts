@@ -112,8 +112,8 @@ async function messageLimit(cluster: KafkaCluster, topology: Topology): Promise<
   const global = new Set(topology.globalTables.flatMap(({ source }) => source.topics))
   const sources = [...externalSourceTopics(topology)].filter((topic) => !global.has(topic))
   const configs = await Promise.all(sources.map((topic) => cluster.admin().topicConfig(topic)))
-  const largest = Math.max(0, ...configs.map((settings) => Number(settings['max.message.bytes'] ?? 0)))
-  return largest > DEFAULT_MAX_MESSAGE_BYTES ? { 'max.message.bytes': String(largest + ENTRY_OVERHEAD_BYTES) } : {}
+  const needed = Math.max(0, ...configs.map((settings) => Number(settings['max.message.bytes'] ?? 0))) + ENTRY_OVERHEAD_BYTES
+  return needed > DEFAULT_MAX_MESSAGE_BYTES ? { 'max.message.bytes': String(needed) } : {}
 }
 
 async function make(cluster: KafkaCluster, missing: readonly NewTopic[], config: RuntimeConfig): Promise<void> {
