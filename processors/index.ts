@@ -3,7 +3,7 @@ import { createReceiver } from './receive/index.ts'
 import type { TextReader, TextReaderOptions } from './text/index.ts'
 import { createTextReader } from './text/index.ts'
 
-export { classifierVersion, classify } from './classify/index.ts'
+export { classify } from './classify/index.ts'
 export type { ClassifyOptions } from './classify/index.ts'
 export { contentKey, decide, distinctiveValues, invoiceIdentity, likenessOf, lookAgain, lookupKeys, proposeOriginal } from './dedupe/index.ts'
 export type {

@@ -1,4 +1,4 @@
-import type { PDFFont, PDFPage } from 'pdf-lib'
+import type { PDFFont } from 'pdf-lib'
 import { PDFDocument, rgb, StandardFonts } from 'pdf-lib'
 import type { SampleInvoice } from './invoice.ts'
 import { amount, localDate } from './invoice.ts'
@@ -24,11 +24,6 @@ const faces = [
   [StandardFonts.TimesRoman, StandardFonts.TimesRomanBold],
   [StandardFonts.Courier, StandardFonts.CourierBold],
 ] as const
-
-export interface Drawing {
-  readonly document: PDFDocument
-  readonly page: PDFPage
-}
 
 /** Words of a vendor's own beside its values. */
 export interface OwnWords {

@@ -24,8 +24,6 @@ export interface ClassifyOptions {
   readonly mail?: 'cover' | 'letter'
 }
 
-export const classifierVersion: string = model.version
-
 type Weights = ReadonlyMap<string, number>
 const weights: ReadonlyMap<DocumentType, Weights> = new Map(
   documentTypes.map((type) => [type, new Map(Object.entries(model.words[type] as Record<string, number>).map(([word, weight]) => [plainText(word), weight]))]),

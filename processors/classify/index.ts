@@ -1,2 +1,2 @@
-export { classifierVersion, classify } from './classify.ts'
+export { classify } from './classify.ts'
 export type { ClassifyOptions } from './classify.ts'

@@ -1,7 +1,6 @@
 import labels from './labels.json' with { type: 'json' }
 import { plainText } from './layout.ts'
 
-export type LabelClass = Exclude<keyof typeof labels, 'version' | 'columns' | 'sumColumns'>
 export type ColumnClass = keyof typeof labels.columns
 export type SumClass = keyof typeof labels.sumColumns
 
