@@ -5,8 +5,9 @@
 import type { CircuitBreakerOptions } from '../async/circuit-breaker.ts'
 import type { Duration } from '../duration.ts'
 import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
+import type { OffsetReset } from '../graph/offset-reset.ts'
 import type { StoreBuilder, TimeToLiveSettings } from '../graph/store-builder.ts'
-import type { OffsetReset, StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
+import type { StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
 import type { Serde } from '../serdes.ts'
 import type { KStream } from './k-stream.ts'
 
@@ -36,7 +37,7 @@ export interface StreamOptions<K, V> extends OperatorOptions {
   readonly key: Serde<K>
   readonly value: Serde<V>
   readonly timestampExtractor?: TimestampExtractor
-  /** Where to begin without a committed offset. Default 'earliest'. */
+  /** Where to begin without a committed offset; `by_duration:7d`: with the first record that is no older. Default 'earliest'. */
   readonly offsetReset?: OffsetReset
   /** Reads `<applicationId>-<topic>-retry`, too, where `millrace dead-letters replay` puts its records. Default false. */
   readonly retryTopic?: boolean

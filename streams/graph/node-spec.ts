@@ -1,11 +1,11 @@
 /** Nodes as they are written down, before the application id turns internal topics into concrete ones. */
 import type { ErrorPolicy } from '../error-policy.ts'
+import type { OffsetReset } from './offset-reset.ts'
 import type { StoreBuilder } from './store-builder.ts'
 import type {
   AnyAsyncOperator,
   AnyProcessor,
   AnySerde,
-  OffsetReset,
   StreamPartitioner,
   TimestampExtractor,
   TopicNameExtractor,

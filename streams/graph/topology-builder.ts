@@ -18,6 +18,7 @@ import type {
   SourceSpec,
   StoreSpec,
 } from './node-spec.ts'
+import { checkOffsetReset } from './offset-reset.ts'
 import type { StoreBuilder } from './store-builder.ts'
 import { checkSerde } from './store-builder.ts'
 import { matchesTopic } from './topic-patterns.ts'
@@ -296,10 +297,7 @@ export class TopologyBuilder {
     const what = `The source '${name}'`
     checkSerde(settings?.key, what, 'key')
     checkSerde(settings?.value, what, 'value')
-    const reset = settings.offsetReset ?? 'earliest'
-    if (!['earliest', 'latest', 'none'].includes(reset)) {
-      throw new StreamsError('CONFIG_INVALID', `${what}: offsetReset is ${JSON.stringify(reset)}, not 'earliest', 'latest' or 'none'.`)
-    }
+    const reset = checkOffsetReset(what, settings.offsetReset ?? 'earliest')
     if (settings.timestampExtractor !== undefined) {
       requireFunction(settings.timestampExtractor, `${what}: timestampExtractor`)
     }

@@ -7,6 +7,7 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import type { Processor } from '../processor.ts'
 import type { Headers, Record, RecordMetadata } from '../record.ts'
 import type { Serde } from '../serdes.ts'
+import type { OffsetReset } from './offset-reset.ts'
 import type { StoreShape } from './store-builder.ts'
 
 // biome-ignore-start lint/suspicious/noExplicitAny: nodes of unlike record types live in one graph; the DSL checks the types where they are written
@@ -22,8 +23,6 @@ export type TopicNameExtractor = (record: AnyRecord, metadata: RecordMetadata | 
 
 /** A partition, or undefined for the default: murmur2 of the serialized key, Java's producer's rule. */
 export type StreamPartitioner = (topic: string, record: AnyRecord, partitions: number) => number | undefined
-
-export type OffsetReset = 'earliest' | 'latest' | 'none'
 
 export interface SourceNode {
   readonly kind: 'source'

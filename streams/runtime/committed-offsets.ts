@@ -1,12 +1,12 @@
 /** The committed offsets a task starts from: stable ones (rule C3), and a missing one told from a lost one (rule A9). */
 import { setTimeout as delay } from 'node:timers/promises'
 import { StreamsError } from '../errors.ts'
-import type { OffsetReset } from '../graph/topology.ts'
 import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import { KafkaError } from '../kafka/kafka-error.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
 import { COMMITTER, decodeOffsetMetadata } from './offset-metadata.ts'
 import { isTransactionalIdOf } from './producer-incarnation.ts'
+import { type ResetInput, startingOffsets } from './starting-offsets.ts'
 
 /** Older unstable offsets belong to somebody who is not merely in the middle of a commit (rule C3). */
 const UNSTABLE_MS = 200
@@ -146,7 +146,7 @@ export class OffsetReader {
    * was added to the topology: offsets of a task are committed together.
    */
   async starting(
-    inputs: readonly (TopicPartition & { readonly reset: OffsetReset })[],
+    inputs: readonly ResetInput[],
     hasState: () => Promise<boolean>,
     signal: AbortSignal,
   ): Promise<readonly CommittedOffset[]> {
@@ -201,7 +201,7 @@ export class OffsetReader {
     }
   }
 
-  async #reset(inputs: readonly (TopicPartition & { readonly reset: OffsetReset })[]): Promise<ReadonlyMap<string, number>> {
+  async #reset(inputs: readonly ResetInput[]): Promise<ReadonlyMap<string, number>> {
     const none = inputs.filter((input) => input.reset === 'none')
     if (none.length > 0) {
       throw new StreamsError(
@@ -209,16 +209,6 @@ export class OffsetReader {
         `${none.map((i) => `${i.topic}-${i.partition}`).join(', ')}: the group ${this.#groupId} has no committed offset and the source's offsetReset is 'none'. Commit one, or set 'earliest' or 'latest'.`,
       )
     }
-    const offsets = new Map<string, number>()
-    for (const at of ['earliest', 'latest'] as const) {
-      const of = inputs.filter((input) => input.reset === at)
-      if (of.length > 0) {
-        // `latest` is the last stable offset: what is undecided now is still to come for this reader.
-        for (const [key, offset] of await this.#cluster.listOffsets(of, at, 'read_committed')) {
-          offsets.set(key, offset)
-        }
-      }
-    }
-    return offsets
+    return startingOffsets(this.#cluster, inputs, 'read_committed', Date.now())
   }
 }

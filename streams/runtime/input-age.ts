@@ -5,6 +5,7 @@
 import { upstreamSources } from '../graph/tasks.ts'
 import type { Subtopology, Topology } from '../graph/topology.ts'
 import type { KafkaCluster, TopicPartition } from '../kafka/contract.ts'
+import { startingOffsets } from './starting-offsets.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 const DAY_MS = 86_400_000
@@ -64,20 +65,20 @@ export class InputAge {
   async #lookUp(): Promise<readonly Unread[]> {
     const { cluster, counts, groupId, topology } = this.#options
     const sources = topology.subtopologies.flatMap((subtopology) => subtopology.sources).filter(({ repartition }) => !repartition)
-    const inputs = sources.flatMap(({ topics, offsetReset }) =>
-      topics.flatMap((topic) => Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition, offsetReset }))),
+    const inputs = sources.flatMap(({ topics, offsetReset: reset }) =>
+      topics.flatMap((topic) => Array.from({ length: counts.get(topic) ?? 0 }, (_, partition) => ({ topic, partition, reset }))),
     )
     const [committed, starts, ends] = await Promise.all([
       cluster.group().fetchOffsets(groupId, inputs, { requireStable: false }),
-      cluster.listOffsets(inputs, 'earliest', 'read_uncommitted'),
+      startingOffsets(cluster, inputs, 'read_uncommitted', this.#options.now),
       cluster.listOffsets(inputs, 'latest', 'read_uncommitted'),
     ])
     const offsets = new Map(committed.map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset]))
-    return inputs.map(({ topic, partition, offsetReset }) => {
+    return inputs.map(({ topic, partition }) => {
       const key = `${topic}-${partition}`
       const end = ends.get(key) ?? 0
       const known = offsets.get(key) ?? -1
-      return { topic, partition, end, from: known >= 0 ? known : offsetReset === 'earliest' ? (starts.get(key) ?? end) : end }
+      return { topic, partition, end, from: known >= 0 ? known : (starts.get(key) ?? end) }
     })
   }
 }

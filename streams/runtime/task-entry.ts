@@ -1,6 +1,7 @@
 /** A task as its thread sees it: what it is, where it stands, what rebuilds it. */
 import type { ChangelogFormat, TaskState } from 'millrace-state-stores'
-import type { OffsetReset, SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
+import type { OffsetReset } from '../graph/offset-reset.ts'
+import type { SourceNode, StoreDefinition, Subtopology } from '../graph/topology.ts'
 import type { TopicPartition } from '../kafka/contract.ts'
 import type { TaskVersion } from '../membership/types.ts'
 import type { StreamTask, TaskId } from './contract.ts'

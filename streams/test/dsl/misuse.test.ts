@@ -343,8 +343,13 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
   },
   'an unknown offset reset': {
     code: 'CONFIG_INVALID',
-    message: /offsetReset is "newest", not 'earliest', 'latest' or 'none'/,
+    message: /offsetReset is "newest", not 'earliest', 'latest', 'none' or 'by_duration:' with one, such as 'by_duration:7d'/,
     topology: (b) => void b.stream('in', { ...strings, offsetReset: unchecked('newest') }),
+  },
+  'an offset reset by no duration': {
+    code: 'CONFIG_INVALID',
+    message: /The source 'in\/source': offsetReset by_duration: is "P7D": give more than zero milliseconds, or a text such as/,
+    topology: (b) => void b.stream('in', { ...strings, offsetReset: unchecked('by_duration:P7D') }),
   },
   'writing to a repartition topic': {
     code: 'TOPOLOGY_INVALID',

@@ -360,3 +360,18 @@ t.test('a limit that is lowered while records choose the topic strikes the recor
   t.same((await cluster.committed(letters)).map(({ key }) => key!.toString()), ['large'])
   t.equal((await cluster.headers(letters)).get('__streams.errors.code'), 'RECORD_TOO_LARGE')
 })
+
+t.test('a source without offsets begins with the first record that is no older than its reset says', async (t) => {
+  const [source, sink] = [await cluster.topic('recent-source', 2), await cluster.topic('recent-sink', 2)]
+  const now = Date.now()
+  const hours = (count: number): number => now - count * 3_600_000
+  // Partition 1 has nothing so young.
+  await cluster.send(source, [30, 20, 5, 1].map((age) => ({ key: `${age}`, value: 'v', partition: 0, timestamp: hours(age) })))
+  await cluster.send(source, [{ key: '40', value: 'v', partition: 1, timestamp: hours(40) }])
+  const app = application('recent', (b) => b.stream(source, { ...TEXT, offsetReset: 'by_duration:12h' }).to(sink, TEXT))
+  await app.start()
+  t.teardown(() => app.close())
+  await cluster.send(source, [{ key: 'new', value: 'v', partition: 1, timestamp: hours(48) }])
+  await cluster.consumed(cluster.name('recent'), source)
+  t.same((await cluster.committed(sink)).map(({ key }) => key!.toString()).sort(), ['1', '5', 'new'])
+})

@@ -15,7 +15,7 @@ const at = (topic: string, offset: number, committer?: string): CommittedOffset 
 })
 
 /** Answers in order, the last for ever. `unstable`: how often require_stable is refused. */
-function reader(answers: CommittedOffset[][], options: { unstable?: number; ends?: number; ongoing?: readonly string[] } = {}) {
+function reader(answers: CommittedOffset[][], options: { unstable?: number; ends?: number; ongoing?: readonly string[]; byTime?: (topic: string, time: number) => number | undefined } = {}) {
   const fenced: string[] = []
   let asked = 0
   let unstable = options.unstable ?? 0
@@ -29,8 +29,8 @@ function reader(answers: CommittedOffset[][], options: { unstable?: number; ends
     },
   } as unknown as GroupClient
   const cluster = {
-    listOffsets: async (partitions: readonly { topic: string; partition: number }[], position: string) =>
-      new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, position === 'earliest' ? 10 : (options.ends ?? 100)])),
+    listOffsets: async (partitions: readonly { topic: string; partition: number }[], position: string | number) =>
+      new Map(partitions.map(({ topic, partition }) => [`${topic}-${partition}`, position === 'earliest' ? 10 : typeof position === 'number' ? (options.byTime?.(topic, position) ?? -1) : (options.ends ?? 100)])),
     fence: async (id: string) => void fenced.push(id),
     ongoingTransactions: async () => options.ongoing ?? [],
   } as unknown as KafkaCluster
@@ -49,6 +49,19 @@ t.test('a first start: every input by its reset policy', async (t) => {
   const { offsets } = reader([[at('a', -1), at('b', -1)]])
   t.same((await offsets.starting([A, B], never, signal)).map((c) => c.offset), [10, 100])
   await t.rejects(offsets.starting([{ ...A, reset: 'none' }], never, signal), { code: 'OFFSETS_MISSING', message: /offsetReset is 'none'/ })
+})
+
+t.test('a first start by duration: with the first record that is no older, or at the end', async (t) => {
+  const asked: number[] = []
+  const byTime = (topic: string, time: number): number | undefined => {
+    asked.push(time)
+    return topic === 'a' ? 42 : undefined
+  }
+  const { offsets } = reader([[at('a', -1), at('b', -1)]], { byTime })
+  const from = Date.now()
+  const begun = await offsets.starting([{ ...A, reset: 'by_duration:2h' }, { ...B, reset: 'by_duration:2h' }], never, signal)
+  t.same(begun.map(({ offset }) => offset), [42, 100])
+  t.ok(asked.every((time) => time >= from - 7_200_000 && time <= Date.now() - 7_200_000))
 })
 
 t.test('who left records undecided in a repartition topic is fenced; whoever still moves, or left nothing, is not', async (t) => {
