@@ -69,6 +69,8 @@ class LevelDatabase extends BaseDatabase {
   readonly #lock: Level
   readonly #reader: RangeReader
   readonly #database: number
+  /** Of the first batch that could not be written: half of it may lie in the log, and opening reads the log up to there. */
+  #failure: unknown
 
   constructor(location: string, level: Level, lock: Level, reader: RangeReader, database: number) {
     super(location)
@@ -95,6 +97,9 @@ class LevelDatabase extends BaseDatabase {
   }
 
   protected override async _write(rows: readonly Row[]): Promise<void> {
+    if (this.#failure !== undefined) {
+      throw this.#failure
+    }
     const batch = this.#level.batch()
     try {
       for (let i = 0; i < rows.length; i++) {
@@ -109,7 +114,12 @@ class LevelDatabase extends BaseDatabase {
       await batch.close()
       throw error
     }
-    await batch.write()
+    try {
+      await batch.write()
+    } catch (error) {
+      this.#failure = error
+      throw error
+    }
   }
 
   protected override _checkpoint(folder: string, betweenWrites: <T>(take: () => T) => Promise<T>): Promise<void> {

@@ -42,6 +42,12 @@ export async function feedStandby(entry: TaskEntry, options: StandbyOptions, sig
         warned = message
         options.onWarning(`The copy of task ${entry.id} cannot be fed and is tried again: ${message}`)
       }
+      if ((error as { code?: unknown }).code === 'STATE_WRITE_FAILED') {
+        // A full disk: though there may be room again, an engine writes nothing behind what it could not write.
+        const { state } = entry
+        entry.state = undefined
+        await state?.close()
+      }
     }
     await delay(RETRY_MS, undefined, { signal })
   }
