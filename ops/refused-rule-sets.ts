@@ -19,7 +19,7 @@ export interface RefusedRuleSet {
   readonly errors: number
 }
 
-/** A tenant that writes a thousand bad sets must not fill memory, or the page. */
+/** A tenant that writes a thousand bad sets must not fill memory, or the page; it pushes out its own. */
 const KEPT = 100
 const SHOWN_REASONS = 5
 
@@ -60,11 +60,10 @@ export class RefusedRuleSets {
     if (refusal !== null) {
       this.#refused.set(key, refusal)
     }
-    for (const oldest of this.#refused.keys()) {
-      if (this.#refused.size <= KEPT) {
-        break
-      }
-      this.#refused.delete(oldest)
+    if (this.#refused.size > KEPT) {
+      const byTenant = Map.groupBy(this.#refused, ([, { tenantId }]) => tenantId)
+      const [oldest] = [...byTenant.values()].reduce((most, own) => (own.length > most.length ? own : most))
+      this.#refused.delete(oldest![0])
     }
   }
 

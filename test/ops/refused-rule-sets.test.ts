@@ -46,5 +46,12 @@ t.test('reasons name places; what a tenant called its examples is not shown; nei
   }
   t.equal(refused.list().length, 100)
   t.equal(refused.list()[0]!.ruleSetId, '149')
+  const other = open()
+  other.note('globex|house', refusal('globex', 'house', 1))
+  for (let n = 0; n < 150; n++) {
+    other.note(`acme|${n}`, refusal('acme', String(n), 2))
+  }
+  t.equal(other.list().length, 100)
+  t.equal(other.list().at(-1)!.ruleSetId, 'house', 'a tenant pushes out its own')
   t.end()
 })
