@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkConfig, loadConfig } from '../../topology/config.ts'
@@ -48,6 +48,31 @@ t.test('variables stand over the file', async (t) => {
   const config = loadConfig(file, { MILLRACE_THREADS: '3', MILLRACE_KAFKA_BOOTSTRAP_SERVERS: 'a:1,b:2', MILLRACE_OPS_PORT: '9000', MILLRACE_UNRELATED: 'x' })
   t.match(config, { threads: 3, partitions: 8, kafka: { bootstrapServers: ['a:1', 'b:2'] }, ops: { host: '127.0.0.1', port: 9000 } })
   t.throws(() => loadConfig(file, { MILLRACE_THREADS: 'many' }), { code: 'CONFIG_INVALID', message: /"threads"/ })
+})
+
+t.test('docs/reference/configuration.md names every setting, and no other, with its default', async (t) => {
+  const page = readFileSync(new URL('../../docs/reference/configuration.md', import.meta.url), 'utf8')
+  const rows = [...page.matchAll(/^\| (`[^|]+`) \| ([^|]+) \|/gm)].map(([, first, fallback]) => {
+    const [whole = '', ...others] = [...first!.matchAll(/`([^`]+)`/g)].map((name) => name[1]!)
+    return { names: [whole, ...others.map((name) => (name.startsWith('.') ? whole.slice(0, whole.lastIndexOf('.')) + name : name))], defaults: fallback!.trim().split(', ') }
+  })
+  const variables = rows.flatMap(({ names }) => names.map((name) => `MILLRACE_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).replaceAll('.', '_').toUpperCase()}`))
+  const asked: string[] = []
+  const file = join(t.testdir({ 'config.json': JSON.stringify(least) }), 'config.json')
+  const config = loadConfig(file, new Proxy({}, { get: (_, name) => { asked.push(String(name)) } }))
+  t.same(variables.sort(), asked.sort())
+  let compared = 0
+  for (const { names, defaults } of rows) {
+    for (const [n, name] of names.entries()) {
+      const at = name.split('.').reduce<unknown>((value, part) => (value as { readonly [key: string]: unknown } | undefined)?.[part], config)
+      const written = defaults[n]?.replaceAll('`', '')
+      if (typeof at === 'number' || (typeof at === 'string' && !name.endsWith('Dir') && written !== 'empty')) {
+        t.equal(String(at), written, name)
+        compared += 1
+      }
+    }
+  }
+  t.ok(compared >= 10, `${compared} defaults`)
 })
 
 t.test('an unreadable or broken file is named, and its text is not repeated', async (t) => {
