@@ -59,7 +59,7 @@ export {
   usePartitionTimeOnInvalidTimestamp,
   wallclockTimestamp,
 } from './graph/timestamp-extractors.ts'
-export type { StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
+export type { KeyPartitioner, StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
 export { type BuildOptions, TopologyBuilder } from './graph/topology-builder.ts'
 export { LATENCY_BOUNDS_MS, type LatencySnapshot } from './metrics/latency-histogram.ts'
 export { type Measured, registerMetrics } from './metrics/register.ts'

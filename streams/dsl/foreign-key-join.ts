@@ -1,5 +1,5 @@
 import { type Serde, Serdes } from '../serdes.ts'
-import type { AnySerde, StreamPartitioner } from '../graph/topology.ts'
+import type { AnySerde, KeyPartitioner } from '../graph/topology.ts'
 import { requireFunction } from '../graph/topology-builder.ts'
 import { demandedTable } from './demanded-table.ts'
 import type { KTable } from './k-table.ts'
@@ -134,17 +134,17 @@ function openingToo<T>(serde: Serde<T>, ...others: readonly AnySerde[]): Serde<T
   }
 }
 
-const toPrimaryPartition: StreamPartitioner = (_topic, record) => (record.value as SubscriptionResponse<unknown>).primaryPartition
+const toPrimaryPartition: KeyPartitioner = (_topic, record) => (record.value as SubscriptionResponse<unknown>).primaryPartition
 
 /** A partitioner of the join's tables sees keys only: values are not those of the tables. */
-function ofKey(partitioner: StreamPartitioner | undefined): StreamPartitioner | undefined {
+function ofKey(partitioner: KeyPartitioner | undefined): KeyPartitioner | undefined {
   return partitioner === undefined
     ? undefined
     : (topic, record, partitions) => partitioner(topic, { ...record, value: null }, partitions)
 }
 
 /** The same for answers, whose keys are in bytes. */
-function ofWrittenKey(partitioner: StreamPartitioner, key: AnySerde): StreamPartitioner {
+function ofWrittenKey(partitioner: KeyPartitioner, key: AnySerde): KeyPartitioner {
   return (topic, record, partitions) =>
     partitioner(topic, { ...record, key: key.deserialize(topic, record.key, record.headers), value: null }, partitions)
 }

@@ -7,7 +7,7 @@ import type { Duration } from '../duration.ts'
 import type { ErrorPolicy, RetryPolicy } from '../error-policy.ts'
 import type { OffsetReset } from '../graph/offset-reset.ts'
 import type { StoreBuilder, TimeToLiveSettings } from '../graph/store-builder.ts'
-import type { StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
+import type { KeyPartitioner, StreamPartitioner, TimestampExtractor } from '../graph/topology.ts'
 import type { Serde } from '../serdes.ts'
 import type { KStream } from './k-stream.ts'
 
@@ -155,9 +155,9 @@ export interface ForeignKeyJoinOptions<K, V, KO, VO, VR> extends TableOperatorOp
   /** Serdes of the other table's rows, which travel here. Default: those that came down. */
   readonly other?: ResultSerdes<KO, VO>
   /** If this table's keys are not where Kafka's default partitioner puts them. It is given keys, never values. */
-  readonly partitioner?: StreamPartitioner
+  readonly partitioner?: KeyPartitioner
   /** The same for the other table. */
-  readonly otherPartitioner?: StreamPartitioner
+  readonly otherPartitioner?: KeyPartitioner
 }
 
 export interface ForeignKeyOuterJoinOptions<K, V, KO, VO, VR> extends ForeignKeyJoinOptions<K, V, KO, VO, VR> {

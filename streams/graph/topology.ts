@@ -22,7 +22,11 @@ export type TimestampExtractor = (record: AnyRecord, metadata: RecordMetadata, p
 export type TopicNameExtractor = (record: AnyRecord, metadata: RecordMetadata | undefined) => string
 
 /** A partition, or undefined for the default: murmur2 of the serialized key, Java's producer's rule. */
-export type StreamPartitioner = (topic: string, record: AnyRecord, partitions: number) => number | undefined
+/** Undefined: by the record's key. A list: a copy in each of these partitions; an empty one drops the record (KIP-837). */
+export type StreamPartitioner = (topic: string, record: AnyRecord, partitions: number) => number | readonly number[] | undefined
+
+/** For records that must be where their key is looked for. */
+export type KeyPartitioner = (topic: string, record: AnyRecord, partitions: number) => number | undefined
 
 export interface SourceNode {
   readonly kind: 'source'

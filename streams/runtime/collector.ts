@@ -2,11 +2,11 @@
  * Outputs of all tasks of a thread. Two sets of batch writers: one takes the records of the open generation while the
  * other is being sent. Bytes are copied into the batches at once.
  */
-import { StreamsError } from '../errors.ts'
 import type { BatchWriter, KafkaCluster } from '../kafka/contract.ts'
 import { partitionFor } from '../kafka/partitioner.ts'
 import type { Headers } from '../record.ts'
 import type { ChoosePartition, CollectorMark, RecordCollector } from './contract.ts'
+import { checkedChoice } from './partition-choice.ts'
 import { recordSizeBound, recordTooLarge } from './sizes.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
@@ -74,7 +74,7 @@ export class OutputCollector implements RecordCollector {
     if (target !== undefined && size > target.maxMessageBytes) {
       throw recordTooLarge(`A record for ${topic}`, size, target.maxMessageBytes)
     }
-    if (target === undefined || this.#unresolvedTopics.has(topic)) {
+    if (target === undefined || typeof partition === 'function' || this.#unresolvedTopics.has(topic)) {
       this.#journal(undefined)
       this.#unresolvedTopics.add(topic)
       this.#unresolved.push({ topic, partition, key: copy(key), value: copy(value), timestamp, headers })
@@ -190,7 +190,11 @@ export class OutputCollector implements RecordCollector {
         throw recordTooLarge(`A record for ${record.topic}`, size, known.maxMessageBytes)
       }
       const target = this.#target(set, record.topic)!
-      this.#writer(target, record.topic, record.partition, record.key).append(record.timestamp, record.key, record.value, record.headers)
+      const { partition } = record
+      const choice = typeof partition === 'function' ? checkedChoice(record.topic, partition(known.partitions), known.partitions) : partition
+      for (const chosen of typeof choice === 'object' ? choice : [choice]) {
+        this.#writer(target, record.topic, chosen, record.key).append(record.timestamp, record.key, record.value, record.headers)
+      }
     }
   }
 
@@ -213,11 +217,11 @@ export class OutputCollector implements RecordCollector {
     return made
   }
 
-  #writer(target: TopicWriters, topic: string, partition: number | ChoosePartition | undefined, key: Uint8Array | null): BatchWriter {
-    const wanted = typeof partition === 'function' ? partition(target.partitions) : partition
-    const chosen = wanted ?? (key === null ? target.sticky : partitionFor(key, target.partitions))
+  #writer(target: TopicWriters, topic: string, partition: number | undefined, key: Uint8Array | null): BatchWriter {
+    const chosen = partition ?? (key === null ? target.sticky : partitionFor(key, target.partitions))
     if (!(chosen >= 0 && chosen < target.partitions)) {
-      throw new StreamsError('PRODUCTION_FAILED', `The partitioner chose partition ${chosen} of ${topic}, which has ${target.partitions}: return a number from 0 to ${target.partitions - 1}, or undefined.`)
+      // It may have come since these writers were made.
+      checkedChoice(topic, chosen, this.#topics.get(topic)?.partitions ?? target.partitions)
     }
     return (target.writers[chosen] ??= this.#cluster.writer({ topic, partition: chosen }, target.maxMessageBytes))
   }

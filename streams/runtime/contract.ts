@@ -13,6 +13,7 @@ import type { Headers } from '../record.ts'
 import type { OpenTelemetry } from '../tracing/open-telemetry.ts'
 import type { ProcessingGuarantee } from './config.ts'
 import type { TaskCounters } from './core.ts'
+import type { PartitionChoice } from './partition-choice.ts'
 import type { Progress } from './progress.ts'
 import type { Suspects } from './suspects.ts'
 import type { TaskMeasurements } from './task-metrics.ts'
@@ -24,7 +25,7 @@ export type TaskId = string
 export type CollectorMark = { readonly __collectorMark: unique symbol }
 
 /** Chooses the partition of a record once it is known how many there are. */
-export type ChoosePartition = (partitions: number) => number | undefined
+export type ChoosePartition = (partitions: number) => PartitionChoice
 
 /** Takes the outputs of every task of a thread into the open generation. */
 export interface RecordCollector {

@@ -10,6 +10,7 @@ import type { PunctuationType, Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ChoosePartition } from './contract.ts'
 import type { ResolvedPolicy, TaskCore } from './core.ts'
+import { checkedChoice, type PartitionChoice } from './partition-choice.ts'
 import { ProductionError } from './production-error.ts'
 import type { RecordQueue } from './record-queue.ts'
 import { recordSuspected } from './suspects.ts'
@@ -254,9 +255,17 @@ export class SinkRuntime extends RuntimeNode {
       const sent = core.tracing === undefined ? headers : core.tracing.outgoing(headers)
       const key = record.key === null || record.key === undefined ? null : serialized(node, 'key', topic, record)
       const value = record.value === null || record.value === undefined ? null : serialized(node, 'value', topic, record)
-      const partition = node.partitioner === undefined ? undefined : this.partition(node.partitioner, topic, record)
+      const choice = node.partitioner === undefined ? undefined : this.partition(node.partitioner, topic, record)
       core.beforeEffect()
-      core.collector.send(topic, partition, key, value, record.timestamp, sent)
+      if (typeof choice !== 'object') {
+        core.collector.send(topic, choice, key, value, record.timestamp, sent)
+      } else if (choice.length === 0) {
+        core.metrics.dropped(this.name, 'partitioner')
+      } else {
+        for (const partition of choice) {
+          core.collector.send(topic, partition, key, value, record.timestamp, sent)
+        }
+      }
     } catch (error) {
       const failure = new ProductionError(this.name, topic, error)
       core.giveUp(this.policy.production, failure.code, this.name, failure, 1)
@@ -267,9 +276,9 @@ export class SinkRuntime extends RuntimeNode {
   }
 
   /** Chosen at once if it can be, so that the policy strikes this record when the partitioner throws. */
-  private partition(partitioner: StreamPartitioner, topic: string, record: AnyRecord): number | ChoosePartition | undefined {
+  private partition(partitioner: StreamPartitioner, topic: string, record: AnyRecord): PartitionChoice | ChoosePartition {
     const known = this.core.collector.partitions(topic)
-    return known === undefined ? (count) => partitioner(topic, record, count) : partitioner(topic, record, known)
+    return known === undefined ? (count) => partitioner(topic, record, count) : checkedChoice(topic, partitioner(topic, record, known), known)
   }
 }
 

@@ -182,6 +182,24 @@ t.test('stateless operators, each with its own change and no other', async (t) =
   }
 })
 
+t.test('a partitioner: one partition, several, none; one that is not there strikes the record alone', async (t) => {
+  const choices: { readonly [key: string]: number | readonly number[] | undefined } = { one: 1, several: [2, 0, 2], none: [], wrong: [0, 3], half: 0.5, own: undefined }
+  const driver = new TopologyTestDriver(
+    (b) => {
+      b.stream('in', strings).to('out', { ...strings, partitioner: (_topic, { key }) => choices[key], onError: { production: 'dead-letter' } })
+      // Topics that are read have the partitions of the driver.
+      b.stream('out', strings).foreach(() => {})
+    },
+    { partitions: 3, config: { deadLetterTopic: 'letters' } }
+  )
+  t.teardown(() => driver.close())
+  driver.createInputTopic('in', string, string).pipeAll(Object.keys(choices).map((key) => [key, 'v'] as const))
+  const found = driver.createOutputTopic('out', string, string).readRecordsToList().map(({ key, partition }) => `${key} ${partition}`)
+  t.same(found.filter((copy) => !copy.startsWith('own')).sort(), ['one 1', 'several 0', 'several 2'])
+  t.equal(found.filter((copy) => copy.startsWith('own')).length, 1, 'without a choice by its key')
+  t.same(driver.deadLetters().map(({ key, headers }) => [Buffer.from(key!).toString(), headers['__streams.errors.code']]), [['wrong', 'PRODUCTION_FAILED'], ['half', 'PRODUCTION_FAILED']])
+})
+
 t.test('timestamps and headers stay with a record through every operator', async (t) => {
   const driver = new TopologyTestDriver((b) => {
     b.stream('in', strings)

@@ -72,6 +72,20 @@ t.test('a partition the topic does not have, and a record the topic does not tak
   t.same(counts(collected.close()), {})
 })
 
+t.test('copies in several partitions, and in none', async (t) => {
+  const collected = await collector()
+  collected.send('late', (partitions) => [0, partitions - 1, 0], bytes('a'), bytes('1'), 1, NO_HEADERS)
+  collected.send('late', () => [], bytes('a'), bytes('2'), 1, NO_HEADERS)
+  const closed = collected.close()
+  await closed.resolve()
+  const [first, last] = closed.writers()
+  t.same([first?.partition, first?.count, last?.count, closed.writers().length], [0, 1, 1, 2])
+  closed.recycle()
+  const wrong = await collector()
+  wrong.send('late', (partitions) => [0, partitions], null, null, 1, NO_HEADERS)
+  await t.rejects(wrong.close().resolve(), { code: 'PRODUCTION_FAILED' })
+})
+
 t.test('what is sent while the generation before is under way belongs to the next', async (t) => {
   const collected = await collector('out')
   collected.send('out', 0, null, bytes('1'), 1, NO_HEADERS)
