@@ -83,7 +83,7 @@ export interface ChangelogPosition {
   readonly topicId: string
   /** Leader epoch of the last applied record, -1 unknown. */
   readonly leaderEpoch: number
-  /** Wall clock (ms) of the last applied batch; a copy older than the tombstones must not be used. */
+  /** Wall clock (ms) at which the copy last had all that its changelog had; one that is older than the tombstones must not be used. */
   readonly appliedAt: number
 }
 

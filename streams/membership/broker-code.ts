@@ -1,5 +1,6 @@
 /** Broker error codes the engine itself decides about (rule C1); everything else is the client layer's business. */
 export const BrokerCode = {
+  OFFSET_OUT_OF_RANGE: 1,
   COORDINATOR_LOAD_IN_PROGRESS: 14,
   COORDINATOR_NOT_AVAILABLE: 15,
   NOT_COORDINATOR: 16,

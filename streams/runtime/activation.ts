@@ -72,6 +72,10 @@ async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[],
     return false
   }
   const { logStarts, highWatermarks } = await readMarks(partitions, options)
+  if (own.some(({ key }) => (logStarts.get(key) ?? 0) > 0)) {
+    // Purged while its table was empty, or by retention: whoever wrote it had begun.
+    return true
+  }
   const held = await Promise.all(own.map((changelog) => holdsRecords(entry, changelog, logStarts.get(changelog.key) ?? 0, highWatermarks.get(changelog.key) ?? 0, options, signal)))
   return held.includes(true)
 }
@@ -113,7 +117,7 @@ async function restoreStore(
   const state = entry.state!
   const tp = { topic: changelog.topic, partition: entry.partition }
   const position = state.position(changelog.key)
-  const facts = await changelogFacts(tp, topicId, position, marks, options)
+  const facts = await changelogFacts({ ...tp, own: changelog.source === undefined }, topicId, position, marks, options)
   const { logStart, highWatermark } = facts
   const verdict = judgeCopy(position, facts)
   if (verdict === 'recreated' || verdict === 'emptied') {
@@ -127,7 +131,7 @@ async function restoreStore(
     entry.rebuilding.add(changelog.store)
     await state.beginRebuild(changelog.store)
   }
-  const from = rebuild || verdict === 'fresh' ? logStart : position!.offset
+  const from = rebuild || verdict === 'fresh' ? logStart : Math.max(position!.offset, logStart)
   const to = changelog.source === undefined ? highWatermark : Math.min(highWatermark, committedOffset(changelog, entry, committed))
   const copy = entry.status === 'standby'
   const progress = from < to ? new RestoreProgress({ task: entry.id, store: changelog.store, ...tp, from, to, copy }, (event) => options.onRestore?.(event)) : undefined
@@ -151,9 +155,9 @@ async function restoreStore(
     await state.finishRebuild(changelog.store)
     entry.rebuilding.delete(changelog.store)
   }
-  if (state.position(changelog.key) === undefined) {
-    // Nothing to read: the commit's merge needs to know which topic its offsets are of.
-    await state.restore(changelog.store, [], changelog.key, { offset: Math.max(from, 0), topicId, leaderEpoch: -1, appliedAt: options.now() })
+  if (from >= to && state.position(changelog.key)?.offset !== from) {
+    // Nothing to read: the commit's merge needs to know which topic its offsets are of, and a copy where to go on from.
+    await state.restore(changelog.store, [], changelog.key, { offset: from, topicId, leaderEpoch: -1, appliedAt: options.now() })
   }
 }
 

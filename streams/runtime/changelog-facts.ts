@@ -28,24 +28,33 @@ export async function readMarks(partitions: readonly TopicPartition[], { cluster
 }
 
 /** What `judgeCopy` wants to know of a copy that stands at `position`. */
-export async function changelogFacts(tp: TopicPartition, topicId: string, position: ChangelogPosition | undefined, marks: Marks, source: FactsSource): Promise<ChangelogFacts> {
+export async function changelogFacts(
+  tp: TopicPartition & { readonly own: boolean },
+  topicId: string,
+  position: ChangelogPosition | undefined,
+  marks: Marks,
+  source: FactsSource,
+): Promise<ChangelogFacts> {
   const key = `${tp.topic}-${tp.partition}`
+  const settings = await source.topics.config(tp.topic)
   return {
     topicId,
     logStart: marks.logStarts.get(key) ?? 0,
     highWatermark: marks.highWatermarks.get(key) ?? 0,
     epochEnd: await epochEnd(tp, position?.leaderEpoch ?? -1, source),
-    tombstonesMs: Number((await source.topics.config(tp.topic))['delete.retention.ms'] ?? DAY_MS),
+    tombstonesMs: Number(settings['delete.retention.ms'] ?? DAY_MS),
+    own: tp.own,
+    forgets: settings['cleanup.policy']?.includes('delete') === true,
     now: source.now(),
   }
 }
 
-async function epochEnd(tp: TopicPartition, leaderEpoch: number, { cluster }: FactsSource): Promise<number | undefined> {
+async function epochEnd({ topic, partition }: TopicPartition, leaderEpoch: number, { cluster }: FactsSource): Promise<number | undefined> {
   if (leaderEpoch < 0) {
     return undefined
   }
-  const answer = await cluster.endOffsetForEpoch([{ ...tp, leaderEpoch }])
-  const end = answer.get(`${tp.topic}-${tp.partition}`)
+  const answer = await cluster.endOffsetForEpoch([{ topic, partition, leaderEpoch }])
+  const end = answer.get(`${topic}-${partition}`)
   // An answer for an older epoch: the leader never saw ours, its log diverged there.
   return end === undefined || end.endOffset < 0 ? undefined : end.endOffset
 }

@@ -148,7 +148,9 @@ export class GlobalTables {
     ])
     return Array.from({ length: partitions }, (_, partition) => {
       const key = `${topic}-${partition}`
-      return [key, { topicId, logStart: marks.logStarts.get(key) ?? 0, highWatermark: marks.highWatermarks.get(key) ?? 0, epochEnd: undefined, tombstonesMs: Number(config['delete.retention.ms'] ?? DAY_MS), now: now() }] as const
+      const tombstonesMs = Number(config['delete.retention.ms'] ?? DAY_MS)
+      const marked = { logStart: marks.logStarts.get(key) ?? 0, highWatermark: marks.highWatermarks.get(key) ?? 0 }
+      return [key, { topicId, ...marked, epochEnd: undefined, tombstonesMs, own: false, forgets: true, now: now() }] as const
     })
   }
 

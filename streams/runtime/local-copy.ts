@@ -10,6 +10,10 @@ export interface ChangelogFacts {
   readonly epochEnd: number | undefined
   /** `delete.retention.ms` of the changelog. */
   readonly tombstonesMs: number
+  /** Nobody but the engine writes to it, transactions with a marker behind each: not a source topic that is read as a table. */
+  readonly own: boolean
+  /** It is deleted from, not only compacted: it may become empty by itself. */
+  readonly forgets: boolean
   readonly now: number
 }
 
@@ -32,10 +36,14 @@ export function judgeCopy(position: ChangelogPosition | undefined, facts: Change
   if (position.offset > facts.highWatermark || (facts.epochEnd !== undefined && facts.epochEnd >= 0 && facts.epochEnd < position.offset)) {
     return facts.highWatermark === 0 && position.offset > 0 ? 'emptied' : 'rebuild'
   }
-  if (position.offset < facts.logStart) {
-    return 'rebuild'
-  }
   const behind = facts.highWatermark - position.offset
+  if (position.offset < facts.logStart) {
+    if (facts.own && behind === 1) {
+      // Whole but for the marker of the last transaction, and all there is: the log, in which retention has left nothing, gives nothing.
+      return 'use'
+    }
+    return facts.own && !facts.forgets && facts.logStart === facts.highWatermark ? 'emptied' : 'rebuild'
+  }
   const margin = Math.min(MARGIN_MS, facts.tombstonesMs / 10)
   // One offset behind is the marker of the last transaction; it deletes nothing.
   if (behind > 1 && facts.now - position.appliedAt > facts.tombstonesMs - margin) {

@@ -38,7 +38,7 @@ export async function whyUnfit(entry: Pick<TaskEntry, 'changelogs' | 'partition'
     if (position === undefined || topicId === undefined) {
       return `${key}: ${topicId === undefined ? 'the topic does not exist' : WHY.fresh}`
     }
-    const facts = await changelogFacts({ topic, partition }, topicId, position, marks, options)
+    const facts = await changelogFacts({ topic, partition, own: source === undefined }, topicId, position, marks, options)
     if (position.topicId !== topicId) {
       return `${key}: ${WHY.recreated}`
     }
@@ -76,9 +76,9 @@ export async function whyRebuild(entry: Pick<TaskEntry, 'changelogs' | 'partitio
   ])
   let records = 0
   const rebuilt: string[] = []
-  for (const { topic, key } of changelogs) {
+  for (const { topic, key, source } of changelogs) {
     const position = positions.get(key)
-    const facts = await changelogFacts({ topic, partition }, topics.get(topic)?.topicId ?? '', position, marks, options)
+    const facts = await changelogFacts({ topic, partition, own: source === undefined }, topics.get(topic)?.topicId ?? '', position, marks, options)
     const verdict = judgeCopy(position, facts)
     if (verdict === 'recreated' || verdict === 'emptied') {
       return undefined

@@ -39,7 +39,12 @@ class LastRows {
   }
 }
 
-/** Applies the records below `to` in one batch, last value per key, with the position that follows them. Returns their number. */
+/**
+ * Applies the records below `to` in one batch, last value per key, with the position that follows them. Returns their number.
+ *
+ * Only a copy that has come to the end of the log lacks no deletion `now`; one on its way there is as old as it was (rule A3):
+ * a tombstone before it may be the next to go.
+ */
 export async function restoreChunk(
   state: TaskState,
   changelog: StoreChangelog,
@@ -75,7 +80,9 @@ export async function restoreChunk(
     // Of markers and of what was aborted behind the last record: the position lies behind them, too.
     leaderEpoch = cursor.leaderEpoch
   }
-  const position: ChangelogPosition = { offset: Math.min(records.nextOffset, to), topicId, leaderEpoch, appliedAt: now }
+  const offset = Math.min(records.nextOffset, to)
+  const end = changelog.source === undefined ? records.lastStableOffset : Math.min(to, records.lastStableOffset)
+  const position: ChangelogPosition = { offset, topicId, leaderEpoch, appliedAt: offset >= end ? now : (before?.appliedAt ?? now) }
   const expired = highest < 0 ? undefined : format.expiredAt?.(highest)
   await state.restore(changelog.store, rows.rows, changelog.key, position, expired)
   return count

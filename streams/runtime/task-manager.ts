@@ -2,9 +2,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { TaskState } from 'millrace-state-stores'
 import { StreamsError } from '../errors.ts'
-import { isRetriable } from '../kafka/kafka-error.ts'
+import { brokerCodeOf, isRetriable } from '../kafka/kafka-error.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { Fetcher, TopicPartition } from '../kafka/contract.ts'
+import { BrokerCode } from '../membership/broker-code.ts'
 import type { TaskVersion } from '../membership/types.ts'
 import { taskVersionKey } from '../membership/types.ts'
 import type { ActivationOptions } from './activation.ts'
@@ -213,14 +214,14 @@ export class TaskManager {
   }
 
   /**
-   * What brokers do not answer for now holds up nobody but the task: it begins again, for `taskTimeoutMs` (KIP-572). Anything
-   * else fails the thread.
+   * What brokers do not answer for now holds up nobody but the task: it begins again, for `taskTimeoutMs` (KIP-572), as
+   * does one whose changelog was deleted from while it was read. Anything else fails the thread.
    */
   async #notActivated(entry: TaskEntry, error: Error, signal: AbortSignal): Promise<void> {
     const { config, onFailed, onWarning } = this.#options
     const now = performance.now()
     const since = entry.failingSince ?? now
-    if (!isRetriable(error) && !(error instanceof StreamsError && error.code === 'TIMEOUT')) {
+    if (!mayBeginYet(error)) {
       onFailed(error, entry)
     } else if (now - since >= config.taskTimeoutMs) {
       onFailed(new StreamsError('TIMEOUT', `Task ${entry.id} could not begin for ${Math.round(now - since)} ms (taskTimeoutMs): ${error.message}`, { cause: error }), entry)
@@ -392,4 +393,9 @@ export class TaskManager {
       }),
     )
   }
+}
+
+/** Brokers may answer yet; or retention has overtaken who reads a changelog, and what is left of it is judged anew (rule A3). */
+function mayBeginYet(error: Error): boolean {
+  return isRetriable(error) || brokerCodeOf(error) === BrokerCode.OFFSET_OUT_OF_RANGE || (error instanceof StreamsError && error.code === 'TIMEOUT')
 }

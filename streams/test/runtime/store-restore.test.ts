@@ -44,6 +44,23 @@ for (const [name, keyOf] of Object.entries(CHUNKS)) {
   })
 }
 
+t.test('a copy that has not come to the end of its changelog is as old as it was when it had (A3)', async (t) => {
+  const state = openMemoryTaskState([{ name: 's', kind: 'key-value', logged: true }])
+  const restore = async (offset: number, lastStableOffset: number, now: number) => {
+    const data = batchOf([{ timestamp: 1, key: Buffer.from('k'), value: Buffer.from('v'), headers: [] }], { baseOffset: offset, leaderEpoch: 3 })
+    const cursor = new BatchCursor({ topic: 'log', partition: 0, data, fetchOffset: offset, aborted: [] })
+    const nextOffset = offset + 1
+    const chunk = { topic: 'log', partition: 0, epoch: 0, cursor, bytes: data.length, maxRecords: 1, nextOffset, highWatermark: lastStableOffset, lastStableOffset, logStartOffset: 0, receivedAt: 0 }
+    await restoreChunk(state, { store: 's', topic: 'log', key: 'log-0', format: timestampedFormat, source: undefined }, chunk, 2_000, 'T', 'fail', now)
+    return state.position('log-0')?.appliedAt
+  }
+  t.equal(await restore(5, 100, 10), 10, 'begun')
+  t.equal(await restore(6, 100, 20), 10, 'on its way: what follows may be older than this')
+  t.equal(await restore(99, 100, 30), 30, 'there')
+  t.equal(await restore(100, 200, 40), 30, 'behind again')
+  await state.close()
+})
+
 t.test('the position behind a marker that a new leader wrote has the epoch of the marker', async (t) => {
   const state = openMemoryTaskState([{ name: 's', kind: 'key-value', logged: true }])
   const behind = marker(9, 6, 'abort')
