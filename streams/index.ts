@@ -41,6 +41,7 @@ export type {
   TransformValuesOptions,
   WindowedAggregateOptions,
 } from './dsl/options.ts'
+export type { PrintOptions } from './dsl/printed.ts'
 export type { ValueTransformer } from './dsl/operators/table-transform.ts'
 export { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from './dsl/windowed-cogrouped-k-stream.ts'
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'

@@ -28,6 +28,7 @@ import type {
   ToOptions,
   ValueSerde,
 } from './options.ts'
+import { type PrintOptions, printed } from './printed.ts'
 import { joinStreams, type StreamJoinArguments, type StreamJoinOperation } from './stream-join.ts'
 import { requireName, requireSameGraph, type StreamState, serdeFor, throughRepartitionTopic } from './stream-state.ts'
 import { windowedPartitioner } from './windows/windowed-serdes.ts'
@@ -95,6 +96,12 @@ export class KStream<K, V> {
 
   foreach(action: (key: K, value: V) => void, options?: OperatorOptions): void {
     this.#step('foreach', action, () => stateless.foreach(action), options)
+  }
+
+  /** Shows each record in a line: `[label]: key, value`. To look at a stream while it is written; a record may be shown again. */
+  print(options: PrintOptions<K, V> = {}): void {
+    const action = printed(this.state.path, options)
+    this.#step('print', action, () => stateless.foreach(action), options)
   }
 
   /** Both streams' records, in no order between them. The serdes are kept if both have the same. */

@@ -238,6 +238,18 @@ t.test('peek and foreach see records in order', async (t) => {
   t.same(seen, ['peek 1 a', 'foreach 1 a', 'peek 2 b', 'foreach 2 b'])
 })
 
+t.test('print shows a line for each record', async (t) => {
+  const lines: string[] = []
+  const write = (line: string): void => void lines.push(line)
+  run((b) => {
+    const stream = b.stream('in', strings)
+    stream.print({ write })
+    stream.mapValues((value) => ({ length: value?.length })).print({ label: 'lengths', write })
+    stream.print({ name: 'keys', mapper: (key) => `of ${key}`, write })
+  }, [['a', 'one'], ['b', null]])
+  t.same(lines, ['[in]: a, one\n', '[lengths]: a, { length: 3 }\n', '[in]: of a\n', '[in]: b, null\n', '[lengths]: b, { length: undefined }\n', '[in]: of b\n'])
+})
+
 t.test('merge brings two streams together, each in its own order', async (t) => {
   const driver = new TopologyTestDriver((b) => b.stream('in', strings).merge(b.stream('more', strings)).to('out'))
   driver.createInputTopic('in', string, string).pipeInput('1', 'a', 1)
