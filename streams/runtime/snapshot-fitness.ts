@@ -42,11 +42,11 @@ export async function whyUnfit(entry: Pick<TaskEntry, 'changelogs' | 'partition'
     if (position.topicId !== topicId) {
       return `${key}: ${WHY.recreated}`
     }
-    if (position.offset < facts.logStart) {
+    const verdict = judgeCopy(position, facts)
+    if (position.offset < facts.logStart && verdict !== 'use') {
       overtaken = `${key} begins at offset ${facts.logStart} now, and the snapshot is from offset ${position.offset}`
       continue
     }
-    const verdict = judgeCopy(position, facts)
     if (verdict !== 'use') {
       return `${key}: ${WHY[verdict]}`
     }

@@ -42,8 +42,8 @@ class LastRows {
 /**
  * Applies the records below `to` in one batch, last value per key, with the position that follows them. Returns their number.
  *
- * Only a copy that has come to the end of the log lacks no deletion `now`; one on its way there is as old as it was (rule A3):
- * a tombstone before it may be the next to go.
+ * A copy that has come to the end of the log lacks no deletion `now`. One on its way there is as old as it was before (rule
+ * A3): the tombstones that follow it may be the next to go.
  */
 export async function restoreChunk(
   state: TaskState,

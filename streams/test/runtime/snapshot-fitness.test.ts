@@ -72,6 +72,7 @@ t.test('which snapshots can be gone on from', async (t) => {
 
 t.test('the log of one store may have gone past it, not those of all', async (t) => {
   t.equal(await judge({}, { a: { logStart: 101 } }), undefined, 'that store is rebuilt')
+  t.equal(await judge({}, { a: { logStart: 120 }, b: { logStart: 101, highWatermark: 101 } }), undefined, 'retention has left nothing of the other, and the snapshot is whole')
   t.match(await judge({}, { a: { logStart: 101 }, b: { logStart: 120 } }), /b-0 begins at offset 120 now, and the snapshot is from offset 100/)
   t.match(await judge({}, { a: { logStart: 101 }, b: { topicId: 'another' } }), /b-0: .*made anew/)
 })
