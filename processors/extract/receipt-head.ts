@@ -1,6 +1,8 @@
 /** Who sells and where: rows of a receipt's head that are a name, rows that are an address. */
 import type { Field } from '../types.ts'
 import type { Layout, Run } from './layout.ts'
+import { plainText } from './layout.ts'
+import { partyLabels } from './labels.ts'
 import { fieldOf } from './field.ts'
 import type { Features, Weights } from './linear-model.ts'
 import { scoreOf, sigmoid } from './linear-model.ts'
@@ -203,9 +205,9 @@ export function headSpans(rows: readonly HeadRow[], weights: Pick<HeadWeights, '
   }
 }
 
-/** A number, or what a register prints beside one, names nobody. */
+/** A number, or what a register prints beside one, names nobody, nor does the heading of a party. */
 function isNameable(text: string): boolean {
-  return /\p{L}{2}/u.test(cleanName([text]))
+  return /\p{L}{2}/u.test(cleanName([text])) && (partyLabels.match(plainText(text))?.coverage ?? 0) < 0.75
 }
 
 function isTitle(words: readonly string[]): boolean {
