@@ -41,7 +41,7 @@ export interface TimedContext extends ProcessingContext {
   whenIdle?(time: OperatorTime, reaction: IdleReaction): void
 }
 
-/** In `init`: what the operator holds until `time` has come is handed on, too, when all sources are idle (`sourceIdleTimeoutMs`). */
+/** In `init`: what the operator holds until `time` has come is handed on, too, when a call ends that held it, and when all sources are idle (`sourceIdleTimeoutMs`). */
 export function whenIdle(context: ProcessingContext, time: OperatorTime, reaction: IdleReaction): void {
   ;(context as TimedContext).whenIdle?.(time, reaction)
 }

@@ -88,7 +88,7 @@ export class TaskProcessorContext implements ProcessorContext<unknown, unknown>,
 
   whenIdle(time: OperatorTime, reaction: IdleReaction): void {
     this.check()
-    this.core.idle?.register(this.node, time, reaction)
+    this.core.idle.register(this.node, time, reaction)
   }
 
   currentSystemTimeMs(): number {

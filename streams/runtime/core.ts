@@ -104,8 +104,7 @@ export class TaskCore {
   readonly frames: UndoFrames
   readonly timers: Timers
   readonly times: TaskTimes
-  /** Undefined: only records move time. */
-  readonly idle: IdleTime | undefined
+  readonly idle: IdleTime
   /** Undefined: nobody traces. */
   readonly tracing: TaskTracing | undefined
   /** Where this task is, for who watches the thread (rule C10). */
@@ -171,8 +170,7 @@ export class TaskCore {
     this.frames.register(this.timers)
     this.times = new TaskTimes(taskId, () => this.beforeEffect())
     this.frames.register(this.times)
-    const { sourceIdleTimeoutMs } = options.config ?? {}
-    this.idle = sourceIdleTimeoutMs === undefined ? undefined : new IdleTime(this, sourceIdleTimeoutMs)
+    this.idle = new IdleTime(this, options.config?.sourceIdleTimeoutMs)
   }
 
   policy(name: string, own: ErrorPolicy | undefined): ResolvedPolicy {

@@ -148,7 +148,7 @@ export class Task implements StreamTask {
     core.turn = 0
     this.table.drop(reason)
     core.timers.clear()
-    core.idle?.clear()
+    core.idle.clear()
     core.frames.clear()
     core.touched = false
     core.commitRequested = false
@@ -211,8 +211,11 @@ export class Task implements StreamTask {
       // Settled calls and records have a slice each: neither starves the other (rule C10).
       core.now = core.clock.now()
       done = table.drain(maxRecords)
-      if (done > 0 && core.timers.hasStreamTimers) {
-        core.timers.punctuateStreamTime()
+      if (done > 0) {
+        if (core.timers.hasStreamTimers) {
+          core.timers.punctuateStreamTime()
+        }
+        core.idle.released()
       }
       table.pump(core.clock.now())
     }
@@ -235,7 +238,7 @@ export class Task implements StreamTask {
         table.pump(core.clock.now())
       }
     }
-    core.idle?.note(core.clock.now())
+    core.idle.note(core.clock.now())
     return done
   }
 
@@ -309,12 +312,14 @@ export class Task implements StreamTask {
     core.now = now
     const byWall = core.timers.punctuateWallClock(now)
     const byStream = core.timers.punctuateStreamTime()
+    let released = false
     if (this.asynchronous) {
       this.table.pump(now)
+      released = core.idle.released()
     }
     const expired = this.stores.expire(now)
-    const idle = core.idle?.run(now) ?? false
-    return byWall || byStream || expired || idle
+    const idle = core.idle.run(now)
+    return byWall || byStream || released || expired || idle
   }
 
   nextDeadline(): number | undefined {

@@ -75,3 +75,31 @@ t.test('calls that overtake each other', async (t) => {
     t.same(await results(true, seed), expected, `seed ${seed}`)
   }
 })
+
+t.test('what the end of a call closes is told then, not with the next record', async (t) => {
+  const shapes: { readonly [name: string]: (stream: KStream<string, string>) => void } = {
+    windows: (stream) =>
+      stream.groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(10)).emitStrategy(EmitStrategy.onWindowClose()).count({ name: 'n' })
+        .toStream().map(({ key, window }, count) => [key, `${window.start} ${count}`]).to('out', { key: string, value: string }),
+    sessions: (stream) =>
+      stream.groupByKey().windowedBy(SessionWindows.ofInactivityGapWithNoGrace(10)).emitStrategy(EmitStrategy.onWindowClose()).count({ name: 'n' })
+        .toStream().map(({ key, window }, count) => [key, `${window.start} ${count}`]).to('out', { key: string, value: string }),
+    suppressed: (stream) =>
+      stream.groupByKey().windowedBy(TimeWindows.ofSizeWithNoGrace(10)).count({ name: 'n' }).suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name: 's' })
+        .toStream().map(({ key, window }, count) => [key, `${window.start} ${count}`]).to('out', { key: string, value: string }),
+  }
+  for (const [name, shape] of Object.entries(shapes)) {
+    const driver = new TopologyTestDriver((b) => shape(b.stream('in', { key: string, value: string }).mapAsync(async (value) => value, { name: 'call', value: string })), {
+      // The one that closes the window of the other overtakes it.
+      completionOrder: (a, b) => b.admission - a.admission,
+    })
+    driver.createInputTopic('in', string, string).pipeAll([['early', 'v', 3], ['late', 'v', 30]])
+    await driver.settle()
+    const out = driver.createOutputTopic('out', string, string)
+    t.strictSame(out.readKeyValuesToList(), [['early', name === 'sessions' ? '3 1' : '0 1']], name)
+    driver.restart()
+    driver.advanceWallClockTime(1_000)
+    t.equal(out.isEmpty, true, 'once')
+    await driver.close()
+  }
+})
