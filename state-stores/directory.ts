@@ -2,7 +2,7 @@ import type { ClassicLevel } from 'classic-level'
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, statfs } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
-import { unavailable } from './engines/base.ts'
+import { reason, unavailable } from './engines/base.ts'
 import { StateStoreError } from './errors.ts'
 import { replaceFile, StateFolder } from './folder.ts'
 
@@ -124,6 +124,5 @@ async function refuseNetwork(path: string, shared: boolean): Promise<void> {
 }
 
 function invalid(path: string, cause: unknown): StateStoreError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  return new StateStoreError('STATE_DIRECTORY_INVALID', `the state directory ${path} cannot be used: ${why}. Check that it may be written`, { cause })
+  return new StateStoreError('STATE_DIRECTORY_INVALID', `the state directory ${path} cannot be used: ${reason(cause)}. Check that it may be written and has free space`, { cause })
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { access, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { reason } from './engines/base.ts'
 import { StateStoreError } from './errors.ts'
 
 /** Linux, macOS and Windows all take names of 255 bytes. */
@@ -91,11 +92,16 @@ export class StateFolder {
 
   /**
    * Records the ids, on disk when it resolves. Called again for the same transactional id (a member id is learned later)
-   * it replaces the record. One file each: threads need not agree on one.
+   * it replaces the record. One file each: threads need not agree on one. `STATE_WRITE_FAILED` if it cannot be written.
    */
   async recordIncarnation(incarnation: Incarnation): Promise<void> {
-    await mkdir(join(this.path, INCARNATIONS), { recursive: true })
-    await replaceFile(this.#incarnation(incarnation.transactionalId), `${JSON.stringify(incarnation)}\n`)
+    const record = this.#incarnation(incarnation.transactionalId)
+    try {
+      await mkdir(join(this.path, INCARNATIONS), { recursive: true })
+      await replaceFile(record, `${JSON.stringify(incarnation)}\n`)
+    } catch (error) {
+      throw new StateStoreError('STATE_WRITE_FAILED', `writing ${record} failed: ${reason(error)}. Check free space and permissions of the folder`, { cause: error })
+    }
   }
 
   /** All recorded incarnations, of earlier processes too, by transactional id. */
@@ -183,12 +189,17 @@ export async function replaceFile(path: string, content: string | Uint8Array): P
   const draft = `${path}.${randomUUID()}.draft`
   const file = await open(draft, 'w')
   try {
-    await file.writeFile(content)
-    await file.sync()
-  } finally {
-    await file.close()
+    try {
+      await file.writeFile(content)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await rename(draft, path)
+  } catch (error) {
+    await rm(draft, { force: true })
+    throw error
   }
-  await rename(draft, path)
 }
 
 /** Whether there is such a file or folder. */

@@ -48,6 +48,12 @@ t.test('incarnations are recorded before they are used, and outlive the process 
   await again.close()
 })
 
+t.test('a record that cannot be written says which, and leaves no draft of it', async (t) => {
+  const folder = new StateFolder(t.testdir({ '.incarnations': { 'app.json': {} } }))
+  await t.rejects(folder.recordIncarnation({ transactionalId: 'app' }), { code: 'STATE_WRITE_FAILED', message: /\.incarnations\/app\.json failed: .*free space/ })
+  t.same(readdirSync(join(folder.path, '.incarnations')), ['app.json'])
+})
+
 t.test('a task has a folder of a safe name, and loses it whole', async (t) => {
   const path = join(t.testdir(), 'state')
   const directory = await StateDirectory.open(path)

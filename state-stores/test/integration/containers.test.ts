@@ -9,6 +9,9 @@ import { createInterface } from 'node:readline'
 import t from 'tap'
 import type { Held } from '../fixtures/hold-directory.ts'
 
+// A database that hangs must end the run; a machine that is only busy must not.
+t.setTimeout(180_000)
+
 const HOLD = join(import.meta.dirname, '../fixtures/hold-directory.ts')
 /** What a container has of its own, as far as the machine lets anybody have it: without it, processes of one machine are left. */
 const CONTAINER = ['--user', '--map-root-user', '--pid', '--fork', '--kill-child', '--net', '--uts', '--ipc']

@@ -6,9 +6,13 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { leveldbEngine, openTaskState, rocksdbEngine } from '../../index.ts'
+import { leveldbEngine, openTaskState, rocksdbEngine, StateDirectory } from '../../index.ts'
 import { type FullDiskReport, holding } from '../fixtures/full-disk.ts'
 import { GENERATION_STORES } from '../fixtures/generations.ts'
+import type { Held } from '../fixtures/hold-directory.ts'
+
+// A database that hangs must end the run; a machine that is only busy must not.
+t.setTimeout(180_000)
 
 const MEGABYTE = 1024 * 1024
 
@@ -21,17 +25,25 @@ const CASES = [
   { what: 'a table written in the background', engine: rocksdbEngine, limit: 5 * MEGABYTE, keys: 300, bytes: 400_000 },
 ]
 
-/** The limit is of all files of the process; `ulimit -f` counts in blocks of 512 bytes (POSIX). */
-async function underLimit(limit: number, engine: string, location: string, keys: number, bytes: number): Promise<FullDiskReport> {
-  const script = join(import.meta.dirname, '../fixtures/full-disk.ts')
-  const { stdout } = await promisify(execFile)('sh', ['-c', `ulimit -S -f ${limit / 512} && exec "$@"`, 'sh', process.execPath, script, engine, location, `${keys}`, `${bytes}`])
+/** What the fixture says. The limit is of all files of the process; `ulimit -f` counts in blocks of 512 bytes (POSIX). */
+async function underLimit<T>(limit: number, fixture: string, ...args: readonly (string | number)[]): Promise<T> {
+  const script = join(import.meta.dirname, '../fixtures', fixture)
+  const { stdout } = await promisify(execFile)('sh', ['-c', `ulimit -S -f ${limit / 512} && exec "$@"`, 'sh', process.execPath, script, ...args.map(String)])
   return JSON.parse(stdout)
 }
+
+t.test('no room for the state directory itself: the folder and the reason are named', async (t) => {
+  const path = join(t.testdir(), 'state')
+  const { refused } = await underLimit<Held>(0, 'hold-directory.ts', path)
+  t.match(refused, { code: 'STATE_DIRECTORY_INVALID', message: /File too large.*free space/ })
+  t.ok(refused?.message.includes(path))
+  await (await StateDirectory.open(path)).close()
+})
 
 for (const { what, engine, limit, keys, bytes } of CASES) {
   t.test(`${engine.name}: no room for ${what}`, async (t) => {
     const location = join(t.testdir(), '0_0')
-    const { acknowledged, code, message, seen, again, later, last, dropped, reopened } = await underLimit(limit, engine.name, location, keys, bytes)
+    const { acknowledged, code, message, seen, again, later, last, dropped, reopened } = await underLimit<FullDiskReport>(limit, 'full-disk.ts', engine.name, location, keys, bytes)
     t.equal(code, 'STATE_WRITE_FAILED')
     t.ok(message.includes(location) && /File too large.*free space/.test(message), message)
     t.same(seen, [acknowledged + 1], 'what could not be written is still seen')

@@ -9,6 +9,9 @@ import t from 'tap'
 import { leveldbEngine, rocksdbEngine } from '../../index.ts'
 import { BATCH_ROWS, type BatchFound, BatchPhase, type BatchThreadData } from '../fixtures/batch-thread.ts'
 
+// A database that hangs must end the run; a machine that is only busy must not.
+t.setTimeout(180_000)
+
 /** Terminations inside of a write; how many threads that takes is the machine's business. */
 const HITS = 3
 /** They are spread over the time that one write took: it begins in JavaScript and ends in the engine. */
