@@ -1,7 +1,8 @@
 import { crc32c } from '@node-rs/crc32'
 import type { Headers } from '../record.ts'
 import * as format from './batch-format.ts'
-import type { BatchWriter, TopicPartition } from './contract.ts'
+import { compress } from './compression.ts'
+import type { BatchWriter, Compression, TopicPartition } from './contract.ts'
 
 /** Below the broker's default message.max.bytes of 1,048,588, with room for what it adds. */
 const MAX_BATCH_BYTES = 900_000
@@ -34,16 +35,18 @@ export class PartitionWriter implements BatchWriter {
   readonly topic: string
   readonly partition: number
   readonly #maxBatchBytes: number
+  readonly #compression: Compression | undefined
   #buffer: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES)
   #end = 0
   #count = 0
   #segments: Segment[] = []
 
   /** `maxMessageBytes`: what the topic takes; a single record above it is a batch of its own, which the broker refuses. */
-  constructor({ topic, partition }: TopicPartition, maxMessageBytes = MAX_BATCH_BYTES) {
+  constructor({ topic, partition }: TopicPartition, maxMessageBytes = MAX_BATCH_BYTES, compression?: Compression) {
     this.topic = topic
     this.partition = partition
     this.#maxBatchBytes = Math.min(maxMessageBytes, MAX_BATCH_BYTES)
+    this.#compression = compression
   }
 
   get count(): number {
@@ -133,12 +136,12 @@ export class PartitionWriter implements BatchWriter {
   /** Completes the header of one batch. The view must stay untouched until the broker has answered: a retry sends it again. */
   seal(batch: number, identity: BatchIdentity): Buffer {
     const { start, end, count, baseTimestamp, maxTimestamp } = this.#segments[batch]!
-    const view = this.#buffer.subarray(start, end)
+    const { view, type } = packed(this.#buffer.subarray(start, end), this.#compression)
     format.writeInt64(view, 0, format.BASE_OFFSET)
-    view.writeInt32BE(end - start - format.LENGTH_OVERHEAD, format.BATCH_LENGTH)
+    view.writeInt32BE(view.length - format.LENGTH_OVERHEAD, format.BATCH_LENGTH)
     view.writeInt32BE(-1, format.LEADER_EPOCH)
     view[format.MAGIC] = format.MAGIC_V2
-    view.writeInt16BE(identity.transactional ? format.TRANSACTIONAL : 0, format.ATTRIBUTES)
+    view.writeInt16BE((identity.transactional ? format.TRANSACTIONAL : 0) | type, format.ATTRIBUTES)
     view.writeInt32BE(count - 1, format.LAST_OFFSET_DELTA)
     format.writeInt64(view, baseTimestamp, format.BASE_TIMESTAMP)
     format.writeInt64(view, maxTimestamp, format.MAX_TIMESTAMP)
@@ -182,6 +185,19 @@ export class PartitionWriter implements BatchWriter {
       this.#buffer = larger
     }
   }
+}
+
+/** A batch with room for its header and its records compressed, or as they are where that is no longer. */
+function packed(view: Buffer, compression: Compression | undefined): { readonly view: Buffer; readonly type: number } {
+  if (compression !== undefined) {
+    const { type, data } = compress(compression, view.subarray(format.RECORDS))
+    if (format.RECORDS + data.length < view.length) {
+      const smaller = Buffer.allocUnsafeSlow(format.RECORDS + data.length)
+      data.copy(smaller, format.RECORDS)
+      return { view: smaller, type }
+    }
+  }
+  return { view, type: 0 }
 }
 
 /** Sequences wrap to 0 after 2^31 - 1 (Java: `DefaultRecordBatch.incrementSequence`). */

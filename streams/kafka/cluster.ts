@@ -105,7 +105,7 @@ class Cluster implements KafkaCluster {
   }
 
   writer(partition: TopicPartition, maxMessageBytes?: number): BatchWriter {
-    return new PartitionWriter(partition, maxMessageBytes)
+    return new PartitionWriter(partition, maxMessageBytes, this.#brokers.options.compression)
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import type { Compression } from './contract.ts'
 import { lz4Decompress } from './lz4.ts'
 import { snappyDecompress } from './snappy.ts'
 
@@ -12,6 +13,11 @@ const MAX_RATIO = 1_032
 /** How many bytes a compressed batch of `size` bytes may unfold to. */
 export function uncompressedLimit(size: number): number {
   return Math.min(MAX_UNCOMPRESSED_BYTES, ALWAYS_ALLOWED_BYTES + size * MAX_RATIO)
+}
+
+/** Packs the records of a batch; `type` is what goes to its attributes. */
+export function compress(compression: Compression, data: Buffer): { readonly type: number; readonly data: Buffer } {
+  return compression === 'gzip' ? { type: 1, data: gzipSync(data) } : { type: 4, data: zstdCompressSync(data) }
 }
 
 /** Unpacks the records of a batch. `type` is the batch's attribute bits 0 to 2. Throws on anything damaged or beyond the limit. */

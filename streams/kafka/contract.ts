@@ -30,11 +30,16 @@ export interface SaslOptions {
   readonly token?: string | TokenCallback
 }
 
+/** Those that Node.js has itself; all of Kafka's are read. */
+export type Compression = 'gzip' | 'zstd'
+
 export interface KafkaClientOptions {
   readonly bootstrapServers: readonly string[]
   readonly clientId: string
   readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string; readonly servername?: string }
   readonly sasl?: SaslOptions
+  /** Of written batches. Default: none. */
+  readonly compression?: Compression
   /** A request without an answer for this long: the connection is taken for dead. Default 30 000 ms. */
   readonly requestTimeoutMs?: number
 }

@@ -1,7 +1,7 @@
 /** Configuration of an application: what the user writes (`KafkaStreamsOptions`) and what the runtime reads (`RuntimeConfig`). */
 import { StreamsError } from '../errors.ts'
 import type { ErrorPolicy, OperatorErrorAction } from '../error-policy.ts'
-import type { KafkaClientOptions, SaslOptions } from '../kafka/contract.ts'
+import type { Compression, KafkaClientOptions, SaslOptions } from '../kafka/contract.ts'
 import type { PeersConfig } from '../membership/peers.ts'
 import type { PeersSettings } from './peers-config.ts'
 import { resolvePeers } from './peers-config.ts'
@@ -88,6 +88,8 @@ export interface StreamsConfig {
   readonly uncaughtError?: UncaughtErrorAction
   /** Connections to the other instances, over which a dead process is noticed in milliseconds. */
   readonly peers?: PeersSettings
+  /** Of everything that is written: outputs, changelogs, repartition topics. Default 'none'. Kafka's compression.type. */
+  readonly compression?: 'none' | Compression
   readonly tls?: KafkaClientOptions['tls']
   /** How this application proves to brokers who it is. */
   readonly sasl?: SaslOptions
@@ -139,7 +141,7 @@ export interface RuntimeConfig {
 const KEYS = [
   'applicationId', 'bootstrapServers', 'stateDir', 'stateCleanupDelayMs', 'threads', 'processingGuarantee', 'engine', 'commitIntervalMs', 'uncommittedMaxBytes', 'readCacheBytes',
   'storeMemoryMiB', 'snapshots', 'sessionTimeoutMs', 'heartbeatIntervalMs', 'metadataMaxAgeMs', 'transactionTimeoutMs', 'taskTimeoutMs', 'replicationFactor', 'internalTopics', 'errors', 'deadLetterTopic',
-  'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'sourceIdleTimeoutMs', 'uncaughtError', 'peers', 'tls', 'sasl',
+  'standbyReplicas', 'acceptableRecoveryLag', 'maxWarmupReplicas', 'clientTags', 'rackAwareAssignmentTags', 'orphans', 'parkedMaxRecords', 'parkedMaxBytes', 'closeTimeoutMs', 'bufferedRecordsPerPartition', 'maxTaskIdleMs', 'sourceIdleTimeoutMs', 'uncaughtError', 'peers', 'compression', 'tls', 'sasl',
 ] as const
 
 /** Options of `KafkaStreams` that are no configuration. */
@@ -249,11 +251,13 @@ export function resolveConfig(config: StreamsConfig): RuntimeConfig {
   if (orphans === 'dead-letter' && config.deadLetterTopic === undefined) {
     throw invalid('deadLetterTopic', "is missing, but orphans is 'dead-letter': name the topic that takes them.")
   }
+  const compression = oneOf(config, 'compression', ['none', 'gzip', 'zstd'])
   return {
     applicationId,
     client: {
       bootstrapServers: servers(config.bootstrapServers),
       clientId: applicationId,
+      ...(compression === 'none' ? {} : { compression }),
       ...(config.tls === undefined ? {} : { tls: config.tls }),
       ...(config.sasl === undefined ? {} : { sasl: resolveSasl(config.sasl) }),
     },

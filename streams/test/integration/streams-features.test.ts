@@ -375,3 +375,30 @@ t.test('a source without offsets begins with the first record that is no older t
   await cluster.consumed(cluster.name('recent'), source)
   t.same((await cluster.committed(sink)).map(({ key }) => key!.toString()).sort(), ['1', '5', 'new'])
 })
+
+for (const compression of ['gzip', 'zstd'] as const) {
+  t.test(`${compression}: outputs, repartition topics and changelogs are compressed; others read them, and a lost disk is restored from them`, async (t) => {
+    const [source, sink] = [await cluster.topic(`${compression}-source`, 1), await cluster.topic(`${compression}-sink`, 1)]
+    const describe = (b: StreamsBuilder): void => {
+      b.stream(source, TEXT)
+        .groupBy((_key, value) => value, TEXT)
+        .count({ name: 'counted' })
+        .toStream()
+        .to(sink, { key: Serdes.string(), value: Serdes.long() })
+    }
+    for (const round of [1, 2]) {
+      const app = application(compression, describe, { compression, stateDir: cluster.folder() })
+      await app.start()
+      await cluster.send(source, Array.from({ length: 400 }, (_, i) => ({ key: `${i}`, value: `a value that is the same many times over ${i % 4}` })))
+      await cluster.consumed(cluster.name(compression), source)
+      await cluster.consumed(cluster.name(compression), `${cluster.name(compression)}-counted-repartition`)
+      await app.close()
+      const records = await cluster.committed(sink)
+      t.equal(records.length, 400 * round)
+      t.equal(Math.max(...records.map(({ value }) => long(value!) ?? 0)), 100 * round)
+    }
+    if (compression === 'gzip') {
+      t.equal((await cluster.committedByPeer(sink, 800)).length, 800)
+    }
+  })
+}

@@ -1,6 +1,7 @@
 import fc, { SEED } from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
 import * as format from '../../kafka/batch-format.ts'
+import { createCluster } from '../../kafka/cluster.ts'
 import { scanBatches } from '../../kafka/batch-scan.ts'
 import { nextSequence, PartitionWriter } from '../../kafka/batch-writer.ts'
 import type { BatchCursor } from '../../kafka/record-cursor.ts'
@@ -56,6 +57,32 @@ t.test('what is written is read, over any number of batches', async (t) => {
     { numRuns: 150 }
   )
 })
+
+for (const [compression, type] of [['gzip', 1], ['zstd', 4]] as const) {
+  t.test(`${compression}: what is written is read, and nothing grows`, async (t) => {
+    const filled = (value: (i: number) => Buffer): PartitionWriter => {
+      const writer = createCluster({ bootstrapServers: ['127.0.0.1:1'], clientId: 'test', compression }).writer({ topic: 'test', partition: 0 }, 20_000) as PartitionWriter
+      for (let i = 0; i < 500; i++) {
+        writer.append(1_000 + i, Buffer.from(`key ${i}`), value(i), [{ key: 'h', value: Buffer.from(`${i}`) }])
+      }
+      return writer
+    }
+    const regular = filled((i) => Buffer.from(`{"count":${i},"text":"${'the same words '.repeat(10)}"}`))
+    const batches = stored(regular)
+    t.ok(batches.length < regular.bytes / 5, `${batches.length} of ${regular.bytes} bytes`)
+    t.equal(batches.readInt16BE(format.ATTRIBUTES) & format.COMPRESSION_MASK, type)
+    const found = read(cursorOver(batches, [])) as { ts: number; key: string; headers: unknown[] }[]
+    t.equal(found.length, 500)
+    t.match(found[499], { ts: 1_499, key: Buffer.from('key 499').toString('hex'), headers: [['h', Buffer.from('499').toString('hex')]] })
+
+    let state = 1
+    const noise = new PartitionWriter({ topic: 'test', partition: 0 }, 20_000, compression)
+    noise.append(1, null, Buffer.from(Array.from({ length: 64 }, () => (state = (state * 48_271) % 2_147_483_647) & 255)), [])
+    const one = stored(noise)
+    t.equal(one.readInt16BE(format.ATTRIBUTES) & format.COMPRESSION_MASK, 0, 'what does not shrink is written as it is')
+    t.equal(read(cursorOver(one, [])).length, 1)
+  })
+}
 
 t.test('truncating to a mark takes back exactly what came after it', async (t) => {
   t.comment(`seed ${SEED}`)

@@ -27,6 +27,7 @@ t.test('defaults', async (t) => {
   })
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: 'a:1, b:2' }).client.bootstrapServers, ['a:1', 'b:2'])
   t.same(resolveConfig({ ...MINIMUM, bootstrapServers: ['[::1]:9092'] }).client.bootstrapServers, ['[::1]:9092'])
+  t.equal(resolveConfig({ ...MINIMUM, compression: 'zstd' }).client.compression, 'zstd')
   t.match(resolveConfig({ ...MINIMUM, threads: 'in-process' }), { threads: 1, inProcess: true })
   t.match(resolveConfig(MINIMUM).peers, { host: '127.0.0.1', port: 0 }, 'nothing but the loopback is listened on')
   t.equal(resolveConfig({ ...MINIMUM, peers: { listen: false } }).peers, undefined)
@@ -55,6 +56,7 @@ t.test('every wrong value is refused with its field, its limit and what to do', 
     [{ errors: { processing: 'ignore' } }, /errors.processing is "ignore"/],
     [{ errors: { deserialization: 'upstream' } }, /errors.deserialization is "upstream": give 'fail', 'skip', 'dead-letter'/],
     [{ deadLetterTopic: 'a b' }, /deadLetterTopic/],
+    [{ compression: 'lz4' }, /compression is "lz4": give 'none' or 'gzip' or 'zstd'/],
     [{ sasl: { mechanism: 'GSSAPI' } }, /sasl.mechanism is "GSSAPI": give 'PLAIN', 'SCRAM-SHA-256'/],
     [{ sasl: { mechanism: 'PLAIN', username: 'a' } }, /sasl.password is missing or no text: give one\./],
     [{ sasl: { mechanism: 'OAUTHBEARER' } }, /sasl.token is missing or no text: give one, or a function that gives { value, expiresAt }/],
