@@ -145,7 +145,7 @@ function fitTrust(some: readonly TrustExample[]): Pick<HeadWeights, 'nameTrust' 
 const totalPrior = {
   'total.clean': 1.5, 'total.payable': 3, 'total.rounded': 2.5, 'total.grand': 1.5, 'total.including': 1, 'word.total': 0.5, 'word.due': 0.5, 'word.rounding': -1, 'word.sub': -2, 'word.change': -3, 'word.cash': -0.5,
   'word.tendered': -0.5, 'word.count': -2, 'word.discount': -2, 'word.excluding': -1.5, 'word.tax': -1, 'word.points': -2, 'total.count': -1, 'above.change': -1, 'sum.subtotal': 1, 'sum.items': 0.7, 'sum.taxed': 0.3, 'sum.rounding': 1, difference: 1.5,
-  noDifference: -0.5, unrounded: -1, largestUnpaid: 1, repeated: 0.4, tiny: -0.7, 'form.pointless': -2, 'form.letters': -1, 'form.whole': -1.5, 'form.spaced': -0.3, bare: -0.5,
+  noDifference: -0.5, unrounded: -1, largestUnpaid: 1, repeated: 0.4, tiny: -0.7, 'form.pointless': -2, 'form.letters': -1, 'form.whole': -1.5, 'form.spaced': -0.3, 'form.repaired': -1, bare: -0.5,
 }
 const datePrior = { labelled: 1.5, labelledAbove: 0.7, other: -2, otherAbove: -0.7, clock: 1, clockBefore: 0.7, first: 0.5, only: 0.7, repeated: 0.5, future: -3, old: -3, distant: -2, ambiguous: -0.3, 'form.lost': -1, 'form.lost2': -2, 'form.loose': -0.5, 'form.loose2': -1.5, 'form.solid': -1.5, confidence: 1, doubtful: -0.5 }
 

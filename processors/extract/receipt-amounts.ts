@@ -8,7 +8,7 @@ export interface Mention {
   readonly cents: number
   /** As it stands, without a currency. */
   readonly text: string
-  readonly form: 'exact' | 'comma' | 'spaced' | 'letters' | 'pointless' | 'whole'
+  readonly form: 'exact' | 'comma' | 'spaced' | 'letters' | 'pointless' | 'whole' | 'repaired'
   readonly row: ReceiptRow
   /** Index of {@link row}. */
   readonly at: number
@@ -32,7 +32,7 @@ const maxMentions = 400
 const maxLabel = 120
 const currencySign = /(?:RM|R[MNH]|MYR|\$|€|£|EUR|USD|GBP|CHF|S\$|Rs\.?)\s?[:.]?\s?$/i
 /** Every part is bounded, so the time is linear in the text. */
-const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:\.\d{3}){1,3}(?=,\d\d(?!\d))|\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ])(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
+const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:\.\d{3}){1,3}(?=,\d\d(?!\d))|\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ]|(?<=RM|[$€£])[SIlB](?=[.,]\d))(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
 
 export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
   const mentions: Mention[] = []
@@ -79,6 +79,10 @@ function readAmount(text: string, match: RegExpExecArray): Pick<Mention, 'cents'
   if (separated) {
     const letters = /[A-Za-z]/.test(whole + cents)
     if (/^\p{L}/u.test(after) && !/^(?:DH|EUR|RM|SR|ZR|S|Z|T|A|B|X)?(?![\p{L}])/iu.test(after)) {
+      return undefined
+    }
+    // 17:45 18/05/18
+    if (point.trim() === ':' && /\d[/-]\d/.test(text)) {
       return undefined
     }
     const value = Number(wholeDigits) * 100 + Number(digitsOf(cents))

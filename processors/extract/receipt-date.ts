@@ -124,6 +124,11 @@ export function dateOptions(rows: readonly ReceiptRow[], order: DateOrder, recei
   })
 }
 
+/** 8/04/2018: a till that prints the month's nought printed the day's, which recognition took for a stain. */
+function padded(text: string): string {
+  return text.replace(/^(?=\d([-/.])0\d\1)/, '0')
+}
+
 /** The order of the dates that can be read in one way only, when they agree: one till prints one order. */
 function printedOrder(rows: readonly ReceiptRow[]): DateOrder | undefined {
   const orders = new Set<DateOrder>()
@@ -189,5 +194,5 @@ export function findReceiptDate(layout: Layout, rows: readonly ReceiptRow[], wei
   }
   const { value, text, row } = options[choice.index]!
   const run = row.runs.find((one) => one.text.includes(text))
-  return fieldOf(layout, { page: row.page, box: run?.box ?? row.box, confidence: 1 }, text, value, choice.probability)
+  return fieldOf(layout, { page: row.page, box: run?.box ?? row.box, confidence: 1 }, padded(text), value, choice.probability)
 }

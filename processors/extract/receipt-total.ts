@@ -17,6 +17,9 @@ export interface TotalOption extends Option {
 const maxItems = 60
 /** Cents that a till rounds by. */
 const maxRounding = 5
+/** Totals that are doubted, and differences that speak against them: a receipt has some of each. */
+const maxDoubted = 12
+const maxDifferences = 100
 
 export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
   const mentions = amountMentions(rows)
@@ -28,7 +31,8 @@ export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
   }
   const has = (mention: Mention, ...words: AmountWord[]): boolean => words.some((word) => mention.words.has(word) || mention.above.has(word))
   const centsOf = (...words: AmountWord[]): Set<number> => new Set(positive.filter((one) => has(one, ...words)).map(({ cents }) => cents))
-  const tendered = centsOf('cash', 'tendered')
+  // Some tills take what was paid off the total.
+  const tendered = new Set(mentions.filter((one) => has(one, 'cash', 'tendered')).map(({ cents }) => Math.abs(cents)).filter((cents) => cents > 0))
   const changes = new Set(mentions.filter((one) => has(one, 'change')).map(({ cents }) => Math.abs(cents)))
   const cards = centsOf('card')
   const roundings = new Set(mentions.filter((one) => has(one, 'rounding')).map(({ cents }) => cents).filter((cents) => Math.abs(cents) <= maxRounding))
@@ -76,7 +80,13 @@ export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
       }
     }
   }
-  return positive.map((mention): TotalOption => {
+  const printed = new Set(totals.map(({ cents }) => cents))
+  const supported = (one: Mention): boolean => near(one.cents, taxed, 1) || sums(subtotals, taxes, charges, one.cents) || believed.some((other) => other.at !== one.at && Math.abs(other.cents - one.cents) <= maxRounding)
+  // What stands nowhere else may be misread: what was paid less the change says in which figure. A text layer is not misread.
+  const doubted = positive.filter((one) => one.confidence < 1 && has(one, 'total', 'due', 'grand') && !has(one, 'sub', 'excluding', 'count', 'discount', 'cash', 'tendered', 'change') && !supported(one)).slice(-maxDoubted)
+  const repaired = doubted.flatMap((read) =>
+    [...differences].slice(0, maxDifferences).filter((cents) => !printed.has(cents) && isMisread(read.cents, cents)).map((cents) => ({ mention: { ...read, cents, form: 'repaired' } satisfies Mention, read })))
+  return [...positive.map((mention) => ({ mention, read: mention })), ...repaired].map(({ mention, read }): TotalOption => {
     const { cents, words, above, form, at } = mention
     const said = words.size > 0 ? words : above
     const features: Record<string, number> = {}
@@ -111,12 +121,14 @@ export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
     set(`form.${form}`, true)
     set('currency', mention.currency)
     set('last', mention.last)
-    set('repeated', Math.min(3, counts.get(cents)!.size - 1))
-    set('once', counts.get(cents)!.size === 1)
-    set('largest', cents === largest)
-    set('largestUnpaid', cents === largestUnpaid)
-    set('over', cents > largestUnpaid)
-    set('size', largestUnpaid === 0 ? 0 : Math.min(1.5, cents / largestUnpaid))
+    const times = counts.get(cents)?.size ?? 0
+    set('repeated', Math.min(3, Math.max(0, times - 1)))
+    set('once', times === 1)
+    // Where it stands among others is what was read, whatever it means.
+    set('largest', read.cents === largest)
+    set('largestUnpaid', read.cents === largestUnpaid)
+    set('over', read.cents > largestUnpaid)
+    set('size', largestUnpaid === 0 ? 0 : Math.min(1.5, read.cents / largestUnpaid))
     set('tiny', cents < 0.1 * largestUnpaid)
     set('round5', cents % 5 === 0)
     set('isPaid', paid.has(cents))
@@ -124,6 +136,7 @@ export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
     set('difference', near(cents, differences))
     set('differenceGuess', near(cents, unlabelledDifferences) && !near(cents, differences))
     set('noDifference', differences.size > 0 && !near(cents, differences, maxRounding))
+    set('repairsRounding', form === 'repaired' && Math.abs(read.cents - cents) <= maxRounding)
     set('sum.items', itemSum > 0 && Math.abs(itemSum - cents) <= maxRounding)
     set('sum.taxed', near(cents, taxed, 1))
     set('sum.taxedRounded', near(cents, taxed, maxRounding) && !near(cents, taxed, 1))
@@ -139,6 +152,12 @@ export function totalOptions(rows: readonly ReceiptRow[]): TotalOption[] {
     set('noTotals', totals.length === 0)
     return { value: decimalOfCents(cents), features, mention }
   })
+}
+
+/** Read right but for one figure, of five and more two, or before it was rounded. */
+function isMisread(read: number, meant: number): boolean {
+  const [a, b] = [String(read), String(meant)]
+  return Math.abs(read - meant) <= maxRounding || (a.length === b.length && [...a].filter((figure, n) => figure !== b[n]).length <= (a.length >= 5 ? 2 : 1))
 }
 
 function sums(subtotals: ReadonlySet<number>, taxes: ReadonlySet<number>, charges: ReadonlySet<number>, cents: number): boolean {

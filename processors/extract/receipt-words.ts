@@ -16,7 +16,7 @@ export const amountWords = new WordClasses({
   tendered: ['tendered', 'tender', 'tend', 'paid', 'payment', 'received', 'gegeben', 'recu', 'paymode'],
   card: ['visa', 'master', 'mastercard', 'card', 'debit', 'credit', 'amex', 'mydebit', 'karte', 'kreditkarte', 'carte', 'girocard', 'maestro', 'edc'],
   change: ['change', 'baki', 'ruckgeld', 'wechselgeld', 'rendu', 'monnaie', 'wisselgeld', 'resto', 'cambio'],
-  tax: ['tax', 'gst', 'vat', 'sst', 'mwst', 'ust', 'tva', 'btw', 'iva', 'cukai', 'gsttax', 'steuer'],
+  tax: ['tax', 'gst', 'vat', 'sst', 'mwst', 'ust', 'tva', 'btw', 'iva', 'cukai', 'gsttax', 'govtax', 'salestax', 'servicetax', 'steuer'],
   excluding: ['excl', 'excluding', 'exclusive', 'exc', 'before', 'exkl', 'ohne', 'hors', 'zzgl', 'excluded', 'ht'],
   including: ['incl', 'including', 'inclusive', 'inc', 'inkl', 'included', 'includes', 'ttc', 'after', 'with'],
   discount: ['discount', 'disc', 'diskaun', 'rabatt', 'remise', 'korting', 'sconto', 'saving', 'savings', 'saved', 'jimat', 'rebate', 'voucher'],

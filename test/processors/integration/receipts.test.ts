@@ -108,6 +108,19 @@ t.test('cash, change, counts and discounts are no totals', async (t) => {
   t.equal(total([[[0, 'Coffee'], [34, '3.50']], [[0, 'Amount Due'], [34, '3.50']], [[0, 'VISA'], [34, '3.50']]]), '3.50')
 })
 
+t.test('a total misread by a figure is what was paid less the change', async (t) => {
+  const paper = (total: string, more: Parameters<typeof slip>[0] = []) => [
+    'FINCH CAFE', '3 MILL ROAD', [[0, 'Tea'], [34, '4.00']], [[0, 'Cake'], [34, '5.60']], ...more, [[0, 'Total'], [34, total]], [[0, 'Cash'], [34, '20.00']], [[0, 'Change'], [34, '10.40']],
+  ] as const
+  t.match(read(paper('9.80')).fields.grandTotal, { value: '9.60', normalised: '9.60' })
+  t.equal(read(paper('9.60')).fields.grandTotal?.normalised, '9.60')
+  t.equal(read(paper('9.80', [[[0, 'Subtotal'], [34, '9.80']]])).fields.grandTotal?.normalised, '9.80', 'twice on the paper')
+  t.equal(read(paper('37.80')).fields.grandTotal?.normalised, '37.80', 'more than a figure apart')
+  const printed = extract(slip(paper('9.80'), 1), { receivedDay: '2024-06-01' })
+  t.equal(printed.ok && printed.value.fields.grandTotal?.normalised, '9.80', 'a text layer is not misread')
+  t.equal(read(['FINCH CAFE', '3 MILL ROAD', [[0, 'Net'], [34, 'RM9.20']], [[0, 'GST'], [34, 'RM0.55']], [[0, 'Total'], [34, 'RMS.75']], [[0, 'Tendered'], [34, 'RM10.00']], [[0, 'Change'], [34, 'RM0.25']]]).fields.grandTotal?.normalised, '9.75', 'an S for a 9')
+})
+
 t.test('the page of an invoice is not read as a receipt', async (t) => {
   t.ok(isNarrow(layOut(slip(grocer))))
   const wide = slip(Array.from({ length: 12 }, (_, n) => [[0, `Description number ${n} of goods`], [60, 'quantity'], [90, `1${n}.00 EUR`]] as const))
@@ -151,7 +164,7 @@ t.test('amounts as they may be broken', async (t) => {
   const amounts = (text: string) => amountMentions(rowsOf([[[0, 'Total'], [10, text]]])).map(({ cents, form }) => [cents, form])
   for (const [text, expected] of [
     ['12.34', [[1234, 'exact']]], ['1,234.50', [[123450, 'exact']]], ['12,34', [[1234, 'comma']]], ['12. 34', [[1234, 'spaced']]], ['RM 5 83', [[583, 'spaced']]], ['1O.5O', [[1050, 'letters']]],
-    ['8091', [[8091, 'pointless']]], ['RM7', [[700, 'whole']]], ['-3.00', [[-300, 'exact']]], ['17/05/2024', []], ['11:42:07', []], ['6%', []], ['12.345', []], ['A1234.50', []],
+    ['8091', [[8091, 'pointless']]], ['RM7', [[700, 'whole']]], ['-3.00', [[-300, 'exact']]], ['RMS.75', [[575, 'letters']]], ['S.75', []], ['17:45 18/05/2024', []], ['17/05/2024', []], ['11:42:07', []], ['6%', []], ['12.345', []], ['A1234.50', []],
   ] as const) {
     t.same(amounts(text), expected, text)
   }
@@ -165,6 +178,8 @@ t.test('days as they may be broken', async (t) => {
   ] as const) {
     t.equal(days(text)[0], day, text)
   }
+  t.equal(read(['OWL BOOKS', '1 HIGH STREET', 'Date: 7/05/2024', [[0, 'Total'], [34, '4.00']]]).fields.issueDate?.value, '07/05/2024', 'a nought that was not seen')
+  t.equal(read(['OWL BOOKS', '1 HIGH STREET', 'Date: 7/5/2024', [[0, 'Total'], [34, '4.00']]]).fields.issueDate?.value, '7/5/2024')
   const { fields } = read(['OWL BOOKS', '1 HIGH STREET', 'Member since 01/01/2020', 'Date: 17/05/2024 10:11', [[0, 'Total'], [34, '4.00']]])
   t.equal(fields.issueDate?.normalised, '2024-05-17')
   const tenant = read(['OWL BOOKS', '1 HIGH STREET', 'Date: 03/04/2024 10:11', [[0, 'Total'], [34, '4.00']]], { dateOrder: 'month-day', receivedDay: '2024-06-01' })
