@@ -97,3 +97,44 @@ t.test('a record that holds its thread beyond the session, in a turn and by prom
   t.match(turn.warnings, /has been in one turn of task \S+ for \d+ ms/)
   t.match(promises.warnings, /has not come back to its loop for \d+ ms, while calls ran in 'asking' at /)
 })
+
+t.test('a record that never ends: the thread is terminated in its loop, the next start opens what it had and nobody waits for its session (ten minutes)', async (t) => {
+  const source = await cluster.topic('endless-source', 4)
+  const sink = await cluster.topic('endless-sink', 4)
+  const signals = join(cluster.folder(), 'run')
+  const stateDir = cluster.folder()
+  const warnings: string[] = []
+  const start = async (holdMs: number) => {
+    const app = new KafkaStreams({
+      topology: new URL('./wedged-topology.ts', import.meta.url),
+      settings: { source, sink, signals, how: 'turn', holdMs } satisfies WedgedSettings,
+      applicationId: cluster.name('endless'),
+      bootstrapServers: cluster.bootstrapServers,
+      stateDir,
+      sessionTimeoutMs: 600_000,
+      closeTimeoutMs: 500,
+      replicationFactor: 1,
+      onWarning: (warning) => warnings.push(warning),
+    })
+    await app.start()
+    return app
+  }
+  const first = await start(Number.POSITIVE_INFINITY)
+  const before = lines(0, 200)
+  await cluster.send(source, before)
+  await cluster.consumed(first.config.applicationId, source)
+  await cluster.send(source, [{ key: 'deadly', value: 'die' }])
+  while (!existsSync(begunFile(signals, 0))) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await first.close()
+  t.match(warnings.join('\n'), /has not stopped within 500 ms \(closeTimeoutMs\) and is ended/)
+  // It is held no more.
+  writeFileSync(releasedFile(signals, 1), '')
+  const second = await start(0)
+  const after = lines(200, 200)
+  await cluster.send(source, after)
+  await cluster.consumed(second.config.applicationId, source)
+  await second.close()
+  t.same(countProblems(await cluster.committed(sink), tally([...before, { key: 'deadly' }, ...after].map(({ key }) => key))), [])
+})
