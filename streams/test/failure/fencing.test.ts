@@ -1,4 +1,5 @@
 import t from 'tap'
+import { holdRequests } from '../integration/kafka-cut.ts'
 import { KafkaStreams, type Processor, type ProcessorContext, Serdes, Stores, type StreamsBuilder } from '../../index.ts'
 import { TestCluster } from '../integration/streams-support.ts'
 import { COMMITTER, decodeOffsetMetadata } from '../../runtime/offset-metadata.ts'
@@ -9,6 +10,11 @@ t.setTimeout(300_000)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
+
+/** Requests of a commit, by their API keys: one is fenced while each is on its way. */
+const STEPS = { Produce: 0, TxnOffsetCommit: 28, EndTxn: 26 }
+/** Fences at any moment. */
+const FENCES = 5
 
 /** Counts in a field beside the store: a field that survives a drop would run ahead of it (rule B6). */
 class CountTwice implements Processor<string, string, string, number> {
@@ -39,7 +45,7 @@ async function committers(groupId: string, topic: string): Promise<Set<string>> 
   return new Set(offsets.flatMap(({ metadata }) => decodeOffsetMetadata(metadata).extras.get(COMMITTER) ?? []))
 }
 
-t.test('the producer is fenced again and again under load: every task of the thread starts over, nothing is lost or doubled', async (t) => {
+t.test('the producer is fenced at each step of a commit and at any moment, under load: every task of the thread starts over, nothing is lost or doubled', async (t) => {
   const source = await cluster.topic('source', 4)
   const sink = await cluster.topic('sink', 4)
   const applicationId = cluster.name('fenced')
@@ -62,16 +68,33 @@ t.test('the producer is fenced again and again under load: every task of the thr
   // Who is fenced notices at its next commit: there must be one.
   const load = endlessLines(cluster, source, 50, 10)
   const seen = new Set<string>()
-  for (let fences = 0; fences < 5; fences++) {
-    let next: string | undefined
-    while (next === undefined) {
-      next = [...(await committers(applicationId, source))].find((id) => !seen.has(id))
+  /** Of the incarnation that commits now. */
+  const committer = async (): Promise<string> => {
+    for (;;) {
+      const next = [...(await committers(applicationId, source))].find((id) => !seen.has(id))
+      if (next !== undefined) {
+        seen.add(next)
+        return next
+      }
     }
-    seen.add(next)
-    await cluster.ours.fence(next)
   }
-  while ((await app.metrics())[0]!.counters.producersReplaced < 4) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
+  for (let fences = 0; fences < FENCES; fences++) {
+    await cluster.ours.fence(await committer())
+  }
+  const replaced = async () => (await app.metrics())[0]!.counters.producersReplaced
+  for (const [step, apiKey] of Object.entries(STEPS)) {
+    const id = await committer()
+    const before = await replaced()
+    const requests = holdRequests(apiKey)
+    while (requests.waiting === 0) {
+      await new Promise((resolve) => setTimeout(resolve, 5))
+    }
+    await cluster.ours.fence(id)
+    requests.release()
+    while ((await replaced()) === before) {
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    t.comment(`fenced before ${step} arrived`)
   }
   const input = await load.stop()
   await cluster.consumed(applicationId, source)
