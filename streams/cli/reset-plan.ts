@@ -17,6 +17,8 @@ export interface ResetFacts {
 export interface ResetPlan {
   /** Partitions whose offset is set anew. */
   readonly inputs: readonly TopicPartition[]
+  /** Where they were, as far as the group has committed anything. */
+  readonly committed: readonly CommittedOffset[]
   /** Retry topics: what was replayed into them is not processed again. Sought to their end. */
   readonly retries: readonly TopicPartition[]
   /** Offsets of other topics, which stay as they are. */
@@ -45,6 +47,7 @@ export function planReset(facts: ResetFacts): ResetPlan {
   const handled = new Set([...inputs, ...retries, ...found])
   return {
     inputs: inputs.flatMap((topic) => partitions(topic, topics)),
+    committed: committed.filter(({ topic, offset }) => set.has(topic) && offset >= 0),
     retries: retries.flatMap((topic) => partitions(topic, topics)),
     kept: committed.filter(({ topic, offset }) => !handled.has(topic) && topics.has(topic) && offset >= 0),
     deleted: found.filter((topic) => topics.has(topic)),
@@ -62,6 +65,7 @@ export type ResetTarget =
   | { readonly kind: 'earliest' }
   | { readonly kind: 'latest' }
   | { readonly kind: 'offset'; readonly offset: number }
+  | { readonly kind: 'shift'; readonly by: number }
   | { readonly kind: 'datetime'; readonly timestamp: number }
 
 /** An offset within the log: before its start or behind its end there is nothing to read (rule A9 refuses such offsets). */

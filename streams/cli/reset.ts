@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { StateDirectory } from 'millrace-state-stores'
+import { type Duration, milliseconds } from '../duration.ts'
 import { StreamsError } from '../errors.ts'
 import { externalSourceTopics } from '../graph/tasks.ts'
 import { matchingTopics } from '../graph/topic-patterns.ts'
@@ -28,7 +29,7 @@ const UNSTABLE_OFFSET_COMMIT = 88
 export const reset: Command = {
   name: 'reset',
   summary: 'read the inputs of a stopped application anew, its state and internal topics deleted',
-  usage: 'APPLICATION [--to-earliest|--to-latest|--to-offset N|--to-datetime ISO] [--dry-run]',
+  usage: 'APPLICATION [--to-earliest|--to-latest|--to-offset N|--shift-by N|--to-datetime ISO|--by-duration 7d] [--dry-run]',
   help: `Sets the offsets of the input topics, deletes the internal topics (APPLICATION-…-changelog, -repartition), and with
 --state-dir the local state. Refused while the application runs. Interrupted, it is run again.
 
@@ -37,6 +38,8 @@ export const reset: Command = {
   --topology FILE           module whose default export is the topology
   --settings FILE           JSON for the second argument of the topology's function
   --to-earliest             (default) --to-latest, --to-offset N, --to-datetime 2026-01-31T12:00:00Z
+  --shift-by N              from what is committed, back (--shift-by=-100) or on; without that, from the start
+  --by-duration 7d          so long before now: 200ms, 5s, 1m, 2h, 7d
   --state-dir DIR           deletes the local state in DIR, too; do so on every machine (an instance that finds state
                             whose changelog is new refuses to start)
   --dry-run                 says what it would do
@@ -52,6 +55,8 @@ ${CONNECTION_HELP}`,
     'to-latest': { type: 'boolean' },
     'to-offset': { type: 'string' },
     'to-datetime': { type: 'string' },
+    'shift-by': { type: 'string' },
+    'by-duration': { type: 'string' },
     'state-dir': { type: 'string' },
     'dry-run': { type: 'boolean' },
     force: { type: 'boolean' },
@@ -83,10 +88,26 @@ function targetOf(args: Arguments): ResetTarget {
     }
     targets.push({ kind: 'datetime', timestamp })
   }
+  const by = args.number('shift-by', Number.MIN_SAFE_INTEGER)
+  if (by !== undefined) {
+    targets.push({ kind: 'shift', by })
+  }
+  const duration = args.text('by-duration')
+  if (duration !== undefined) {
+    targets.push({ kind: 'datetime', timestamp: Date.now() - durationOf(duration) })
+  }
   if (targets.length > 1) {
-    throw new UsageError('give one of --to-earliest, --to-latest, --to-offset, --to-datetime')
+    throw new UsageError('give one of --to-earliest, --to-latest, --to-offset, --shift-by, --to-datetime, --by-duration')
   }
   return targets[0] ?? { kind: 'earliest' }
+}
+
+function durationOf(text: string): number {
+  try {
+    return milliseconds('--by-duration', text as Duration)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
 }
 
 class Reset {
@@ -201,6 +222,7 @@ class Reset {
     const all = [...plan.inputs, ...plan.retries]
     const [starts, ends] = await Promise.all([this.#cluster.listOffsets(all, 'earliest', 'read_committed'), this.#cluster.listOffsets(all, 'latest', 'read_committed')])
     const target = this.#target
+    const committed = new Map(plan.committed.map(({ topic, partition, offset }) => [`${topic}-${partition}`, offset]))
     const byTime = target.kind === 'datetime' ? await this.#cluster.listOffsets(plan.inputs, target.timestamp, 'read_committed') : undefined
     const of = ({ topic, partition }: TopicPartition, wanted: (start: number, end: number, key: string) => number): OffsetToCommit => {
       const key = `${topic}-${partition}`
@@ -215,6 +237,8 @@ class Reset {
           return end
         case 'offset':
           return target.offset
+        case 'shift':
+          return (committed.get(key) ?? start) + target.by
         case 'datetime': {
           const found = byTime?.get(key) ?? -1
           return found < 0 ? end : found

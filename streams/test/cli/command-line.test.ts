@@ -21,6 +21,8 @@ t.test('wrong usage: exit code 2, what is wrong, and how it is right', async (t)
     [['reset', 'a', '--to-offset', '-1'], /--to-offset/],
     [['reset', 'a', '--to-offset', 'ten'], /--to-offset is "ten": give a whole number of at least 0/],
     [['reset', 'a', '--to-datetime', 'yesterday'], /2026-01-31T12:00:00Z/],
+    [['reset', 'a', '--by-duration', 'a week'], /--by-duration is "a week": give more than zero milliseconds, or a text such as/],
+    [['reset', 'a', '--shift-by', '5', '--by-duration', '7d'], /one of --to-earliest/],
     [['groups', '--format', 'xml'], /give text or json/],
     [['groups', '--bootstrap-server', 'kafka'], /"kafka" is not HOST:PORT/],
     [['groups', '--command-config', '/no/such/file'], /\/no\/such\/file cannot be read \(ENOENT\)/],

@@ -96,7 +96,7 @@ t.test('dead letters are listed and shown without their content', async (t) => {
   const list = await listed(3)
   t.equal(list.split('\n').length - 1, 3)
   t.match(list, new RegExp(`${orders}:\\d:\\d+ +check +PROCESSING_FAILED +SERVICE_DOWN`))
-  t.notMatch(list, /secret|ada|bob/)
+  t.notMatch(list.replaceAll(cluster.prefix, ''), /secret|ada|bob/)
   const filtered = await millrace('dead-letters', 'list', letters, '--operator', 'other')
   t.equal(filtered.lines, 'no dead letters')
   const [id] = list.split('\n')[1]!.split(' ')
@@ -166,6 +166,10 @@ t.test('to a time, and members of dead instances by force', async (t) => {
   const { lines } = await millrace('reset', applicationId, '--to-datetime', start, '--dry-run')
   const ends = await cluster.ours.listOffsets([0, 1].map((partition) => ({ topic: orders, partition })), 'latest', 'read_committed')
   t.match(lines, new RegExp(`^${orders} +1 +${ends.get(`${orders}-1`)}$`, 'm'), 'nothing is that young: the end')
+  const before = (await cluster.ours.admin().groupOffsets(applicationId)).find(({ topic, partition }) => topic === orders && partition === 1)!
+  t.match((await millrace('reset', applicationId, '--shift-by=-1', '--dry-run')).lines, new RegExp(`^${orders} +1 +${before.offset - 1}$`, 'm'), 'one back from what is committed')
+  t.match((await millrace('reset', applicationId, '--shift-by', '1000', '--dry-run')).lines, new RegExp(`^${orders} +1 +${ends.get(`${orders}-1`)}$`, 'm'), 'not beyond the end')
+  t.match((await millrace('reset', applicationId, '--by-duration', '1d', '--dry-run')).lines, new RegExp(`^${orders} +1 +0$`, 'm'), 'everything is younger')
   const group = cluster.ours.group()
   const request = { groupId: applicationId, memberId: '', sessionTimeoutMs: 120_000, rebalanceTimeoutMs: 10_000, protocolType: 'consumer' as const, protocols: [{ name: 'x', metadata: Buffer.alloc(0) }] }
   const memberId = await group.join(request).catch((error: { memberId: string }) => error.memberId) as string
