@@ -9,7 +9,7 @@ import { Brokers } from '../brokers/brokers.ts'
 import { emptyGroup, purgedTable, quietPartitions } from './forgetful/offsets.ts'
 import { yearReplayed } from './forgetful/old-records.ts'
 import { pendingEntries } from './forgetful/references.ts'
-import { emptiedByRetention, madeAnew, movedAway, overtaken, truncated } from './forgetful/tombstones.ts'
+import { emptiedByRetention, madeAnew, movedAway, overtaken, tables, truncated } from './forgetful/tombstones.ts'
 
 t.setTimeout(400_000)
 
@@ -40,6 +40,8 @@ t.teardown(async () => {
 })
 
 t.test('a task comes back to a copy whose tombstones the cleaner has removed: no deleted key is there, no finished call is made again (A3)', (t) => movedAway(t, cluster))
+
+t.test('rows of tables and global tables that were deleted, and cleaned away, while nobody read (A3)', (t) => tables(t, cluster))
 
 t.test('a changelog that was made anew under a running task (A3)', (t) => madeAnew(t, cluster))
 

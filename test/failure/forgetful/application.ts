@@ -14,7 +14,8 @@ export function application(cluster: TestCluster, name: string, topology: (b: St
     bootstrapServers: cluster.bootstrapServers,
     stateDir: cluster.folder(),
     threads: 'in-process',
-    sessionTimeoutMs: 60_000,
+    // Nobody is to be evicted, however busy the machine is.
+    sessionTimeoutMs: 120_000,
     replicationFactor: 1,
     onWarning: () => undefined,
     ...options,

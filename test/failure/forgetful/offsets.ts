@@ -108,7 +108,7 @@ export async function purgedTable(t: Assertions, cluster: TestCluster): Promise<
           calls++
           await gate.promise
           return `answer to ${value}`
-        }, { name: 'ask', value: TEXT.value })
+        }, { name: 'ask', value: TEXT.value, timeout: '10m' })
         .to(sink, TEXT))
   await cluster.send(source, [{ key: 'k', value: 'v' }])
   const app = run()

@@ -34,7 +34,7 @@ export async function yearReplayed(t: Assertions, cluster: TestCluster): Promise
     settings,
     stateDir: cluster.folder(),
     bootstrapServers: cluster.bootstrapServers,
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: 120_000,
     replicationFactor: 1,
   }
   const start = Math.floor((Date.now() - YEAR_MS) / 1_000) * 1_000

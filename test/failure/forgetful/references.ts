@@ -22,15 +22,24 @@ const YEAR_MS = 365 * 86_400_000
 
 /** Answers nobody until it is opened. */
 class Service {
-  readonly asked: Asked[] = []
+  /** As JSON: a call that is repeated as it was is none more. */
+  readonly #asked = new Set<string>()
   readonly #waiting: [ServerResponse, Asked][] = []
   #open = false
   readonly #server = createServer(async (request, response) => {
-    const asked = JSON.parse(await text(request)) as Asked
-    this.asked.push(asked)
-    this.#waiting.push([response, asked])
+    const asked = await text(request)
+    this.#asked.add(asked)
+    this.#waiting.push([response, JSON.parse(asked)])
     this.#answer()
   })
+
+  get asked(): Asked[] {
+    return [...this.#asked].map((each) => JSON.parse(each) as Asked).toSorted((a, b) => (a.key < b.key ? -1 : 1))
+  }
+
+  forget(): void {
+    this.#asked.clear()
+  }
 
   async listen(): Promise<string> {
     this.#server.listen(0, '127.0.0.1')
@@ -55,11 +64,6 @@ class Service {
   }
 }
 
-/** Without its place in the log: partitions take turns. */
-function sorted<T extends { readonly key: string }>(all: readonly T[]): T[] {
-  return all.toSorted((a, b) => (a.key < b.key ? -1 : 1))
-}
-
 /** To be called early: the engine purges twice a minute. Resolves with what goes on when it has. */
 export async function pendingEntries(cluster: TestCluster): Promise<(t: Assertions) => Promise<void>> {
   const [source, sink] = [await cluster.topic('pending', 1), await cluster.topic('pending-sink', 1)]
@@ -71,7 +75,7 @@ export async function pendingEntries(cluster: TestCluster): Promise<(t: Assertio
     settings: { source, sink, url: await service.listen() },
     stateDir: cluster.folder(),
     bootstrapServers: cluster.bootstrapServers,
-    sessionTimeoutMs: 6_000,
+    sessionTimeoutMs: 120_000,
     replicationFactor: 1,
   }
   const repartition = `${applicationId}-by-key-repartition`
@@ -100,11 +104,12 @@ export async function pendingEntries(cluster: TestCluster): Promise<(t: Assertio
       rmSync(join(options.stateDir, name), { recursive: true })
     }
     t.equal((await cluster.committed(sink)).length, 0, 'nothing is answered yet')
-    const before = sorted(service.asked.splice(0))
+    const before = service.asked
+    service.forget()
     const second = new Child(options)
     await second.running()
     await eventually('all are asked for again', async () => service.asked.length === PENDING)
-    t.same(sorted(service.asked), before, 'the same calls, with all that was in their records')
+    t.same(service.asked, before, 'the same calls, with all that was in their records')
     t.same(
       before.map(({ key, value, timestamp, headers }) => ({ key, value, timestamp, origin: new Map(headers).get('origin') })),
       input.map(({ key, value, timestamp, headers }) => ({ key: `by ${key}`, value, timestamp, origin: headers.origin })),
@@ -116,7 +121,7 @@ export async function pendingEntries(cluster: TestCluster): Promise<(t: Assertio
     service.close()
     t.equal((await cluster.committed(sink)).length, PENDING, 'each once')
     t.same(
-      sorted(results.map(({ key, value, timestamp }) => ({ key: `${key}`, value: `${value}`, timestamp }))),
+      results.map(({ key, value, timestamp }) => ({ key: `${key}`, value: `${value}`, timestamp })).toSorted((a, b) => (a.key < b.key ? -1 : 1)),
       input.map(({ key, value, timestamp }) => ({ key: `by ${key}`, value: `answer to ${value}`, timestamp })),
       'with their results',
     )

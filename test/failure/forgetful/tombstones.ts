@@ -63,20 +63,18 @@ function shelf({ source, sink, calls, answers }: Topics, call: (value: string) =
       .filter((_key, value) => !value.startsWith('call'))
       .process(() => new Shelf(), { name: STORE, stores: [Stores.keyValueStore(STORE, { ...TEXT, topicConfig: EAGER })], ...TEXT })
       .to(sink)
-    all.filter((_key, value) => value.startsWith('call')).mapAsync(call, { name: 'ask', value: Serdes.string() }).to(answers)
+    all.filter((_key, value) => value.startsWith('call')).mapAsync(call, { name: 'ask', value: Serdes.string(), timeout: '10m' }).to(answers)
   }
 }
 
 const never = () => new Promise<string>(() => undefined)
 
-/** Until the cleaner has removed every record of these keys; what follows them is written meanwhile, or nothing would be cleaned. */
-async function cleaned(cluster: TestCluster, { source }: Topics, groupId: string, partition: number, keys: readonly string[]): Promise<void> {
+/** Until the cleaner has removed every record of these keys; `fill` writes something behind them, or nothing would be cleaned. */
+async function cleaned(cluster: TestCluster, topic: string, partition: number, keys: readonly string[], fill: (key: string) => Promise<void>): Promise<void> {
   let filler = 0
   await eventually('the cleaner removes the tombstones', async () => {
-    await cluster.send(source, [{ key: `filler-${filler++}`, value: 'x', partition }])
-    await cluster.consumed(groupId, source)
-    const left = await cluster.committed(`${groupId}-${STORE}-changelog`)
-    return !left.some((record) => record.partition === partition && keys.includes(`${record.key}`))
+    await fill(`filler-${filler++}`)
+    return !(await cluster.committed(topic)).some((record) => record.partition === partition && keys.includes(`${record.key}`))
   })
 }
 
@@ -119,7 +117,10 @@ export async function movedAway(t: Assertions, cluster: TestCluster): Promise<vo
   const deleted = KEYS.slice(0, 4)
   await cluster.send(all.source, deleted.map((key) => ({ key, value: 'delete', partition })))
   await eventually('the call is answered', async () => (await cluster.committed(all.answers)).length === 1)
-  await cleaned(cluster, all, groupId, partition, deleted)
+  await cleaned(cluster, `${groupId}-${STORE}-changelog`, partition, deleted, async (key) => {
+    await cluster.send(all.source, [{ key, value: 'x', partition }])
+    await cluster.consumed(groupId, all.source)
+  })
   // As the engine does twice a minute: nothing is pending there.
   await truncate(cluster, `${groupId}-ask-in-flight-changelog`, -1, partition)
   await second.close()
@@ -129,6 +130,37 @@ export async function movedAway(t: Assertions, cluster: TestCluster): Promise<vo
   t.same(called.toSorted(), ['first call 0', 'first call 1', `second call ${partition}`], 'the finished call is not made again')
   t.same(texts(await cluster.committed(all.answers)), [`k: answer to call ${partition}`], 'it has one answer')
   await first.close()
+}
+
+/** Tables whose topics are their changelogs: rows are deleted while nobody reads. */
+export async function tables(t: Assertions, cluster: TestCluster): Promise<void> {
+  const [orders, sink] = [await cluster.topic('orders', 1), await cluster.topic('orders-sink', 1)]
+  const rows = [await cluster.topic('rows', 1, EAGER), await cluster.topic('global-rows', 1, EAGER)] as const
+  const groupId = cluster.name('tables')
+  const stateDir = cluster.folder()
+  const session = async () => {
+    const app = application(cluster, 'tables', (b) => {
+      const [table, everywhere] = [b.table(rows[0], { ...TEXT, name: 'rows' }), b.globalTable(rows[1], { ...TEXT, name: 'global-rows' })]
+      b.stream(orders, TEXT)
+        .leftJoin(table, (_order, row) => row ?? 'none', TEXT)
+        .leftJoin(everywhere, (key) => key, (row, other) => `${row}, ${other ?? 'none'}`)
+        .to(sink, TEXT)
+    }, { stateDir })
+    await app.start()
+    await cluster.consumed(groupId, rows[0])
+    await cluster.send(orders, KEYS.map((key) => ({ key, value: 'order' })))
+    await cluster.consumed(groupId, orders)
+    await app.close()
+    return texts((await cluster.committed(sink)).slice(-KEYS.length))
+  }
+  const deleted = KEYS.slice(0, 4)
+  await Promise.all(rows.map((topic) => cluster.send(topic, KEYS.map((key) => ({ key, value: 'there' })))))
+  t.same(await session(), KEYS.map((key) => `${key}: there, there`), 'every order finds its rows')
+  for (const topic of rows) {
+    await cluster.send(topic, deleted.map((key) => ({ key, value: null })))
+    await cleaned(cluster, topic, 0, deleted, (key) => cluster.send(topic, [{ key, value: 'x' }]))
+  }
+  t.same(await session(), KEYS.map((key) => `${key}: ${deleted.includes(key) ? 'none, none' : 'there, there'}`), 'and those only that are there')
 }
 
 /** The changelog of a store is deleted and made anew under a running task. */
