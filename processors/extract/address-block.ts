@@ -42,18 +42,29 @@ export function addressBlocks(layout: Layout): AddressBlock[] {
   return blocks
 }
 
+/** In heights of the text: a wider gap ends a block, unless its lines stand about as wide apart, none of them half as wide. */
+const usualGap = 2.4
+const widestGap = 4.2
+const samePitch = 1.2
+
 /** Runs above or below that begin at the same edge, line by line without a wide gap. */
 function column(layout: Layout, from: Run, step: 1 | -1): Run[] {
   const found: Run[] = []
   let last = from
+  let pitch = 0
   for (let at = from.row + step; at >= 0 && at < layout.rows.length && found.length < maxLines; at += step) {
     const row = layout.rows[at]!
     const gap = Math.abs(row.runs[0]!.box.y - last.box.y)
-    if (row.page !== from.page || gap > 2.4 * last.box.height) {
+    if (row.page !== from.page || gap > (pitch === 0 ? widestGap * last.box.height : Math.max(usualGap * last.box.height, samePitch * pitch))) {
       break
     }
     const next = row.runs.find((run) => Math.abs(run.box.x - from.box.x) <= 0.5 * from.box.height)
     if (next !== undefined) {
+      const own = Math.abs(next.box.y - last.box.y)
+      if (pitch > usualGap * last.box.height && 2 * own < pitch) {
+        break
+      }
+      pitch ||= own
       found.push(next)
       last = next
     }

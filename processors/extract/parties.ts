@@ -1,4 +1,5 @@
 import { checkVAT, countries } from 'jsvat'
+import { unite } from '../text/runs.ts'
 import type { Field, Party } from '../types.ts'
 import { addressBlocks } from './address-block.ts'
 import { findAmounts } from './amounts.ts'
@@ -7,12 +8,13 @@ import { domainNames, saysName } from './domains.ts'
 import { fieldOf } from './field.ts'
 import { buyerLabels, columnLabels, dateLabels, numberLabels, partyLabels, totalLabels } from './labels.ts'
 import type { Layout, Run } from './layout.ts'
+import { plainText } from './layout.ts'
 import { registeredNames } from './registered.ts'
 import type { PartyRole, Section } from './sections.ts'
 import { findSections } from './sections.ts'
 
 /** In small letters only what is no word of some language, as se, ab and sa are. */
-const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ|[Ll]td|LTD|[Ll]imited|LIMITED|[Ii]nc|INC|[Cc]orp(?:oration)?|CORP(?:ORATION)?|[Ss]arl|[Ss]àrl|[Pp]ty|PTY|[Pp]vt|PVT|[Ss][Dd][Nn]\.? ?[Bb][Hh][Dd]|S\/B|[Bb]hd|BHD|[Pp]te|PTE|[Pp]lc|[Ll]lp|[Ll]lc|A\/S|e\.\s?K|e\.\s?V|S\.A\.S|S\.A|S\.?[Rr]\.[Ll]|S\.[Pp]\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})\.?/u
+const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ|[Ll]td|LTD|[Ll]imited|LIMITED|[Ii]nc|INC|[Cc]orp(?:oration)?|CORP(?:ORATION)?|[Ss]arl|[Ss]àrl|[Pp]ty|PTY|[Pp]vt|PVT|[Ss][Dd][Nn]\.? ?[Bb][Hh][Dd]|S\/B|[Bb]hd|BHD|[Pp]te|PTE|[Pp]lc|[Ll]lp|[Ll]lc|A\/S|e\.\s?K|e\.\s?V|a\.\s?G|VVaG|S\.A\.S|S\.A|S\.?[Rr]\.[Ll]|S\.[Pp]\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})\.?/u
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
 const titleWords = /^ (?:(?:copy|kopie|copie|copia|kopia|kopi|duplicata?e?|duplikat|original|pro ?forma|tax|vat|sales|retail|commercial|payment|official|final|electronic) )*(?:invoice|rechnung|facture|factuur|factura|fattura|fatura|faktura|receipt|quittung|kvittering|credit note|credit memo|gutschrift|cash bill|statement|order confirmation|delivery note|lieferschein|quotation|original|copy|kopie|copie|copia|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
@@ -96,11 +98,27 @@ function nameIn(layout: Layout, sections: readonly Section[], role: PartyRole): 
       const named = section.entries.find((entry) => entry.key !== undefined && nameKey.test(entry.key))
         ?? section.entries.find((entry) => entry.key === undefined && looksLikeName(entry.run) && !salutation.test(entry.run.plain))
       if (named !== undefined) {
-        return fieldOf(layout, named.run, named.run.text, clean(named.run.text), 0.75)
+        const run = withLegalForm(named.run, section.entries[section.entries.indexOf(named) + 1])
+        return fieldOf(layout, run, run.text, clean(run.text), 0.75)
       }
     }
   }
   return undefined
+}
+
+/** A name of two lines ends with its legal form: what has none goes on in the line below that does. */
+function withLegalForm(run: Run, next: Section['entries'][number] | undefined): Run {
+  const goesOn = next !== undefined && next.key === undefined && next.run.row === run.row + 1 && !legalForm.test(run.text) && endsWithLegalForm(next.run) && looksLikeName(next.run)
+  if (!goesOn) {
+    return run
+  }
+  const text = `${run.text} ${next.run.text}`
+  return { ...run, text, plain: plainText(text), box: unite([run.box, next.run.box]) }
+}
+
+function endsWithLegalForm({ text }: Run): boolean {
+  const form = legalForm.exec(text)
+  return form !== null && form.index + form[0].length >= text.trimEnd().length && !/\d/.test(text)
 }
 
 /** Without a heading the addressee is whose address stands there without telephone and the like, and who is not the seller. */

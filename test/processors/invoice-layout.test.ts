@@ -159,6 +159,21 @@ t.test('without a heading the addressee is whose address has no telephone', asyn
   t.equal(fields.seller.name?.normalised, 'Holzhof Birke GmbH')
 })
 
+t.test('a name of two lines ends with its legal form, an address may be widely spaced', async (t) => {
+  const { fields } = read([
+    ['Rechnung Nr. 4711', 520, 'Berlin, 03.05.2026'], ['Verkäufer:'], ['Holzhof Birke'], ['Versicherungsverein Nordwald a.G.'], ['Am Forst 3'], ['10115 Berlin'],
+    ['Käufer:'], ['Erika Esche'], ['Spaltweg 7'], ['20095 Hamburg'],
+  ])
+  t.match(fields.seller.name, { normalised: 'Holzhof Birke Versicherungsverein Nordwald a.G.', provenance: { box: { y: 72, height: 26 } } })
+  t.equal(fields.buyer.name?.normalised, 'Erika Esche')
+  const wide = read([
+    [380, 'Holzhof Birke GmbH'], ['Erika Esche', 380, 'Am Forst 3'], [380, '10115 Berlin'], ['Spaltweg 7', 380, 'Telefon 030 1234'], [380, 'info@birke.example'], ['20095 Hamburg'],
+    ...Array.from({ length: 9 }, () => []), ['Rechnung Nr. 4711'],
+  ])
+  t.equal(wide.fields.buyer.name?.normalised, 'Erika Esche')
+  t.equal(read([['Unsere Leistungen'], ['für Sie und Ihr Haus'], [], ['20095 Hamburg'], ...Array.from({ length: 12 }, () => []), ['Rechnung Nr. 4711']]).fields.buyer.name, undefined, 'a city apart from a block is not its last line')
+})
+
 t.test('a VAT id with a wrong checksum is taken where it is named, and believed less', async (t) => {
   const named = read([['Invoice 12'], ['Customer VAT Number', 250, 'DE123456789'], ['VAT Reg. No. GB980780684']]).fields
   t.match(named.buyer.vatId, { normalised: 'DE123456789' })
