@@ -1,7 +1,6 @@
 /** A document through the steps of the pipeline that cost something, as `topology/` calls them, without Kafka. */
-import { readdirSync, readFileSync } from 'node:fs'
 import { classify, createDocumentParsers, createValidator, type DocumentParsers, extract } from '../../processors/index.ts'
-import { cpuMicroseconds, residentMiB } from '../engine/process-usage.ts'
+import { childrenOf, cpuMicroseconds, residentMiB } from '../engine/process-usage.ts'
 
 export const RECOGNISERS = 2
 const RECEIVED_DAY = '2026-11-21'
@@ -62,16 +61,4 @@ export class Steps {
   close(): Promise<void> {
     return this.#parsers.close()
   }
-}
-
-function childrenOf(parent: number): { readonly pid: number; readonly command: string }[] {
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
-      return ppid === parent ? [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8') }] : []
-    } catch {
-      return [] // It has just ended.
-    }
-  })
 }

@@ -37,6 +37,19 @@ function statusOf(pid: number, field: string): string | undefined {
   return new RegExp(`^${field}:\\s+(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
 }
 
+/** Its children, with their command lines; arguments end with a zero. */
+export function childrenOf(parent: number): { readonly pid: number; readonly command: string }[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
+      const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+      return ppid === parent ? [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8') }] : []
+    } catch {
+      return [] // It has just ended.
+    }
+  })
+}
+
 /** All files below a folder, which may come and go meanwhile, in MiB. */
 export function folderMiB(folder: string): number {
   let bytes = 0

@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs'
 import { PDFDocument, StandardFonts } from 'pdf-lib'
 import sharp from 'sharp'
 import t from 'tap'
+import { childrenOf } from '../../../benchmarks/engine/process-usage.ts'
 import type { DocumentText, Outcome } from '../../../processors/index.ts'
 import { createTextReader } from '../../../processors/index.ts'
 import { isUsableText } from '../../../processors/text/garbage.ts'
@@ -186,15 +186,15 @@ t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims 
   t.match(await reader.read(Buffer.from('\x01no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
 })
 
-const children = (): string[] => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, 'utf8').trim().split(' ')
+const parsers = (): number[] => childrenOf(process.pid).filter(({ command }) => command.includes('/parse-process.ts')).map(({ pid }) => pid)
 
 /** Its parser is held before it meets the bytes, and dies as one does that is stopped for its time or memory. */
 async function readWithFirstParserKilled(bytes: Uint8Array): Promise<Outcome<DocumentText>> {
   const own = createTextReader({ recognisers: 1 })
   try {
-    const before = children()
+    const before = parsers()
     await own.inspect('image', bytes)
-    const [pid] = children().filter((child) => !before.includes(child)).map(Number)
+    const [pid] = parsers().filter((one) => !before.includes(one))
     process.kill(pid!, 'SIGSTOP')
     const reading = own.read(bytes)
     process.kill(pid!, 'SIGKILL')
