@@ -66,6 +66,8 @@ export type Operator =
   | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly grace?: number }
   /** Two streams in one aggregate, each with a fold of its own. */
   | { readonly op: 'cogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner }
+  /** The same per window, told with every update. */
+  | { readonly op: 'windowCogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner; readonly windows: WindowsOf }
   | { readonly op: 'tableJoin' | 'tableLeftJoin' | 'tableOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean }
   | {
       readonly op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'
@@ -149,7 +151,7 @@ const TABLES: ReadonlySet<Operator['op']> = new Set([
   'tableJoin', 'tableLeftJoin', 'tableOuterJoin', 'foreignKeyJoin', 'foreignKeyLeftJoin',
   'tableSuppress', 'cogroup',
 ])
-const WINDOWED: ReadonlySet<Operator['op']> = new Set(['windowCount', 'windowReduce', 'windowAggregate', 'windowSuppress'])
+const WINDOWED: ReadonlySet<Operator['op']> = new Set(['windowCount', 'windowReduce', 'windowAggregate', 'windowCogroup', 'windowSuppress'])
 
 export function shapeOf(operator: Operator): Shape {
   if (operator.op === 'split') {

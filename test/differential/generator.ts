@@ -90,7 +90,7 @@ const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
-  [8, 'windowCount'], [8, 'windowReduce'], [10, 'windowAggregate'], [14, 'windowSuppress'], [12, 'windowToStream'], [6, 'tableSuppress'],
+  [8, 'windowCount'], [8, 'windowReduce'], [10, 'windowAggregate'], [8, 'windowCogroup'], [14, 'windowSuppress'], [12, 'windowToStream'], [6, 'tableSuppress'],
   [6, 'streamJoin'], [6, 'streamLeftJoin'], [6, 'streamOuterJoin'],
 ]
 const TOTAL = KINDS.reduce((sum, [weight]) => sum + weight, 0)
@@ -136,12 +136,21 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       const grace = op === 'joinTable' && 'history' in table && one.flag ? { grace: Math.min(one.limit, table.history!) } : {}
       return { op, of, with: other, joiner: one.joiner, ...grace }
     }
-    case 'cogroup': {
+    case 'cogroup':
+    case 'windowCogroup': {
       const of = stream()
       const left = known[of ?? -1]
       const meet = (right: Known) => left !== undefined && mayMeet({ ...left, keyChanged: left.keyChanged || right.keyChanged }, right)
       const other = pick(one.with, (position) => position !== of && isStream(position) && meet(known[position]!))
-      return of === undefined || other === undefined ? undefined : { op, of, with: other, add: one.add, other: one.subtract }
+      if (of === undefined || other === undefined) {
+        return undefined
+      }
+      if (op === 'cogroup') {
+        return { op, of, with: other, add: one.add, other: one.subtract }
+      }
+      const { windows, add, subtract } = one
+      // See `deliberate/`: a merger that gives nothing.
+      return windows.kind === 'session' ? { op, of, with: other, add: { text: add.text }, other: { text: subtract.text }, windows } : { op, of, with: other, add, other: subtract, windows }
     }
     case 'tableJoin':
     case 'tableLeftJoin':
@@ -314,7 +323,7 @@ const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'sel
 const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
 const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
   'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
-  'windowCount', 'windowReduce', 'windowAggregate', 'cogroup',
+  'windowCount', 'windowReduce', 'windowAggregate', 'cogroup', 'windowCogroup',
 ])
 
 function knownOf(operator: Operator, known: readonly Known[]): Known {
@@ -322,7 +331,7 @@ function knownOf(operator: Operator, known: readonly Known[]): Known {
     return { topics: new Set(topicsOf(operator)), repartitioned: false, keyChanged: false }
   }
   const sides = [known[operator.of]!, ...('with' in operator ? [known[operator.with]!] : [])]
-  const joinsStreams = operator.op === 'merge' || operator.op === 'cogroup' || operator.op === 'streamJoin' || waits(operator)
+  const joinsStreams = operator.op === 'merge' || operator.op === 'cogroup' || operator.op === 'windowCogroup' || operator.op === 'streamJoin' || waits(operator)
   const keyChanged = sides[0]!.keyChanged || (joinsStreams && sides[1]!.keyChanged)
   const through = REPARTITIONS.has(operator.op) || (REPARTITIONS_CHANGED_KEYS.has(operator.op) && (keyChanged || 'by' in operator))
   return {
@@ -339,7 +348,7 @@ function script(operators: readonly Operator[], lines: readonly Line[]): Input[]
   const topics = operators.flatMap(topicsOf)
   // See `deliberate/`: what headers a record without partner has, and a result of windows, and when the former is given out if others are late.
   const inOrder = operators.some(waits)
-  const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || operator.onClose))
+  const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || ('onClose' in operator && operator.onClose)))
   let now = 0
   const inputs = lines.map(({ topic, key, value, step, headers }): Input => {
     now += inOrder ? Math.abs(step) : Math.max(0, step)

@@ -1,5 +1,5 @@
 /** Our side: builds the topology a case describes with the public DSL and runs it in `millrace/testing`. */
-import type { GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde, StreamsBuilder, Windowed } from 'millrace'
+import type { CogroupedKStream, GlobalKTable, KGroupedStream, KGroupedTable, KStream, KTable, Serde, StreamsBuilder, Windowed } from 'millrace'
 import { BufferConfig, EmitStrategy, JoinWindows, Serdes, SessionWindows, SlidingWindows, Suppressed, TimeWindows } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
 import { type Allowance, APPLICATION_ID, type Case, isLong, keepsStore, keepsWindows, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
@@ -185,6 +185,12 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
       case 'windowAggregate':
         windowed.set(position, windowedAggregate(grouped(withValues(stream(it.of), 'no-null-values-in-windows'), it, name), it, name, value))
         break
+      case 'windowCogroup': {
+        const [one, two] = [it.of, it.with].map((of, side) => withValues(stream(of), 'no-null-values-in-windows').groupByKey({ name: `${name}-${side === 0 ? 'one' : 'two'}` })) as [Grouped, Grouped]
+        const cogrouped = one.cogroup<Value>((k, v, a) => combine(it.add, k, a, v)).cogroup(two, (k, v, a) => combine(it.other, k, a, v))
+        windowed.set(position, windowedCogroup(cogrouped, it, { name, value }))
+        break
+      }
       case 'windowSuppress':
         windowed.set(position, windowed.get(it.of)!.suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name }))
         break
@@ -271,6 +277,23 @@ function windowedAggregate(grouped: Grouped, it: WindowedOperator, name: string,
       return byTime.reduce((a, v) => add(null, a, v), { name, retention })
     case 'windowAggregate':
       return byTime.aggregate<Value>(() => START, (k, v, a) => add(k, a, v), { name, value, retention })
+  }
+}
+
+function windowedCogroup(
+  cogrouped: CogroupedKStream<string, Value>,
+  { windows, add }: Operator & { readonly op: 'windowCogroup' },
+  options: { readonly name: string; readonly value: Serde<Value> }
+): WindowedTable {
+  switch (windows.kind) {
+    case 'session':
+      return cogrouped
+        .windowedBy(SessionWindows.ofInactivityGapAndGrace(windows.gap, windows.grace))
+        .aggregate(() => START, (k, a, b) => combine(add, k, a, b), options)
+    case 'time':
+      return cogrouped.windowedBy(TimeWindows.ofSizeAndGrace(windows.size, windows.grace).advanceBy(windows.advance)).aggregate(() => START, options)
+    case 'sliding':
+      return cogrouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(windows.difference, windows.grace)).aggregate(() => START, options)
   }
 }
 

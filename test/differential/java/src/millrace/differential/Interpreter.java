@@ -94,7 +94,7 @@ final class Interpreter {
     JsonNode it = operators.get(position);
     return switch (it.get("op").asText()) {
       case "windowSuppress" -> keySerde(it.get("of").asInt());
-      case "windowCount", "windowReduce", "windowAggregate" -> it.get("windows").get("kind").asText().equals("session")
+      case "windowCount", "windowReduce", "windowAggregate", "windowCogroup" -> it.get("windows").get("kind").asText().equals("session")
           ? WindowedSerdes.sessionWindowedSerdeFrom(String.class)
           : WindowedSerdes.timeWindowedSerdeFrom(String.class, Windows.size(it.get("windows")));
       default -> Serdes.String();
@@ -177,6 +177,7 @@ final class Interpreter {
       case "streamLeftJoin" -> side(it, "of").leftJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
       case "streamOuterJoin" -> side(it, "of").outerJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
       case "windowCount", "windowReduce", "windowAggregate" -> Windows.aggregate(it, (KGroupedStream) grouped(it, name), kept(name, value));
+      case "windowCogroup" -> Windows.aggregate(it, cogrouped(it, name), kept(name, value));
       case "windowSuppress" -> table(it).suppress((Suppressed) Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName(name));
       case "windowToStream" -> table(it).toStream().selectKey((k, v) -> Windows.text((Windowed) k));
       case "tableSuppress" -> table(it).suppress(Suppressed.untilTimeLimit(Duration.ofMillis(it.get("limit").asLong()), it.has("maxRecords")
@@ -210,13 +211,17 @@ final class Interpreter {
 
   private KGroupedStream<Object, Object> grouped(JsonNode it, String name) {
     Grouped grouping = Grouped.with(name, Serdes.String(), inputSerde(it));
-    KStream<Object, Object> from = noNullValues && it.has("windows") ? stream(it).filter((k, v) -> v != null) : stream(it);
+    KStream<Object, Object> from = withValues(it, stream(it));
     return it.has("by") ? from.groupBy((k, v) -> Functions.applyKey(it.get("by"), k, v), grouping) : from.groupByKey(grouping);
   }
 
+  private KStream<Object, Object> withValues(JsonNode it, KStream<Object, Object> from) {
+    return noNullValues && it.has("windows") ? from.filter((k, v) -> v != null) : from;
+  }
+
   private CogroupedKStream<Object, Object> cogrouped(JsonNode it, String name) {
-    KGroupedStream<Object, Object> one = stream(it).groupByKey((Grouped) Grouped.with(name + "-one", Serdes.String(), inputSerde(it)));
-    KGroupedStream<Object, Object> two = ((KStream<Object, Object>) built.get(it.get("with").asInt()))
+    KGroupedStream<Object, Object> one = withValues(it, stream(it)).groupByKey((Grouped) Grouped.with(name + "-one", Serdes.String(), inputSerde(it)));
+    KGroupedStream<Object, Object> two = withValues(it, (KStream<Object, Object>) built.get(it.get("with").asInt()))
         .groupByKey((Grouped) Grouped.with(name + "-two", Serdes.String(), serdes.get(it.get("with").asInt())));
     return one.cogroup((k, v, a) -> (Object) Functions.combine(it.get("add"), k, a == null ? "0" : a, v))
         .cogroup(two, (k, v, a) -> Functions.combine(it.get("other"), k, a == null ? "0" : a, v));

@@ -2,6 +2,7 @@ package millrace.differential;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import java.time.Duration;
+import org.apache.kafka.streams.kstream.CogroupedKStream;
 import org.apache.kafka.streams.kstream.EmitStrategy;
 import org.apache.kafka.streams.kstream.KGroupedStream;
 import org.apache.kafka.streams.kstream.KTable;
@@ -36,6 +37,18 @@ final class Windows {
       case "time" -> byTime(it, grouped.windowedBy(TimeWindows.ofSizeAndGrace(millis(windows, "size"), grace).advanceBy(millis(windows, "advance"))).emitStrategy(emit), kept);
       case "sliding" -> byTime(it, grouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(millis(windows, "difference"), grace)).emitStrategy(emit), kept);
       case "session" -> sessions(it, grouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(millis(windows, "gap"), grace)).emitStrategy(emit), kept);
+      default -> throw new IllegalArgumentException("windows " + windows);
+    };
+  }
+
+  static KTable aggregate(JsonNode it, CogroupedKStream<Object, Object> cogrouped, Materialized kept) {
+    JsonNode windows = it.get("windows");
+    Duration grace = Duration.ofMillis(windows.get("grace").asLong());
+    return switch (windows.get("kind").asText()) {
+      case "time" -> cogrouped.windowedBy(TimeWindows.ofSizeAndGrace(millis(windows, "size"), grace).advanceBy(millis(windows, "advance"))).aggregate(() -> "0", kept);
+      case "sliding" -> cogrouped.windowedBy(SlidingWindows.ofTimeDifferenceAndGrace(millis(windows, "difference"), grace)).aggregate(() -> "0", kept);
+      case "session" -> cogrouped.windowedBy(SessionWindows.ofInactivityGapAndGrace(millis(windows, "gap"), grace))
+          .aggregate(() -> "0", (k, a, b) -> Functions.combine(it.get("add"), k, a, b), kept);
       default -> throw new IllegalArgumentException("windows " + windows);
     };
   }
