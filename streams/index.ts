@@ -62,6 +62,7 @@ export {
 } from './graph/timestamp-extractors.ts'
 export type { KeyPartitioner, StreamPartitioner, TimestampExtractor, Topology, TopicNameExtractor } from './graph/topology.ts'
 export { type BuildOptions, TopologyBuilder } from './graph/topology-builder.ts'
+export type { Compression, OAuthToken, SaslOptions, TokenCallback } from './kafka/contract.ts'
 export { LATENCY_BOUNDS_MS, type LatencySnapshot } from './metrics/latency-histogram.ts'
 export { type Measured, registerMetrics } from './metrics/register.ts'
 export type {
