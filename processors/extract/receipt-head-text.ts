@@ -1,5 +1,5 @@
 /** Rows joined to a name or an address, without what does not belong to it, well-known words as they are spelled. */
-import { capitals, cased, spellPlaces, whole } from './receipt-spelling.ts'
+import { capitals, cased, spellPlaces, spellTrades, whole } from './receipt-spelling.ts'
 
 /** Numbers of registers behind a name: (139386 X), (965752-T), 201901000005 (1312525-A), (CO. NO. 7089-A), (JM0517726). */
 const registration = /[\s,]*[([{]?\s*(?:(?:co|company|reg|regn|roc|rob|gst|no|id|registration)\b[\s.:]*)*[A-Z]{0,3}\d[\dOIlBS]{4,13}\s*[-–—.]?\s*[A-Z0-9]?\s*[)\]}]?\W*$/i
@@ -11,7 +11,7 @@ const ending = /^(.{3,}?(?<![\p{L}\p{N}])(?:(?:sdn\.? ?)?bhd|berhad|s\/b|gmbh(?:
 
 export function cleanName(rows: readonly string[]): string {
   const parts = rows.map((row) => row.replace(label, '').replace(registration, '').replace(halfRegistration, '').trim()).filter((row) => row !== '')
-  return initials(legalForms(whole(capitals(parts.join(' '))).replace(/(?<=[\p{L}\d.])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
+  return initials(legalForms(spellTrades(whole(capitals(parts.join(' ')))).replace(/(?<=[\p{L}\d.])\(/gu, ' (').replace(/\)(?=\p{L})/gu, ') ')))
     .replace(ending, '$1')
     .replace(/\s+/g, ' ').replace(/[\s,;:.-]+$/, (end) => (/^\.$/.test(end) ? end : '')).replace(/^[^\p{L}\p{N}(]+/u, '')
 }
@@ -28,7 +28,6 @@ function legalForms(text: string): string {
   return text
     .replace(malaysian, (match, ...between: (string | undefined)[]) => cased(match, `Sdn${(between.slice(0, 3).find((one) => one !== undefined) || ' ').replace(',', '.')}Bhd`))
     .replace(/(?<![\p{L}\p{N}])[S58G]\/[B8](?![\p{L}\p{N}])/giu, 'S/B')
-    .replace(/\bENTERPR[IL1][S5]E\b/gi, (match) => cased(match, 'Enterprise'))
 }
 
 const tail = /[\s,]*\(?\b(?:tel|telephone|telefon|phone|fax|gst|sst|vat|hp|email|e-mail|www|co\.? ?reg|roc|reg)\b.*$/i

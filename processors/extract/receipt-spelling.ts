@@ -100,6 +100,22 @@ export function capitals(text: string): string {
   return text.replace(/(?<![\p{L}\p{N}])(?=\p{L}*\p{Ll})(?:\p{Ll}\p{Lu}+|\p{Lu}{3,}\p{Ll}\p{Lu}*)(?![\p{L}\p{N}])/gu, (word) => word.toUpperCase())
 }
 
+/** Words that names share, long enough that one letter makes no other word of them; and what is printed in their place. */
+const trades = [
+  'CONFECTIONERY', 'STATIONERY', 'INTERNATIONAL', 'ENTERPRISE', 'ENTERPRISES', 'RESTAURANT', 'RESTAURANTS', 'SUPERMARKET', 'HYPERMARKET', 'MINIMARKET', 'ELECTRICAL', 'ELECTRONIC', 'ELECTRONICS', 'INDUSTRIES', 'INDUSTRIAL', 'HEALTHCARE', 'DISTRIBUTOR', 'DISTRIBUTORS', 'DISTRIBUTION',
+  'CORPORATION', 'MARKETING', 'ENGINEERING', 'TECHNOLOGY', 'MACHINERY', 'RESOURCES', 'HARDWARE', 'PERNIAGAAN',
+]
+const tradeSet = new Set([...trades, 'CONFECTIONARY', 'STATIONARY'])
+
+/** CONFECTIUNERY, INTERNATIGNAL: a word of a trade with one letter read as another. */
+export function spellTrades(text: string): string {
+  return text.replace(/(?<![\p{L}\d])[\p{L}\d]{8,13}(?![\p{L}\d])/gu, (word) => {
+    const upper = word.toUpperCase()
+    const trade = tradeSet.has(upper) ? undefined : trades.find((one) => one.length === upper.length && within(upper, one, 1))
+    return trade === undefined ? word : cased(word, titled(trade))
+  })
+}
+
 /** The word in the case of the model: all capitals, all small, or as it is given. */
 export function cased(model: string, word: string): string {
   const letters = model.replace(/[^\p{L}]/gu, '')

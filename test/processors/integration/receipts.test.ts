@@ -192,7 +192,7 @@ t.test('names and addresses as they are written', async (t) => {
   for (const [rows, name] of [
     [['HERON TRADING (123456-X)'], 'HERON TRADING'], [['PIKE SDN BHD (CO. NO. 7089-A)'], 'PIKE SDN BHD'], [['PIKE(M)SDN 8HD xx'], 'PIKE (M) SDN BHD'], [['HERON MILLS', 'ENTERPRISE (NORTH', 'SIDE) SDN BHD'], 'HERON MILLS ENTERPRISE (NORTH SIDE) SDN BHD'],
     [['W.1.N. STORE'], 'W.I.N. STORE'], [['Kranich GmbH & Co. KG Filiale 3'], 'Kranich GmbH & Co. KG'], [['HERON 5/B'], 'HERON S/B'], [['PIKE BAKERI ES SDN BHD'], 'PIKE BAKERIES SDN BHD'], [['THE IN N BAR'], 'THE IN N BAR'],
-    [['HERON SDN.RHD'], 'HERON SDN.BHD'], [['Pike Sdn Bhx'], 'Pike Sdn Bhd'], [['HERON CON BHD'], 'HERON SDN BHD'], [['WREN (SETIa) G/B'], 'WREN (SETIA) S/B'], [['PappaWren GmbH'], 'PappaWren GmbH'],
+    [['HERON SDN.RHD'], 'HERON SDN.BHD'], [['Pike Sdn Bhx'], 'Pike Sdn Bhd'], [['HERON CON BHD'], 'HERON SDN BHD'], [['WREN (SETIa) G/B'], 'WREN (SETIA) S/B'], [['PappaWren GmbH'], 'PappaWren GmbH'], [['WREN CONFECTIUNERY'], 'WREN CONFECTIONERY'], [['Wren Stationary ENTERPR1SE'], 'Wren Stationary ENTERPRISE'], [['PIKE RESTAURANTS'], 'PIKE RESTAURANTS'],
   ] as const) {
     t.equal(cleanName(rows), name)
   }
