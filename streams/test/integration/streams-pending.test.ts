@@ -112,7 +112,7 @@ t.test('two chained operators and one behind a repartition topic, one record eac
 t.test('entries of a megabyte: written once however often they are tried, restored whole', async (t) => {
   const [source, sink] = [await cluster.topic('large', 2), await cluster.topic('large-out', 2)]
   const changelog = `${cluster.name('large')}-read-in-flight-changelog`
-  const RECORDS = 40
+  const RECORDS = 24
   const SIZE = 900_000
   let down = true
   let calls = 0
