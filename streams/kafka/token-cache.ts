@@ -8,7 +8,7 @@ const ANSWER_MS = 10_000
 /** Brokers are shown the credentials again at four fifths of what they gave the old ones (KIP-368): by then there is another token. */
 const RENEWED_AT = 0.75
 /** One that has no more left is not shown: prevents that it ends on its way, which a broker answers as it does a wrong one. */
-const SHOWN_MS = 2_000
+const SHOWN_MS = 5_000
 /** Between two attempts: prevents that every connection that tries again asks a server that is down. */
 const PAUSE_MS = { min: 1_000, max: 30_000 }
 /** Node's timers hold no more. */
