@@ -1,14 +1,17 @@
-// npm run connectors -- status|restart [CONNECTOR]|find SINK|skip SINK|migrate
+// npm run connectors -- status|restart [CONNECTOR]|find SINK|skip SINK|migrate|deploy
 import { existsSync, readFileSync } from 'node:fs'
+import { isAbsolute } from 'node:path'
 import { parseArgs } from 'node:util'
-import { createCluster } from 'millrace/kafka'
+import { createCluster, type KafkaClientOptions, type KafkaCluster } from 'millrace/kafka'
 import {
-  CONNECTORS, ConnectorError, ConnectRest, findPoison, migrateCassandra, migratePostgresql, type PoisonRecord, readPostgresqlPasswords, skipPoison,
+  CONNECTORS, ConnectorError, ConnectRest, deployConnectors, findPoison, migrateCassandra, migratePostgresql, type PoisonRecord, readPostgresqlPasswords, skipPoison,
 } from '../connectors/index.ts'
 import { taskFailure } from '../connectors/failure.ts'
 import { stackFolders } from '../stack/index.ts'
-import { loadConfig, readSecret } from '../topology/config.ts'
+import { type ApplicationConfig, loadConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
+import { kafkaClientOptions } from '../topology/kafka.ts'
+import { connectorsConfig, createAllTopics, type StoresConfig } from './connectors/deploy.ts'
 
 const help = `Looks after the connectors of Kafka Connect, and the tables behind them.
 
@@ -17,6 +20,7 @@ const help = `Looks after the connectors of Kafka Connect, and the tables behind
   npm run connectors -- find SINK           name the records a sink cannot write; changes nothing
   npm run connectors -- skip SINK           copy those records to the sink's dead-letter topic and go on behind them
   npm run connectors -- migrate             bring the tables of both databases to this version; what is done stays done
+  npm run connectors -- deploy              bring the connectors to what a configuration says; what is so already is not touched
 
 NAME and SINK: ${Object.keys(CONNECTORS).join(', ')}, or a connector's full name.
 
@@ -32,8 +36,17 @@ migrate takes the databases from an instance's configuration (docs/runbooks/migr
   --admin-password-file FILE
   --replication MAP    of a keyspace that is not there yet, as CQL; default: one copy
 
+deploy takes topics, registry and databases from it, too (docs/runbooks/connectors.md); it needs both databases:
+
+  --config FILE        as above
+  --secrets DIR        the same folder, as the Connect worker sees it
+  --share DIR          the file share, as the worker sees it; without it the file source is removed
+
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 something does not run (status), or a record blocks the sink (find).
 `
+
+/** A worker that starts, or rebalances, has this long. */
+const PATIENCE_MS = 15_000
 
 class UsageError extends Error {}
 
@@ -46,9 +59,19 @@ interface Addresses {
   kafka: string
 }
 
-function addresses(given: { connect?: string | undefined; kafka?: string | undefined; folder?: string | undefined }): Addresses {
-  const file = stackFolders(given.folder).addresses
-  const local: Partial<Addresses> = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Addresses) : {}
+interface AddressOptions {
+  connect?: string | undefined
+  kafka?: string | undefined
+  folder?: string | undefined
+}
+
+function localAddresses(folder: string | undefined): Partial<Addresses> {
+  const file = stackFolders(folder).addresses
+  return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Addresses) : {}
+}
+
+function addresses(given: AddressOptions): Addresses {
+  const local = localAddresses(given.folder)
   const connect = given.connect ?? local.connect
   const kafka = given.kafka ?? local.kafka
   if (connect === undefined || kafka === undefined) {
@@ -59,9 +82,13 @@ function addresses(given: { connect?: string | undefined; kafka?: string | undef
 
 const fullName = (name: string): string => (Object.hasOwn(CONNECTORS, name) ? CONNECTORS[name as keyof typeof CONNECTORS] : name)
 
-async function status(rest: ConnectRest): Promise<number> {
+/** Every connector, or those of `names`. */
+async function status(rest: ConnectRest, names?: ReadonlySet<string>): Promise<number> {
   let code = 0
   for (const [name, { connector, tasks, type }] of await rest.statuses()) {
+    if (names?.has(name) === false) {
+      continue
+    }
     say(`${name.padEnd(24)} ${type.padEnd(7)} ${connector.state}`)
     for (const task of tasks) {
       say(`  task ${task.id}  ${task.state}${task.state === 'FAILED' ? `  ${taskFailure(task.trace).summary}` : ''}`)
@@ -79,8 +106,8 @@ function list(poison: readonly PoisonRecord[], what: string): void {
   }
 }
 
-async function withCluster<T>(kafka: string, work: (cluster: ReturnType<typeof createCluster>) => Promise<T>): Promise<T> {
-  const cluster = createCluster({ bootstrapServers: kafka.split(','), clientId: 'millrace-connectors' })
+async function withCluster<T>(options: Omit<KafkaClientOptions, 'clientId'>, work: (cluster: KafkaCluster) => Promise<T>): Promise<T> {
+  const cluster = createCluster({ ...options, clientId: 'millrace-connectors' })
   try {
     return await work(cluster)
   } finally {
@@ -134,13 +161,66 @@ async function applied(database: string, migrations: Promise<readonly string[]>)
   }
 }
 
+interface DeploySettings extends AddressOptions {
+  config?: string | undefined
+  secrets?: string | undefined
+  share?: string | undefined
+}
+
+/** Topics first, then the connectors that read and write them; ends when their tasks run. */
+async function deploy({ config: file, secrets, share, ...given }: DeploySettings): Promise<void> {
+  const config = withStores(loadConfig(file))
+  const url = given.connect ?? localAddresses(given.folder).connect
+  if (url === undefined) {
+    throw new UsageError('No stack runs here (npm run stack -- up): name Connect with --connect.')
+  }
+  if (secrets === undefined || ![secrets, share ?? secrets].every((folder) => isAbsolute(folder))) {
+    throw new UsageError('--secrets DIR is needed; it and --share are absolute: the Connect worker reads them, wherever it was started.')
+  }
+  // nothing is made, no topic and no schema, for a worker that is away
+  await attempt('--connect', () => new ConnectRest(url, { patienceMs: PATIENCE_MS }).names())
+  const connectors = await attempt('registry', () => connectorsConfig(config, { url, secretsFolder: secrets, share }))
+  await attempt('kafka.bootstrapServers', () => withCluster(kafkaClientOptions(config), (cluster) => createAllTopics(cluster, config, connectors)))
+  // a worker rebalances after each connector it is given: the client's own patience
+  const rest = new ConnectRest(url)
+  const names = new Set<string>()
+  await deployConnectors(connectors, {
+    rest,
+    onDeployed: (name, outcome) => {
+      say(`${name}: ${outcome}`)
+      names.add(name)
+    },
+  })
+  await status(rest, names)
+}
+
+function withStores(config: ApplicationConfig): StoresConfig {
+  const { postgresql, cassandra } = config
+  if (postgresql === undefined || cassandra === undefined) {
+    throw new UsageError('The sinks need both databases: the configuration must have "postgresql" and "cassandra" (--config FILE, or MILLRACE_* variables).')
+  }
+  return { ...config, postgresql, cassandra }
+}
+
+/** Whatever fails on the way is said with the setting that leads there. */
+async function attempt<T>(setting: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (cause) {
+    if (cause instanceof ApplicationError) {
+      throw cause
+    }
+    throw new ConnectorError('DEPLOYMENT_FAILED', `${setting}: ${(cause as Error).message}`, { cause })
+  }
+}
+
 async function main(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,
     options: {
-      connect: text, kafka: text, folder: text, config: text, secrets: text, admin: text, 'admin-password-file': text, replication: text, help: { type: 'boolean', short: 'h' },
+      connect: text, kafka: text, folder: text, config: text, secrets: text, admin: text, 'admin-password-file': text, replication: text, share: text, help: { type: 'boolean', short: 'h' },
     },
   })
   const [command, name, ...rest] = positionals
@@ -152,8 +232,13 @@ async function main(args: readonly string[]): Promise<number> {
     await migrate(values)
     return 0
   }
+  if (command === 'deploy' && name === undefined) {
+    await deploy(values)
+    return 0
+  }
   const { connect, kafka } = addresses(values)
-  const connectors = new ConnectRest(connect, { patienceMs: 15_000 })
+  const brokers = { bootstrapServers: kafka.split(',') }
+  const connectors = new ConnectRest(connect, { patienceMs: PATIENCE_MS })
   if (command === 'status' && name === undefined) {
     return await status(connectors)
   }
@@ -164,12 +249,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   }
   if (command === 'find' && name !== undefined) {
-    const poison = await withCluster(kafka, (cluster) => findPoison(connectors, cluster, fullName(name)))
+    const poison = await withCluster(brokers, (cluster) => findPoison(connectors, cluster, fullName(name)))
     list(poison, 'blocked by')
     return poison.length === 0 ? 0 : 3
   }
   if (command === 'skip' && name !== undefined) {
-    list(await withCluster(kafka, (cluster) => skipPoison(connectors, cluster, fullName(name))), 'set aside')
+    list(await withCluster(brokers, (cluster) => skipPoison(connectors, cluster, fullName(name))), 'set aside')
     return 0
   }
   throw new UsageError(`"${positionals.join(' ')}" is no command.\n\n${help}`)

@@ -12,7 +12,12 @@ export interface DeployOptions {
   rest?: ConnectRest
   /** How long the connectors may take until every task runs. Default 90 s; 0 does not wait. */
   timeoutMs?: number
+  /** Told of each connector as soon as the worker has taken it, before its tasks run. */
+  onDeployed?: (name: string, outcome: Deployment) => void
 }
+
+/** What a deployment made of a connector. */
+export type Deployment = 'created' | 'changed' | 'unchanged' | 'removed'
 
 const POLL_MS = 250
 
@@ -45,13 +50,19 @@ export async function deployConnectors(config: ConnectorsConfig, options: Deploy
   }
   const changed: string[] = []
   for (const { name, settings } of definitions) {
-    if (!isDeepStrictEqual(await rest.settings(name), { ...settings, name })) {
-      await rest.put(name, settings)
-      changed.push(name)
+    const present = await rest.settings(name)
+    if (isDeepStrictEqual(present, { ...settings, name })) {
+      options.onDeployed?.(name, 'unchanged')
+      continue
     }
+    await rest.put(name, settings)
+    changed.push(name)
+    options.onDeployed?.(name, present === undefined ? 'created' : 'changed')
   }
-  if (config.share === null) {
-    await rest.remove(connectorName(config, 'files'))
+  const files = connectorName(config, 'files')
+  if (config.share === null && (await rest.settings(files)) !== undefined) {
+    await rest.remove(files)
+    options.onDeployed?.(files, 'removed')
   }
   if (options.timeoutMs !== 0) {
     await running(rest, definitions, options.timeoutMs ?? 90_000)

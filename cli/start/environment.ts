@@ -3,13 +3,10 @@ import { createHash, randomBytes } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCluster, type KafkaCluster } from 'millrace/kafka'
-import { Registry, schemaText } from '../../avro/index.ts'
-import { type ConnectorsConfig, deadLetterTopics, deployConnectors, migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../connectors/index.ts'
+import { type ConnectorsConfig, deployConnectors, migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../connectors/index.ts'
 import { type StackAddresses, up } from '../../stack/index.ts'
 import { type ApplicationConfig, checkConfig } from '../../topology/config.ts'
-import { createTopics } from '../../topology/create-topics.ts'
-import { valueSerde } from '../../topology/serdes.ts'
-import { topics } from '../../topology/topics.ts'
+import { connectorsConfig, createAllTopics, type StoresConfig } from '../connectors/deploy.ts'
 import { type ReferenceData, writeReferenceData } from './reference-data.ts'
 
 const KEYSPACE = 'archive'
@@ -67,12 +64,11 @@ export async function prepare(addresses: StackAddresses, site: Site, options: Om
   writeFileSync(configFile, `${JSON.stringify(config, null, 2)}\n`)
 
   const cluster = createCluster({ bootstrapServers: [addresses.kafka], clientId: 'millrace-start' })
-  const connectors = await connectorsConfig(addresses, site)
+  const connectors = await connectorsConfig(config, { url: addresses.connect, secretsFolder: addresses.secrets, share: shareOf(site) })
   say('topics and tables')
   const { host, port, user, password } = addresses.postgresql
   await Promise.all([
-    createTopics(cluster, config),
-    cluster.admin().createTopics(deadLetterTopics(connectors).map((name) => ({ name, partitions: 1, replicationFactor: -1, config: {} }))),
+    createAllTopics(cluster, config, connectors),
     migratePostgresql({ host, port, database: site.database, admin: { user, password }, passwords }),
     migrateCassandra({ contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace: site.keyspace }),
   ])
@@ -88,12 +84,17 @@ export async function prepare(addresses: StackAddresses, site: Site, options: Om
 
 const shareOf = (site: Site): string => join(site.folder, 'share')
 
-function configuration(addresses: StackAddresses, site: Site, apiPassword: string): ApplicationConfig {
+function configuration(addresses: StackAddresses, site: Site, apiPassword: string): StoresConfig {
   const { folder, secrets, prefix, database, keyspace, ports } = site
   const passwordFile = join(secrets, 'millrace_api.password')
   writeFileSync(passwordFile, apiPassword, { mode: SECRET })
   const { host, port } = addresses.postgresql
-  return checkConfig({
+  const stores = {
+    postgresql: { host, port, database, passwordFile },
+    cassandra: { contactPoint: addresses.cassandra, localDataCenter: DATA_CENTER, keyspace },
+  }
+  const config = checkConfig({
+    ...stores,
     topicPrefix: prefix,
     kafka: { bootstrapServers: [addresses.kafka] },
     registry: addresses.registry,
@@ -102,36 +103,8 @@ function configuration(addresses: StackAddresses, site: Site, apiPassword: strin
     contentDir: join(folder, 'content'),
     api: { host: '127.0.0.1', port: ports.api, tokensFile: join(secrets, 'tokens.json'), maximumBytes: 50 * 1024 * 1024 },
     ops: { host: '127.0.0.1', port: ports.ops },
-    postgresql: { host, port, database, passwordFile },
-    cassandra: { contactPoint: addresses.cassandra, localDataCenter: DATA_CENTER, keyspace },
   })
-}
-
-async function connectorsConfig(addresses: StackAddresses, site: Site): Promise<ConnectorsConfig> {
-  const { prefix, database, keyspace } = site
-  const { raw, archive, chunks, lifecycle, deadLetter } = topics(prefix)
-  const registry = new Registry({ url: addresses.registry })
-  const received = valueSerde(registry, raw, 'DocumentReceived')
-  await received.open()
-  registry.close()
-  const { host, port } = addresses.postgresql
-  return {
-    connect: { url: addresses.connect },
-    registry: { url: addresses.registry },
-    topics: {
-      raw: raw.name,
-      archive: archive.name,
-      chunks: chunks.name,
-      lifecycle: lifecycle.name,
-      postgresqlDeadLetters: `${deadLetter.name}.postgresql`,
-      cassandraDeadLetters: `${deadLetter.name}.cassandra`,
-    },
-    postgresql: { host, port, database },
-    cassandra: { contactPoints: [addresses.cassandra], datacenter: DATA_CENTER, keyspace },
-    secretsFolder: addresses.secrets,
-    share: { root: shareOf(site), schema: { id: received.schemaId, text: schemaText('DocumentReceived') } },
-    namePrefix: prefix,
-  }
+  return { ...config, ...stores }
 }
 
 /**

@@ -66,6 +66,9 @@ export class ScriptedConnect {
     if (path === '/connector-plugins') {
       return { status: 200, answer: this.plugins.map((plugin) => ({ class: plugin, type: 'sink', version: '1' })) }
     }
+    if (path === '/connectors') {
+      return { status: 200, answer: [...this.connectors.keys()] }
+    }
     const [, name, action] = /^\/connectors\/([^/?]+)(?:\/([a-z]+))?/.exec(path) ?? []
     const settings = this.connectors.get(name ?? '')
     if (method === 'PUT' && action === 'config') {
