@@ -2,6 +2,7 @@
  * Rule A2: a process is frozen with a closed generation that moves no offset, because what is in it came from a punctuator,
  * from calls, or from a time to live. Its session ends, another does the same work, and it wakes: the broker takes nothing of it.
  */
+import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
@@ -48,15 +49,24 @@ async function application(kind: FrozenSettings['kind']) {
 /** Freezes one within its `freezeAt`-th generation, wakes it when another has gone on with its work, and stops both once `done`. */
 async function freeze(t: Assertions, { applicationId, start }: Awaited<ReturnType<typeof application>>, freezeAt: number, done: () => Promise<boolean>, ttlMs = HOUR): Promise<void> {
   const frozen = start({ freezeAt, ttlMs, callMs: SLOW_CALL_MS, sessionTimeoutMs: 6_000 })
-  await frozen.report(({ state }) => state === 'REBALANCING')
+  // Alone it has all tasks; where another is there first, nobody would take over from it.
+  await until(async () => stopped(frozen.process.pid!))
   const other = start({ folder: cluster.folder(), ttlMs })
   await until(async () => (await other.tasks()).length === PARTITIONS && (await other.asked()).commits! > PARTITIONS)
   frozen.process.kill('SIGCONT')
-  await until(async () => (await frozen.asked()).lost! > 0)
+  await until(async () => {
+    const { lost, dropped } = await frozen.asked()
+    return lost! > 0 && dropped! > 0
+  })
   await until(done)
   const [first] = (await frozen.stop()).counters!
   t.ok(first!['commitsDropped']! > 0, `${applicationId}: the generation it was frozen with was refused`)
   await other.stop()
+}
+
+/** The state of a process in proc(5) is the field behind its name. */
+function stopped(pid: number): boolean {
+  return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.startsWith('T')
 }
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
