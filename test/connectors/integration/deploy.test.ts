@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { Kafka, logLevel } from 'kafkajs'
+import pg from 'pg'
 import t from 'tap'
-import { cassandraClient, ConnectRest, migrateCassandra, postgresqlPasswords } from '../../../connectors/index.ts'
+import { cassandraClient, ConnectRest, migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../../connectors/index.ts'
 import { ScriptedConnect } from '../support.ts'
-import { SERVER_TIMEOUT_MS, stackFile } from './support.ts'
+import { eventually, SERVER_TIMEOUT_MS, stackFile } from './support.ts'
 
 t.setTimeout(300_000)
 const stack = stackFile()
@@ -18,7 +19,8 @@ const keyspace = `archive_${run}`
 const folder = mkdtempSync(join(tmpdir(), 'millrace-deploy-'))
 const secrets = stack.secrets ?? folder
 const passwords = postgresqlPasswords(secrets)
-const { host, port, database } = stack.postgresql
+const { host, port, user, password } = stack.postgresql
+const database = `millrace_${run}`
 const rest = new ConnectRest(stack.connect)
 const [postgresql, cassandra, files] = ['postgresql', 'cassandra', 'files'].map((name) => `${run}-documents-${name}`) as [string, string, string]
 
@@ -37,14 +39,21 @@ const configuration = {
   cassandra: { contactPoint: stack.cassandra, localDataCenter: 'datacenter1', keyspace },
 }
 const options = ['--config', fileOf('instance.json', JSON.stringify(configuration)), '--connect', stack.connect, '--secrets', secrets]
+const admin = new pg.Client({ ...stack.postgresql })
+await admin.connect()
+await admin.query(`CREATE DATABASE ${database}`)
+await migratePostgresql({ host, port, database, admin: { user, password }, passwords })
 await migrateCassandra({ contactPoints: [stack.cassandra], datacenter: 'datacenter1', keyspace })
 
 t.teardown(async () => {
   await Promise.all([postgresql, cassandra, files].map((name) => rest.remove(name)))
-  const admin = new Kafka({ clientId: run, brokers: [stack.kafka], logLevel: logLevel.NOTHING }).admin()
-  await admin.connect()
-  await admin.deleteTopics({ timeout: SERVER_TIMEOUT_MS, topics: (await admin.listTopics()).filter((name) => name.startsWith(run)) })
-  await admin.disconnect()
+  const kafka = new Kafka({ clientId: run, brokers: [stack.kafka], logLevel: logLevel.NOTHING }).admin()
+  await kafka.connect()
+  await kafka.deleteTopics({ timeout: SERVER_TIMEOUT_MS, topics: (await kafka.listTopics()).filter((name) => name.startsWith(run)) })
+  await kafka.disconnect()
+  // a sink that ends may connect once more in between
+  await eventually('the database is gone', async () => await admin.query(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`))
+  await admin.end()
   const client = cassandraClient({ contactPoints: [stack.cassandra], datacenter: 'datacenter1', keyspace: 'system' })
   await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
   await client.shutdown()
