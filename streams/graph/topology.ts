@@ -21,8 +21,10 @@ export type TimestampExtractor = (record: AnyRecord, metadata: RecordMetadata, p
 
 export type TopicNameExtractor = (record: AnyRecord, metadata: RecordMetadata | undefined) => string
 
-/** A partition, or undefined for the default: murmur2 of the serialized key, Java's producer's rule. */
-/** Undefined: by the record's key. A list: a copy in each of these partitions; an empty one drops the record (KIP-837). */
+/**
+ * A partition, or undefined for the default: murmur2 of the serialized key, Java's producer's rule. A list: a copy in each of
+ * these partitions; an empty one drops the record (KIP-837).
+ */
 export type StreamPartitioner = (topic: string, record: AnyRecord, partitions: number) => number | readonly number[] | undefined
 
 /** For records that must be where their key is looked for. */
