@@ -65,11 +65,12 @@ export async function restoreStores(entry: TaskEntry, committed: Committed, opti
 
 async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[], options: ActivationOptions, signal: AbortSignal): Promise<boolean> {
   const own = entry.changelogs.filter((changelog) => changelog.source === undefined)
-  if (own.some((changelog) => (entry.state?.position(changelog.key)?.offset ?? 0) > 0)) {
-    return true
-  }
   if (own.length === 0) {
     return false
+  }
+  // The copy's position tells nothing: it lies behind what was aborted, too.
+  if (own.some(({ store }) => holdsRows(entry, store))) {
+    return true
   }
   const { logStarts, highWatermarks } = await readMarks(partitions, options)
   if (own.some(({ key }) => (logStarts.get(key) ?? 0) > 0)) {
@@ -78,6 +79,13 @@ async function hasState(entry: TaskEntry, partitions: readonly TopicPartition[],
   }
   const held = await Promise.all(own.map((changelog) => holdsRecords(entry, changelog, logStarts.get(changelog.key) ?? 0, highWatermarks.get(changelog.key) ?? 0, options, signal)))
   return held.includes(true)
+}
+
+function holdsRows({ state }: TaskEntry, store: string): boolean {
+  const rows = state?.committed(store).range({})
+  const found = rows?.next().done === false
+  rows?.return?.()
+  return found
 }
 
 /** Some committed record: what the first transaction of a task left that was aborted is no state. */
