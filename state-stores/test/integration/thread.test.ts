@@ -3,15 +3,15 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { once } from 'node:events'
 import t from 'tap'
-import { leveldbEngine, openTaskState, rocksdbEngine } from '../index.ts'
-import { GENERATION_KEYS, GENERATION_STORES } from './fixtures/generations.ts'
+import { leveldbEngine, openTaskState, rocksdbEngine } from '../../index.ts'
+import { GENERATION_KEYS, GENERATION_STORES } from '../fixtures/generations.ts'
 
 for (const engine of [rocksdbEngine, leveldbEngine]) {
   t.test(`${engine.name} after worker.terminate()`, async (t) => {
     const location = join(t.testdir(), '0_0')
     let after = 0
     for (let life = 0; life < 3; life++) {
-      const worker = new Worker(join(import.meta.dirname, 'fixtures/generations-thread.ts'), { workerData: { engine: engine.name, location }, execArgv: [] })
+      const worker = new Worker(join(import.meta.dirname, '../fixtures/generations-thread.ts'), { workerData: { engine: engine.name, location }, execArgv: [] })
       const reached = new Promise<void>((resolve, reject) => {
         worker.on('message', (generation: number) => {
           if (generation >= after + 20) {

@@ -3,8 +3,8 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import t from 'tap'
-import { KafkaStreams } from '../../index.ts'
-import { within } from '../../within.ts'
+import { KafkaStreams } from '../../../index.ts'
+import { within } from '../../../within.ts'
 import topology from './close-topology.ts'
 
 /** A server that takes connections and never answers, as a broker behind a dead network path. */
