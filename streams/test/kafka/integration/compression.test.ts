@@ -1,9 +1,9 @@
 /** The codecs of record batches: what other implementations write is read, and nothing takes more memory than it may. */
 import * as pk from '@platformatic/kafka'
-import fc, { SEED } from '../../../state-stores/test/seeded.ts'
+import fc, { SEED } from '../../../../state-stores/test/seeded.ts'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import t from 'tap'
-import { decompress, uncompressedLimit } from '../../kafka/compression.ts'
+import { decompress, uncompressedLimit } from '../../../kafka/compression.ts'
 
 const GZIP = 1
 const SNAPPY = 2

@@ -1,10 +1,10 @@
 /** Behaviour 47, without a broker: the smoke topology aborted, restarted and restored in the middle gives exactly what its input says. */
 import t from 'tap'
-import { type Serde, Serdes } from '../../index.ts'
-import { TopologyTestDriver } from '../../testing/index.ts'
-import { SmokeCheck } from '../smoke/check.ts'
-import { SmokeLoad } from '../smoke/load.ts'
-import topology, { SMOKE_TOPICS, type SmokeTopic } from '../smoke/topology.ts'
+import { type Serde, Serdes } from '../../../index.ts'
+import { TopologyTestDriver } from '../../../testing/index.ts'
+import { SmokeCheck } from '../../smoke/check.ts'
+import { SmokeLoad } from '../../smoke/load.ts'
+import topology, { SMOKE_TOPICS, type SmokeTopic } from '../../smoke/topology.ts'
 
 const PARTITIONS = 2
 const WINDOW_MS = 3_600_000

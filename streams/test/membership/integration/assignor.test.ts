@@ -1,11 +1,11 @@
 import t from 'tap'
 import { createHash } from 'node:crypto'
-import fc from '../../../state-stores/test/seeded.ts'
-import { assign } from '../../membership/assignor.ts'
-import { encodeAssignment, encodeSubscription } from '../../membership/protocol.ts'
-import type { Claim, CopyPolicy, GroupAssignment, Member, SubtopologyDescription, TaskVersion } from '../../membership/types.ts'
-import { DEFAULT_COPIES, taskVersionKey } from '../../membership/types.ts'
-import { mergeDescriptions, resourcesOf } from '../../membership/versions.ts'
+import fc from '../../../../state-stores/test/seeded.ts'
+import { assign } from '../../../membership/assignor.ts'
+import { encodeAssignment, encodeSubscription } from '../../../membership/protocol.ts'
+import type { Claim, CopyPolicy, GroupAssignment, Member, SubtopologyDescription, TaskVersion } from '../../../membership/types.ts'
+import { DEFAULT_COPIES, taskVersionKey } from '../../../membership/types.ts'
+import { mergeDescriptions, resourcesOf } from '../../../membership/versions.ts'
 
 function subtopology(name: string, fingerprint: string, topics: readonly string[], partitions: number, changelogs: readonly string[] = []): SubtopologyDescription {
   return { name, fingerprint, inputs: topics.map((topic) => ({ topic, partitions })), changelogs, tasks: partitions, weight: changelogs.length > 0 ? 2 : 1 }
