@@ -14,14 +14,9 @@ import { StateFolder } from '../folder.ts'
 import { openTaskState } from '../open-task-state.ts'
 import type { DatabaseTaskState } from '../task-state.ts'
 import { bytes, lines, type SuiteTest } from './tap.ts'
+import { TEXT } from './text.ts'
 
 const OWNER = { application: 'orders', task: 'totals_0' }
-const TEXT = {
-  serializeKey: (key: string) => Buffer.from(key),
-  deserializeKey: (raw: Uint8Array) => Buffer.from(raw).toString(),
-  serializeValue: (value: string) => Buffer.from(value),
-  deserializeValue: (raw: Uint8Array) => Buffer.from(raw).toString(),
-}
 const WINDOWS = { retentionMs: 60_000, windowSizeMs: 10, retainDuplicates: false, indexed: true }
 const SESSIONS = { retentionMs: 60_000, indexed: true }
 const HISTORY = { historyRetentionMs: 60_000 }

@@ -5,13 +5,7 @@ import { createVersionedKeyValueStore, VERSIONED_LAYOUT, type VersionedKeyValueS
 import { openTaskState } from '../open-task-state.ts'
 import type { SuiteTest } from './tap.ts'
 import type { TaskStateFactory } from './task-state-suite.ts'
-
-const TEXT = {
-  serializeKey: (key: string) => Buffer.from(key),
-  deserializeKey: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
-  serializeValue: (value: string) => Buffer.from(value),
-  deserializeValue: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
-}
+import { TEXT } from './text.ts'
 
 interface Bench {
   readonly state: TaskState

@@ -1,13 +1,8 @@
 /** Random lives of a window and a session store, with marks, aborts, commits and reopenings, against plain arrays. */
 import t from 'tap'
 import { createSessionStore, createWindowStore, memoryEngine, openTaskState, rocksdbEngine, sessionLayout, type StorageEngine, storeClock, windowLayout } from '../../index.ts'
+import { TEXT } from '../../testing/text.ts'
 
-const TEXT = {
-  serializeKey: (key: string) => Buffer.from(key),
-  deserializeKey: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
-  serializeValue: (value: string) => Buffer.from(value),
-  deserializeValue: (bytes: Uint8Array) => Buffer.from(bytes).toString(),
-}
 const MINUTE = 60_000
 const RETENTION = 3 * MINUTE
 const WINDOWS = { retentionMs: RETENTION, windowSizeMs: 10, retainDuplicates: false, indexed: true }

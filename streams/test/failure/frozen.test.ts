@@ -4,12 +4,14 @@
  */
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import { until } from '../integration/kafka-support.ts'
 import { TestCluster } from '../integration/streams-support.ts'
 import { Child } from './child.ts'
 import type { FrozenSettings } from './frozen-topology.ts'
 import { countProblems, tally } from './word-load.ts'
 
-t.setTimeout(400_000)
+const LIMIT_MS = 400_000
+t.setTimeout(LIMIT_MS)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -50,15 +52,15 @@ async function application(kind: FrozenSettings['kind']) {
 async function freeze(t: Assertions, { applicationId, start }: Awaited<ReturnType<typeof application>>, freezeAt: number, done: () => Promise<boolean>, ttlMs = HOUR): Promise<void> {
   const frozen = start({ freezeAt, ttlMs, callMs: SLOW_CALL_MS, sessionTimeoutMs: 6_000 })
   // Alone it has all tasks; where another is there first, nobody would take over from it.
-  await until(async () => stopped(frozen.process.pid!))
+  await until(() => stopped(frozen.process.pid!), `${applicationId}: it is frozen`, LIMIT_MS)
   const other = start({ folder: cluster.folder(), ttlMs })
-  await until(async () => (await other.tasks()).length === PARTITIONS && (await other.asked()).commits! > PARTITIONS)
+  await until(async () => (await other.tasks()).length === PARTITIONS && (await other.asked()).commits! > PARTITIONS, `${applicationId}: the other has taken over`, LIMIT_MS)
   frozen.process.kill('SIGCONT')
   await until(async () => {
     const { lost, dropped } = await frozen.asked()
     return lost! > 0 && dropped! > 0
-  })
-  await until(done)
+  }, `${applicationId}: it has noticed`, LIMIT_MS)
+  await until(done, `${applicationId}: all is done`, LIMIT_MS)
   const [first] = (await frozen.stop()).counters!
   t.ok(first!['commitsDropped']! > 0, `${applicationId}: the generation it was frozen with was refused`)
   await other.stop()
@@ -67,12 +69,6 @@ async function freeze(t: Assertions, { applicationId, start }: Awaited<ReturnTyp
 /** The state of a process in proc(5) is the field behind its name. */
 function stopped(pid: number): boolean {
   return readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.startsWith('T')
-}
-
-async function until(holds: () => Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    await new Promise((resolve) => setTimeout(resolve, 50))
-  }
 }
 
 async function ofPunctuator(t: Assertions): Promise<void> {

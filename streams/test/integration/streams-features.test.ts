@@ -1,7 +1,8 @@
 import t from 'tap'
 import { rmSync } from 'node:fs'
 import kafkajs from 'kafkajs'
-import { EmitStrategy, KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder, TimeWindows } from '../../index.ts'
+import { EmitStrategy, type KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder, TimeWindows } from '../../index.ts'
+import { application as applicationOf } from './application.ts'
 import { long, TestCluster } from './streams-support.ts'
 
 t.setTimeout(240_000)
@@ -12,17 +13,7 @@ t.teardown(() => cluster.close())
 const TEXT = { key: Serdes.string(), value: Serdes.string() }
 
 function application(name: string, topology: (b: StreamsBuilder) => void, options: Partial<KafkaStreamsOptions> = {}): KafkaStreams {
-  return new KafkaStreams({
-    topology,
-    applicationId: cluster.name(name),
-    bootstrapServers: cluster.bootstrapServers,
-    stateDir: cluster.folder(),
-    threads: 'in-process',
-    sessionTimeoutMs: 60_000,
-    replicationFactor: 1,
-    onWarning: () => undefined,
-    ...options,
-  })
+  return applicationOf(cluster, name, topology, { onWarning: () => undefined, ...options })
 }
 
 function messages(count: number, keys = 10): { key: string; value: string }[] {

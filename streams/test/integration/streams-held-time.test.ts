@@ -1,6 +1,7 @@
 /** Time that must not go on: while calls are under way (A6), and while what is there cannot be read yet (A7). */
 import t from 'tap'
-import { EmitStrategy, KafkaStreams, type KafkaStreamsOptions, type KStream, type StreamsBuilder, Serdes, TimeWindows } from '../../index.ts'
+import { EmitStrategy, type KafkaStreams, type KafkaStreamsOptions, type KStream, type StreamsBuilder, Serdes, TimeWindows } from '../../index.ts'
+import { application } from './application.ts'
 import { TestCluster } from './streams-support.ts'
 
 t.setTimeout(240_000)
@@ -11,16 +12,7 @@ t.teardown(() => cluster.close())
 const TEXT = { key: Serdes.string(), value: Serdes.string() }
 
 async function start(name: string, topology: (b: StreamsBuilder) => void, options: Partial<KafkaStreamsOptions> = {}): Promise<KafkaStreams> {
-  const app = new KafkaStreams({
-    topology,
-    applicationId: cluster.name(name),
-    bootstrapServers: cluster.bootstrapServers,
-    stateDir: cluster.folder(),
-    threads: 'in-process',
-    sessionTimeoutMs: 60_000,
-    replicationFactor: 1,
-    ...options,
-  })
+  const app = application(cluster, name, topology, options)
   await app.start()
   return app
 }

@@ -1,8 +1,9 @@
 /** Rule C5: what fits into a source goes through, whatever holds it on its way; what fits nowhere costs one record, not the thread. */
 import t from 'tap'
-import { KafkaStreams, type KeyValueStore, type ProcessorContext, type StreamsBuilder, Serdes, Stores } from '../../index.ts'
+import { type KeyValueStore, type ProcessorContext, type StreamsBuilder, Serdes, Stores } from '../../index.ts'
 import { DEAD_LETTER_HEADERS } from '../../runtime/dead-letter.ts'
 import { DEFAULT_MAX_MESSAGE_BYTES } from '../../runtime/topic-catalog.ts'
+import { application } from './application.ts'
 import { TestCluster } from './streams-support.ts'
 
 t.setTimeout(240_000)
@@ -18,20 +19,6 @@ const LARGEST = DEFAULT_MAX_MESSAGE_BYTES - 10 - AROUND_VALUE
 /** Told to each topic: a broker may have another default. */
 const LIMIT = { 'max.message.bytes': `${DEFAULT_MAX_MESSAGE_BYTES}` }
 const STATE_BYTES = 2 * 1024 * 1024
-
-function application(topology: (b: StreamsBuilder) => void, name: string, deadLetterTopic: string): KafkaStreams {
-  return new KafkaStreams({
-    topology,
-    applicationId: cluster.name(name),
-    bootstrapServers: cluster.bootstrapServers,
-    // Another disk each time: what is pending and what is kept comes from the changelogs.
-    stateDir: cluster.folder(),
-    threads: 'in-process',
-    sessionTimeoutMs: 60_000,
-    replicationFactor: 1,
-    deadLetterTopic,
-  })
-}
 
 async function values(topic: string, count: number): Promise<string[]> {
   return (await cluster.committedByPeer(topic, count)).map(({ value }) => value!.toString())
@@ -59,7 +46,7 @@ t.test('the largest record a source takes waits in an asynchronous operator, sur
   await cluster.send(source!, [{ key: 'a', value: 'good'.padEnd(LARGEST) }])
   await cluster.send(source!, [{ key: 'b', value: 'bad'.padEnd(LARGEST) }])
   await cluster.send(source!, [{ key: 'c', value: 'small' }])
-  const first = application(topology, 'largest', dead!)
+  const first = application(cluster, 'largest', topology, { deadLetterTopic: dead! })
   await first.start()
   await cluster.consumed(cluster.name('largest'), source!)
   await first.close()
@@ -67,7 +54,7 @@ t.test('the largest record a source takes waits in an asynchronous operator, sur
   const { 'max.message.bytes': limit } = await cluster.ours.admin().topicConfig(`${cluster.name('largest')}-measure-in-flight-changelog`)
   t.equal(limit, `${DEFAULT_MAX_MESSAGE_BYTES + 64 * 1024}`, 'its changelog takes the record and what is kept beside it')
   open = true
-  const second = application(topology, 'largest', dead!)
+  const second = application(cluster, 'largest', topology, { deadLetterTopic: dead! })
   await second.start()
   t.same((await values(sink!, 2)).sort(), [`${LARGEST}`, '5'].sort())
   const [letter] = await cluster.committedByPeer(dead!, 1)
@@ -101,7 +88,7 @@ t.test('two megabytes of state: where the changelog takes them they are kept and
   }
   const stores = [Stores.keyValueStore('plain', TEXT), Stores.keyValueStore('roomy', { ...TEXT, topicConfig: { 'max.message.bytes': `${3 * 1024 * 1024}` } })]
   const topology = (b: StreamsBuilder) => b.stream(source!, TEXT).process(keeper, { name: 'keeper', stores, ...TEXT, onError: { processing: 'dead-letter' } }).to(sink!, TEXT)
-  const first = application(topology, 'states', dead!)
+  const first = application(cluster, 'states', topology, { deadLetterTopic: dead! })
   await first.start()
   await cluster.send(source!, [{ key: 'k', value: 'keep roomy' }, { key: 'k', value: 'keep plain' }, { key: 'k', value: 'tell roomy' }])
   t.same(await values(sink!, 1), [`roomy ${STATE_BYTES}`])
@@ -109,7 +96,7 @@ t.test('two megabytes of state: where the changelog takes them they are kept and
   await first.close()
   t.same(await values(dead!, 1), ['keep plain'])
   t.equal((await cluster.headers(dead!)).get(DEAD_LETTER_HEADERS.code), 'RECORD_TOO_LARGE')
-  const second = application(topology, 'states', dead!)
+  const second = application(cluster, 'states', topology, { deadLetterTopic: dead! })
   await second.start()
   await cluster.send(source!, [{ key: 'k', value: 'tell roomy' }, { key: 'k', value: 'tell plain' }])
   t.same((await values(sink!, 3)).slice(1), [`roomy ${STATE_BYTES}`, 'plain undefined'])

@@ -1,9 +1,12 @@
 /** What operators have pending, at its bounds, on a real cluster: a hot key that is parked (C7), operators that wait for each other (C8), large entries (C9). */
 import t from 'tap'
-import { KafkaStreams, type StreamsBuilder, Serdes } from '../../index.ts'
+import { type KafkaStreams, type StreamsBuilder, Serdes } from '../../index.ts'
+import { application } from './application.ts'
+import { until } from './kafka-support.ts'
 import { TestCluster } from './streams-support.ts'
 
-t.setTimeout(240_000)
+const LIMIT_MS = 240_000
+t.setTimeout(LIMIT_MS)
 const cluster = new TestCluster()
 t.before(() => cluster.connect())
 t.teardown(() => cluster.close())
@@ -12,23 +15,9 @@ const TEXT = { key: Serdes.string(), value: Serdes.string() }
 
 /** Each start has an empty disk: what is pending comes from the changelog. */
 async function start(name: string, topology: (b: StreamsBuilder) => void): Promise<KafkaStreams> {
-  const app = new KafkaStreams({
-    topology,
-    applicationId: cluster.name(name),
-    bootstrapServers: cluster.bootstrapServers,
-    stateDir: cluster.folder(),
-    threads: 'in-process',
-    sessionTimeoutMs: 60_000,
-    replicationFactor: 1,
-  })
+  const app = application(cluster, name, topology)
   await app.start()
   return app
-}
-
-async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await holds())) {
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  }
 }
 
 /** Values by key, in their order. */
@@ -62,7 +51,7 @@ t.test('a hot key is parked: thousands of its records wait on disk, nobody else 
   const others = await byKey(sink, PAIRS)
   t.notOk(others.has('hot'))
   t.ok([...others].every(([key, values]) => values.length === PAIRS / 50 && values.every((value, n) => Number(value) === n * 50 + Number(key.slice(1)))), 'each of the others, in order')
-  await until(async () => (await first.parkedKeys())[0]?.records === PAIRS)
+  await until(async () => (await first.parkedKeys())[0]?.records === PAIRS, 'all of the hot key wait', LIMIT_MS)
   await cluster.consumed(cluster.name('hot'), source)
   await first.close()
 
@@ -136,7 +125,7 @@ t.test('entries of a megabyte: written once however often they are tried, restor
   const first = await start('large', topology)
   await cluster.consumed(cluster.name('large'), source)
   // Rows of tries, one per entry and commit at most, and markers.
-  await until(async () => calls > 5 * RECORDS && (await cluster.highWatermarks(changelog)).values().reduce((sum, end) => sum + end, 0) > 5 * RECORDS)
+  await until(async () => calls > 5 * RECORDS && (await cluster.highWatermarks(changelog)).values().reduce((sum, end) => sum + end, 0) > 5 * RECORDS, 'five tries of each are written', LIMIT_MS)
   await first.close()
   let payloads = 0
   let tries = 0

@@ -1,16 +1,14 @@
 /** The command by which an operator brings a worker to what a configuration says. */
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { Kafka, logLevel } from 'kafkajs'
 import pg from 'pg'
 import t from 'tap'
 import { cassandraClient, ConnectRest, migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../../connectors/index.ts'
 import { ScriptedConnect } from '../support.ts'
-import { eventually, SERVER_TIMEOUT_MS, stackFile } from './support.ts'
+import { connectorsCommand, eventually, SERVER_TIMEOUT_MS, stackFile } from './support.ts'
 
 t.setTimeout(300_000)
 const stack = stackFile()
@@ -60,11 +58,7 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function deploy(...args: string[]): Promise<{ code: number; out: string[]; err: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../../../cli/connectors.ts'), 'deploy', ...args])
-  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number>((resolve) => child.once('close', resolve))])
-  return { code, out: out.split('\n').filter((line) => line !== ''), err }
-}
+const deploy = (...args: string[]) => connectorsCommand('deploy', ...args)
 
 /** Asked for as long as a worker may take to start: the other tests run meanwhile. */
 const away = deploy(...options, '--connect', 'http://127.0.0.1:1')

@@ -1,15 +1,13 @@
 /** The command by which an operator brings both databases to what a version needs. */
-import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import pg from 'pg'
 import t from 'tap'
 import { cassandraClient, postgresqlPasswords } from '../../../connectors/index.ts'
 import { readMigrations } from '../../../connectors/migrations.ts'
-import { stackFile } from './support.ts'
+import { connectorsCommand, stackFile } from './support.ts'
 
 t.setTimeout(120_000)
 const stack = stackFile()
@@ -48,11 +46,7 @@ t.teardown(async () => {
   rmSync(folder, { recursive: true })
 })
 
-async function migrate(...args: string[]): Promise<{ code: number; out: string[]; err: string }> {
-  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../../../cli/connectors.ts'), 'migrate', ...args])
-  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number>((resolve) => child.once('close', resolve))])
-  return { code, out: out.split('\n').filter((line) => line !== ''), err }
-}
+const migrate = (...args: string[]) => connectorsCommand('migrate', ...args)
 
 const names = (store: 'postgresql' | 'cassandra', extension: string): string[] =>
   readMigrations(new URL(`../../../connectors/${store}/migrations/`, import.meta.url), extension).map(({ name }) => name)

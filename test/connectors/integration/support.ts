@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Kafka, logLevel, type Producer } from 'kafkajs'
 import pg from 'pg'
@@ -57,6 +59,13 @@ export async function eventually<T>(what: string, look: () => Promise<T | undefi
     await delay(100)
   }
   throw new Error(`Waited ${timeoutMs / 1000} s in vain: ${what}`, { cause: last })
+}
+
+/** Runs `npm run connectors -- …` and gathers what it says. */
+export async function connectorsCommand(...args: string[]): Promise<{ code: number; out: string[]; err: string }> {
+  const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, '../../../cli/connectors.ts'), ...args])
+  const [out, err, code] = await Promise.all([text(child.stdout), text(child.stderr), new Promise<number>((resolve) => child.once('close', resolve))])
+  return { code, out: out.split('\n').filter((line) => line !== ''), err }
 }
 
 export type Bench = Awaited<ReturnType<typeof createBench>>

@@ -1,6 +1,7 @@
 /** What the tests of a broker that forgets share: applications in this process, and an operator's hands on their topics. */
 import kafkajs from 'kafkajs'
-import { KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from 'millrace'
+import { type KafkaStreams, type KafkaStreamsOptions, Serdes, type StreamsBuilder } from 'millrace'
+import { application as applicationOf } from '../../../streams/test/integration/application.ts'
 import { long, type OutputRecord, type TestCluster } from '../../../streams/test/integration/streams-support.ts'
 
 export const TEXT = { key: Serdes.string(), value: Serdes.string() }
@@ -8,18 +9,8 @@ export const COUNT = { key: Serdes.string(), value: Serdes.long() }
 
 /** An application in this process; whoever gives no `stateDir` begins with an empty disk. */
 export function application(cluster: TestCluster, name: string, topology: (b: StreamsBuilder) => void, options: Partial<KafkaStreamsOptions> = {}): KafkaStreams {
-  return new KafkaStreams({
-    topology,
-    applicationId: cluster.name(name),
-    bootstrapServers: cluster.bootstrapServers,
-    stateDir: cluster.folder(),
-    threads: 'in-process',
-    // Nobody is to be evicted, however busy the machine is.
-    sessionTimeoutMs: 120_000,
-    replicationFactor: 1,
-    onWarning: () => undefined,
-    ...options,
-  })
+  // Nobody is to be evicted, however busy the machine is.
+  return applicationOf(cluster, name, topology, { sessionTimeoutMs: 120_000, onWarning: () => undefined, ...options })
 }
 
 /** Ids of the tasks it runs now. */

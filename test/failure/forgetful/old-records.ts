@@ -4,10 +4,9 @@
  */
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { Serdes } from 'millrace'
-import { TopologyTestDriver } from 'millrace/testing'
 import type { Test } from 'tap'
 import { Child } from '../../../streams/test/failure/child.ts'
+import { equalsUndisturbed } from '../../../streams/test/failure/undisturbed.ts'
 import type { TestCluster } from '../../../streams/test/integration/streams-support.ts'
 import { eventually } from '../../connectors/integration/support.ts'
 import { logStart } from './application.ts'
@@ -78,17 +77,6 @@ export async function yearReplayed(t: Assertions, cluster: TestCluster): Promise
   const { counters } = await last.stop()
   t.ok(counters![0]!['recordsRestored']! > 0, 'from the changelogs')
 
-  const driver = new TopologyTestDriver((b) => topology(b, settings))
-  const source = driver.createInputTopic(settings.source, Serdes.string(), Serdes.string())
-  for (const { key, value, timestamp } of input) {
-    source.pipeInput(key, value, timestamp)
-  }
-  const expected = driver.createOutputTopic(settings.sink, Serdes.string(), Serdes.string()).readRecordsToList()
-  const shown = (record: { key: unknown; value: unknown; timestamp: number }) => `${record.key}: ${record.value} @${record.timestamp - start}`
-  const found = (await cluster.committed(settings.sink)).map(shown)
-  const wanted = expected.map(shown)
+  const wanted = equalsUndisturbed(t, topology, settings, input, await cluster.committed(settings.sink), start)
   t.ok(['tumbling', 'suppressed', 'sessions', 'totals', 'versions'].every((name) => wanted.some((line) => line.includes(name))), 'every store has something to tell')
-  const differing = wanted.findIndex((line, index) => line !== found[index])
-  t.equal(differing, -1, differing < 0 ? 'equal' : `record ${differing}: ${found[differing]} instead of ${wanted[differing]}`)
-  t.equal(found.length, wanted.length, 'nothing missing, nothing twice')
 }
