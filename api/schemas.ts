@@ -114,6 +114,7 @@ export const getDocument = {
         dueDate: textOrNull, subtotal: money, tax: money, reason, pipelineVersion: textOrNull,
         fields: {}, lineItems: {}, validation: {}, enrichment: {}, versions: {},
         reasons: reasonsForReview,
+        evidence: { type: ['object', 'null'], properties: { by: { type: 'string', enum: ['sha256', 'business-key', 'person'] }, fields: { type: 'array', items: text } }, description: 'Why it is taken for a duplicate: what is equal.' },
         corrections: { description: 'What people changed, the oldest first; null: nothing.' },
         parentId: { ...textOrNull, description: 'The mail or archive it came out of.' }, part: { ...textOrNull, description: 'Its name in there.' },
         partCount: { type: ['integer', 'null'], description: 'Documents that came out of it: see `parts`.' },

@@ -29,7 +29,8 @@ export function documentView(document: StoredDocument) {
     processedAt: iso(processedAt),
     vendor: vendor === null && vendorId === null ? null : { id: vendorId, name: vendor },
     reasons: status === 'IN_REVIEW' ? reasonsIn(reasonCode, reason) : [],
-    reason: reasonCode === null ? null : { code: reasonCode, text: reason },
+    evidence: status === 'DUPLICATE' ? evidenceIn(reason) : null,
+    reason: reasonCode === null ? null : { code: reasonCode, text: status === 'DUPLICATE' ? null : reason },
     links: links(document.documentId),
   }
 }
@@ -49,6 +50,22 @@ export function partView({ documentId, status, ...part }: StoredPart) {
 /** A document that waits for a person, and why. */
 export function waitingView({ receivedAt, reasonCode, reason, ...document }: WaitingDocument) {
   return { ...document, receivedAt: iso(receivedAt), reasons: reasonsIn(reasonCode, reason), links: links(document.documentId) }
+}
+
+/** Why a document is taken for a copy: `by` the bytes, the fields or a person, and the names of the fields that are equal. */
+interface Evidence {
+  readonly by: string
+  readonly fields: readonly string[]
+}
+
+/** The row has it as JSON; rows from before it was kept have none. */
+function evidenceIn(json: string | null): Evidence | null {
+  try {
+    const { by, fields } = JSON.parse(json ?? '') as Partial<Evidence>
+    return typeof by === 'string' && Array.isArray(fields) ? { by, fields } : null
+  } catch {
+    return null
+  }
 }
 
 /** The row has them as JSON; what is not (another version wrote it) is told by its codes alone. */

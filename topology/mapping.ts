@@ -125,7 +125,7 @@ export function toWireRow(row: DocumentRow, pipelineVersion: string): wire.Docum
     enrichment: storableJsonText(row.enrichment),
     duplicate_of: row.duplicateOf,
     reason_code: storable(row.statusReason),
-    reason: storable(row.reviewReasons ?? row.failure),
+    reason: storable(row.reviewReasons ?? row.failure ?? row.duplicateEvidence),
     pipeline_version: pipelineVersion,
     versions: storableJsonText(row.versions),
     corrections: storableJsonText(row.corrections),

@@ -24,6 +24,8 @@ export interface DocumentRow {
   /** ms since the epoch, of the record that led to this row. */
   readonly updatedAt: number
   readonly duplicateOf: string | null
+  /** JSON: what is equal. Null while it is no duplicate. */
+  readonly duplicateEvidence: string | null
   readonly type: string | null
   readonly typeProbability: number | null
   readonly textRoute: string | null
@@ -91,6 +93,7 @@ export function toRow(state: DocumentState, change: LifecycleChange): DocumentRo
     part: erased ? null : (header.parent?.part ?? null),
     parts: state.parts ?? null,
     duplicateOf: state.duplicateOf ?? null,
+    duplicateEvidence: state.state === 'DUPLICATE' ? json(state.duplicateEvidence) : null,
     type: classification?.type ?? null,
     typeProbability: classification?.probability ?? null,
     textRoute: text?.route ?? null,

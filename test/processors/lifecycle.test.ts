@@ -75,7 +75,7 @@ t.test('every pair not in the table is refused and changes nothing', async (t) =
 
 t.test('ends: rejected, duplicate, review, dead letter', async (t) => {
   t.match(walk(['RECEIVED', 'REJECTED']).at(-1)!.row, { status: 'REJECTED', statusReason: 'CORRUPT', failure: /CORRUPT/, fields: null })
-  t.match(walk(['RECEIVED', 'DUPLICATE']).at(-1)!.row, { status: 'DUPLICATE', duplicateOf: 'c' })
+  t.match(walk(['RECEIVED', 'DUPLICATE']).at(-1)!.row, { status: 'DUPLICATE', duplicateOf: 'c', duplicateEvidence: '{"by":"sha256","fields":["sha256"]}' })
   const seenLast = walk([...way.slice(0, 7), 'DUPLICATE']).at(-1)!
   t.match(seenLast.row, { status: 'DUPLICATE', statusReason: 'link', duplicateOf: 'c', fields: /^\{/ }, 'with all that was found in it')
   t.match(seenLast.state.duplicateEvidence, { by: 'sha256' })

@@ -111,10 +111,18 @@ function showFields(found, given) {
   byId('field-names').replaceChildren(...[...found.keys()].map((path) => element('option', { value: path })))
 }
 
+/** Why it is taken for a copy of another document. */
+function likeness({ duplicateOf, evidence }) {
+  const equal = { sha256: 'the same bytes', person: 'a person said so' }[evidence.by] ?? `the same ${evidence.fields.join(', ')}`
+  return `copy of ${duplicateOf}: ${equal}`
+}
+
 function showReasons(given) {
   const messages = new Map((given.validation?.results ?? []).map(({ ruleId, message }) => [ruleId, message]))
-  byId('reasons').hidden = given.reasons.length === 0
-  byId('reasons').replaceChildren(...given.reasons.map(({ code, subject }) => element('li', { text: `${code.toLowerCase().replaceAll('_', ' ')}: ${messages.get(subject) ?? subject}` })))
+  const reasons = given.reasons.map(({ code, subject }) => `${code.toLowerCase().replaceAll('_', ' ')}: ${messages.get(subject) ?? subject}`)
+  const all = given.evidence ? [...reasons, likeness(given)] : reasons
+  byId('reasons').hidden = all.length === 0
+  byId('reasons').replaceChildren(...all.map((text) => element('li', { text })))
   byId('history').replaceChildren(
     ...(given.corrections ?? []).map(({ by, at, field, from, to }) => element('li', { text: `${new Date(at).toLocaleString()} ${by}: ${field} ${from ?? '–'} → ${to ?? '–'}` })),
   )

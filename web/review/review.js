@@ -77,7 +77,12 @@ async function open(documentId) {
   byId('duplicate').disabled = !waits
   byId('not-duplicate').disabled = original === undefined
   byId('of').value = original ?? ''
+  lookable()
   await show(given)
+}
+
+function lookable() {
+  byId('look').disabled = byId('of').value.trim() === ''
 }
 
 async function step(by) {
@@ -172,6 +177,8 @@ byId('accept').addEventListener('click', attempt(() => send('accept')))
 for (const decision of ['reject', 'duplicate', 'not-duplicate']) {
   byId(decision).addEventListener('click', attempt(() => send(decision)))
 }
+byId('look').addEventListener('click', attempt(() => open(byId('of').value.trim())))
+byId('of').addEventListener('input', lookable)
 byId('add').addEventListener('click', () => {
   const path = byId('new-field').value.trim()
   if (path !== '') {

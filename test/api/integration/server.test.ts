@@ -377,6 +377,10 @@ t.test('of a copy is said of which, and of what is none that it is none', async 
   ended.set(`globex|${original.replace('21', '23')}`, inReview({ documentId: original.replace('21', '23'), tenantId: 'globex', status: 'ARCHIVED' }))
   const decide = (documentId: string, body: unknown): Promise<Response> =>
     fetch(`${url}/${documentId}/corrections`, { method: 'POST', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, body: JSON.stringify(body) })
+  const shown = async (): Promise<object> => (await (await fetch(`${url}/${copy}`, { headers: { authorization: `Bearer ${TOKEN}` } })).json()) as object
+  t.match(await shown(), { state: 'DUPLICATE', duplicateOf: original, evidence: null, reason: { code: 'link', text: null } }, 'a row from before evidence was kept')
+  ended.set(`acme|${copy}`, inReview({ documentId: copy, status: 'DUPLICATE', duplicateOf: original, reasonCode: 'link', reason: '{"by":"business-key","fields":["vendor","invoiceNumber"]}', fields: null }))
+  t.match(await shown(), { evidence: { by: 'business-key', fields: ['vendor', 'invoiceNumber'] }, reason: { code: 'link', text: null } })
   const duplicate = { revision: 77, decision: 'duplicate' }
   await refused(t, await decide(REVIEWED, duplicate), 'JSON_INVALID', { field: 'duplicateOf', limit: 'the documentId of the original' })
   await refused(t, await decide(REVIEWED, { ...duplicate, duplicateOf: 'x' }), 'JSON_INVALID', { field: 'duplicateOf' })

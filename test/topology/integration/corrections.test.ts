@@ -211,7 +211,7 @@ t.test('a document in review is a copy because a person says so, and none when t
   t.equal(doubtful.row.status, 'IN_REVIEW')
   await correct(doubtful.documentId, doubtful.row.revision, { duplicateOf: first.documentId }, { decision: 'duplicate' })
   const [copy] = rows()
-  t.match(copy, { status: 'DUPLICATE', duplicate_of: first.documentId, reason: null, reason_code: 'DUPLICATE_IN_REVIEW' })
+  t.match(copy, { status: 'DUPLICATE', duplicate_of: first.documentId, reason: '{"by":"person","fields":[]}', reason_code: 'DUPLICATE_IN_REVIEW' })
   t.ok(copy!.revision > doubtful.row.revision)
   const [found] = driver.createOutputTopic(topics.duplicates.name, Serdes.string(), serdes.duplicate).readRecordsToList()
   t.match(found!.value, { documentId: doubtful.documentId, originalId: first.documentId, by: 'person', policy: 'link', fields: [] })
