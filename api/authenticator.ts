@@ -4,11 +4,23 @@ import { isIP } from 'node:net'
 import { ApplicationError } from '../topology/errors.ts'
 import { isTenantId } from '../topology/topics.ts'
 
+/**
+ * What a token may do for its tenant: `uploader` sends documents, `reader` reads, searches and asks, `reviewer` reads, too, corrects and decides, and
+ * has learned things forgotten.
+ */
+export const ROLES = ['uploader', 'reader', 'reviewer'] as const
+
+export type Role = (typeof ROLES)[number]
+
 export interface Identity {
   readonly tenantId: string
   /** Who of the tenant: stands in the audit trail of what this person corrects. */
   readonly user: string
+  readonly roles: readonly Role[]
 }
+
+/** May somebody with these roles do what `needed` is for? Who reviews has to read. */
+export const mayDo = (roles: readonly Role[], needed: Role): boolean => roles.includes(needed) || (needed === 'reader' && roles.includes('reviewer'))
 
 /** Who is this? One implementation reads a file of digests; OpenID Connect will be another. */
 export interface Authenticator {
@@ -23,10 +35,13 @@ interface KnownToken extends Identity {
   readonly digest: Buffer
 }
 
+const isRole = (value: unknown): value is Role => (ROLES as readonly unknown[]).includes(value)
+
 const USER = /^[\p{L}\p{N}@._+-]{1,100}$/u
 
 /**
- * Development tokens: a JSON list of `{tenantId, sha256}`, sha256 of the token in hex, with the `user` it was given to, if it was given to one.
+ * Development tokens: a JSON list of `{tenantId, sha256}`, sha256 of the token in hex, with the `user` it was given to, if it was given to one, and its
+ * `roles`, if it has not all of them.
  * The tokens themselves are nowhere.
  */
 export class FileAuthenticator implements Authenticator {
@@ -45,9 +60,9 @@ export class FileAuthenticator implements Authenticator {
     const digest = createHash('sha256').update(token).digest()
     let found: Identity | undefined
     // all of them, each in constant time: how long it takes says nothing about which was nearly right
-    for (const { tenantId, user, digest: known } of this.#tokens) {
+    for (const { tenantId, user, roles, digest: known } of this.#tokens) {
       if (timingSafeEqual(digest, known)) {
-        found = { tenantId, user }
+        found = { tenantId, user, roles }
       }
     }
     return found
@@ -73,7 +88,7 @@ function readTokens(file: string): KnownToken[] {
   } catch (cause) {
     throw new ApplicationError('CONFIG_UNREADABLE', `The file "api.tokensFile" names, ${file}, cannot be read.`, { cause })
   }
-  const invalid = (what: string): ApplicationError => new ApplicationError('CONFIG_INVALID', `${file}: ${what}. A JSON list of {"tenantId", "sha256"}, with "user" or without, is expected.`)
+  const invalid = (what: string): ApplicationError => new ApplicationError('CONFIG_INVALID', `${file}: ${what}. A JSON list of {"tenantId", "sha256"}, with "user" and "roles" or without, is expected.`)
   let list: unknown
   try {
     list = JSON.parse(text)
@@ -84,7 +99,7 @@ function readTokens(file: string): KnownToken[] {
     throw invalid('it is no list')
   }
   return list.map((entry: unknown, index) => {
-    const { tenantId, sha256, user } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown; user?: unknown }
+    const { tenantId, sha256, user, roles } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown; user?: unknown; roles?: unknown }
     if (typeof tenantId !== 'string' || !isTenantId(tenantId)) {
       throw invalid(`entry ${index} has no valid tenantId`)
     }
@@ -94,7 +109,10 @@ function readTokens(file: string): KnownToken[] {
     if (user !== undefined && (typeof user !== 'string' || !USER.test(user))) {
       throw invalid(`entry ${index} has a user that is not 1 to 100 letters, digits and @ . _ + -`)
     }
+    if (roles !== undefined && (!Array.isArray(roles) || roles.length === 0 || !roles.every(isRole))) {
+      throw invalid(`entry ${index} has roles that are not a list of ${ROLES.join(', ')}`)
+    }
     // which token it was can be told without saying the token
-    return { tenantId, user: user ?? `token-${sha256.slice(0, 12)}`, digest: Buffer.from(sha256, 'hex') }
+    return { tenantId, user: user ?? `token-${sha256.slice(0, 12)}`, roles: roles ?? ROLES, digest: Buffer.from(sha256, 'hex') }
   })
 }

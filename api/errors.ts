@@ -12,6 +12,7 @@ export const errorCatalogue = {
   UNAUTHENTICATED: { status: 401, message: 'There is no valid bearer token.', fix: 'Send "Authorization: Bearer <token>" with a token of your tenant.' },
   TENANT_UNKNOWN: { status: 403, message: 'The tenant of this token does not exist.', fix: 'Have the tenant added to the tenants topic.' },
   TENANT_INACTIVE: { status: 403, message: 'The tenant of this token takes no documents.', fix: 'Have the tenant made active again.' },
+  ROLE_MISSING: { status: 403, message: 'The token may not do this.', fix: 'Use a token with the role that the field "limit" of this error names.' },
   NOT_FOUND: { status: 404, message: 'There is nothing here.', fix: 'See /v1/openapi.json for what there is.' },
   DOCUMENT_NOT_FOUND: { status: 404, message: 'This tenant has no such document.', fix: 'Use a documentId that a 202 or a list gave out.' },
   CONTENT_NOT_FOUND: { status: 404, message: 'The content of this document is not kept.', fix: 'Upload the document again if you need it.' },

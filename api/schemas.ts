@@ -96,7 +96,7 @@ export const listDocuments = {
         cursor: textOrNull,
       },
     },
-    ...errors(400, 401, 500, 503),
+    ...errors(400, 401, 403, 500, 503),
   },
 }
 
@@ -121,7 +121,7 @@ export const getDocument = {
         pageSizes: { description: 'Of each page: width and height in the unit of the boxes on it.' },
       },
     },
-    ...errors(401, 404, 500, 503),
+    ...errors(401, 403, 404, 500, 503),
   },
 }
 
@@ -137,7 +137,7 @@ export const getParts = {
         parts: { type: 'array', items: { type: 'object', properties: { documentId, part: textOrNull, state: text, reasonCode: textOrNull, type: textOrNull, links } } },
       },
     },
-    ...errors(401, 404, 500, 503),
+    ...errors(401, 403, 404, 500, 503),
   },
 }
 
@@ -153,7 +153,7 @@ export const getLifecycle = {
         events: { type: 'array', items: { type: 'object', properties: { revision: { type: 'integer' }, from: textOrNull, to: text, at: time, step: text, reason } } },
       },
     },
-    ...errors(401, 404, 500, 503),
+    ...errors(401, 403, 404, 500, 503),
   },
 }
 
@@ -161,7 +161,7 @@ export const getContent = {
   summary: 'The bytes as they came, as an attachment',
   tags, security, params,
   headers: { type: 'object', properties: { range: { type: 'string', description: 'One range of bytes.' } } },
-  response: errors(401, 404, 416, 500, 503),
+  response: errors(401, 403, 404, 416, 500, 503),
 }
 
 export const getReview = {
@@ -195,7 +195,7 @@ export const getReview = {
         cursor: textOrNull,
       },
     },
-    ...errors(400, 401, 500, 503),
+    ...errors(400, 401, 403, 500, 503),
   },
 }
 
@@ -234,7 +234,7 @@ export const postCorrection = {
       type: 'object',
       properties: { correctionId: text, documentId, baseRevision: { type: 'integer' }, decision: text, links: { type: 'object', properties: { document: text } } },
     },
-    ...errors(400, 401, 404, 408, 409, 413, 415, 500, 503),
+    ...errors(400, 401, 403, 404, 408, 409, 413, 415, 500, 503),
   },
 }
 
@@ -264,7 +264,7 @@ export const getVendorMemory = {
         cursor: textOrNull,
       },
     },
-    ...errors(400, 401, 500, 503),
+    ...errors(400, 401, 403, 500, 503),
   },
 }
 
@@ -273,14 +273,14 @@ export const deleteVendorMemory = {
   description: 'The pipeline forgets it: documents that are extracted after that, some hundred milliseconds later, are read without it. A lesson that is being learned at this moment may come afterwards.',
   tags: ['review'], security,
   params: { type: 'object', properties: { vendor: text }, required: ['vendor'] },
-  response: { 202: { description: 'Kafka has it.', type: 'object', properties: { vendor: text, keys: { type: 'integer', description: 'Places where it was kept.' } } }, ...errors(401, 404, 500, 503) },
+  response: { 202: { description: 'Kafka has it.', type: 'object', properties: { vendor: text, keys: { type: 'integer', description: 'Places where it was kept.' } } }, ...errors(401, 403, 404, 500, 503) },
 }
 
 export const getPage = {
   summary: 'A page as a picture, drawn on demand',
   tags: ['review'], security,
   params: { type: 'object', properties: { documentId, page: { type: 'integer', minimum: 1 } }, required: ['documentId', 'page'] },
-  response: errors(401, 404, 422, 500, 503),
+  response: errors(401, 403, 404, 422, 500, 503),
 }
 
 const filters = {
@@ -326,7 +326,7 @@ export const getSearch = {
         cursor: textOrNull,
       },
     },
-    ...errors(400, 401, 500, 503),
+    ...errors(400, 401, 403, 500, 503),
   },
 }
 
@@ -352,6 +352,6 @@ export const postAsk = {
         },
       },
     },
-    ...errors(400, 401, 413, 415, 500, 503),
+    ...errors(400, 401, 403, 413, 415, 500, 503),
   },
 }

@@ -2,6 +2,7 @@ import multipart from '@fastify/multipart'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { isUnavailable } from '../connectors/index.ts'
+import { mayDo, type Role } from './authenticator.ts'
 import type { ApiContext } from './context.ts'
 import { ApiError, type ApiErrorCode, errorBody } from './errors.ts'
 import * as limits from './limits.ts'
@@ -16,6 +17,10 @@ import { uploadRoute } from './routes/upload.ts'
 import { vendorMemoryRoutes } from './routes/vendor-memory.ts'
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Every route of tenants says who may use it. */
+    role?: Role
+  }
   interface FastifyRequest {
     /** Of the token; set before any route under /v1/documents runs. */
     tenantId: string
@@ -76,6 +81,11 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
   })
 
   await app.register(async (scope) => {
+    scope.addHook('onRoute', ({ config, method, url }) => {
+      if (config?.role === undefined) {
+        throw new Error(`The route ${String(method)} ${url} does not say which role may use it.`)
+      }
+    })
     // before the body is touched: nobody we do not know makes us read one
     scope.addHook('onRequest', async (request) => {
       const identity = await context.authenticator.authenticate(request.headers.authorization)
@@ -84,6 +94,10 @@ export async function createServer(context: ApiContext): Promise<FastifyInstance
       }
       request.tenantId = identity.tenantId
       request.user = identity.user
+      const role = request.routeOptions.config.role
+      if (role === undefined || !mayDo(identity.roles, role)) {
+        throw new ApiError('ROLE_MISSING', { field: 'Authorization', ...(role === undefined ? {} : { limit: role }) })
+      }
     })
     uploadRoute(scope, context)
     documentRoutes(scope, context)

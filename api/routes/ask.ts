@@ -39,7 +39,7 @@ export function askRoute(app: FastifyInstance, context: ApiContext): void {
   app.addContentTypeParser('application/json', { parseAs: 'string', bodyLimit: ASK.bodyBytes }, (_request, body, done) => done(null, body))
   app.addContentTypeParser('*', (_request, _payload, done) => done(new ApiError('JSON_EXPECTED', { field: 'Content-Type', limit: 'application/json' })))
 
-  app.post('/v1/ask', { schema: postAsk }, async ({ tenantId, body }, reply) => {
+  app.post('/v1/ask', { schema: postAsk, config: { role: 'reader' } }, async ({ tenantId, body }, reply) => {
     const { question: asked, ...rest } = objectIn(body)
     const question = requiredText('question', asked, ASK.questionLength)
     const filters = searchFilters(rest)

@@ -15,7 +15,7 @@ interface Held {
 
 /** The bytes, so that no browser ever runs them: an attachment, not sniffed, in a sandbox without origin. */
 export function contentRoute(app: FastifyInstance, context: ApiContext): void {
-  app.get<{ readonly Params: { readonly documentId: string } }>('/v1/documents/:documentId/content', { schema: getContent }, async (request, reply) => {
+  app.get<{ readonly Params: { readonly documentId: string } }>('/v1/documents/:documentId/content', { schema: getContent, config: { role: 'reader' } }, async (request, reply) => {
     const { tenantId, headers } = request
     const documentId = knownId(request.params.documentId)
     const held = await find(context, tenantId, documentId)

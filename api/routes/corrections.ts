@@ -28,7 +28,7 @@ export function correctionRoute(app: FastifyInstance, context: ApiContext): void
   app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: MAXIMUM_CORRECTION_BYTES }, (_request, body, done) => done(null, body))
   app.addContentTypeParser('*', (_request, _payload, done) => done(new ApiError('JSON_EXPECTED', { field: 'Content-Type', limit: 'application/json' })))
 
-  app.post<{ readonly Params: { readonly documentId: string } }>('/v1/documents/:documentId/corrections', { schema: postCorrection }, async (request, reply) => {
+  app.post<{ readonly Params: { readonly documentId: string } }>('/v1/documents/:documentId/corrections', { schema: postCorrection, config: { role: 'reviewer' } }, async (request, reply) => {
     const { tenantId } = request
     const documentId = knownId(request.params.documentId)
     const key = idempotencyKey(request.headers['idempotency-key'])

@@ -14,14 +14,14 @@ interface ById {
 
 /** Reading: lists, one document, its audit trail. */
 export function documentRoutes(app: FastifyInstance, { documents, intake, archive }: ApiContext): void {
-  app.get<{ readonly Querystring: { readonly [name: string]: unknown } }>('/v1/documents', { schema: listDocuments }, async (request) => {
+  app.get<{ readonly Querystring: { readonly [name: string]: unknown } }>('/v1/documents', { schema: listDocuments, config: { role: 'reader' } }, async (request) => {
     const page = await intake.overview(request.tenantId, overviewOptions(request.query)).catch((error: unknown) => {
       throw error instanceof ConnectorError && error.code === 'CURSOR_INVALID' ? new ApiError('CURSOR_INVALID', { field: 'cursor' }) : error
     })
     return { documents: page.documents.map(summaryView), cursor: page.cursor ?? null }
   })
 
-  app.get<ById>('/v1/documents/:documentId', { schema: getDocument }, async ({ tenantId, params }) => {
+  app.get<ById>('/v1/documents/:documentId', { schema: getDocument, config: { role: 'reader' } }, async ({ tenantId, params }) => {
     const documentId = knownId(params.documentId)
     const ended = await documents.get(tenantId, documentId)
     if (ended !== undefined) {
@@ -34,7 +34,7 @@ export function documentRoutes(app: FastifyInstance, { documents, intake, archiv
     throw new ApiError('DOCUMENT_NOT_FOUND', { field: 'documentId' })
   })
 
-  app.get<ById>('/v1/documents/:documentId/parts', { schema: getParts }, async ({ tenantId, params }) => {
+  app.get<ById>('/v1/documents/:documentId/parts', { schema: getParts, config: { role: 'reader' } }, async ({ tenantId, params }) => {
     const documentId = knownId(params.documentId)
     const parts = await documents.parts(tenantId, documentId)
     if (parts.length === 0 && (await documents.get(tenantId, documentId)) === undefined && (await intake.get(tenantId, documentId)) === undefined) {
@@ -43,7 +43,7 @@ export function documentRoutes(app: FastifyInstance, { documents, intake, archiv
     return { documentId, parts: parts.map(partView) }
   })
 
-  app.get<ById>('/v1/documents/:documentId/lifecycle', { schema: getLifecycle }, async ({ tenantId, params }) => {
+  app.get<ById>('/v1/documents/:documentId/lifecycle', { schema: getLifecycle, config: { role: 'reader' } }, async ({ tenantId, params }) => {
     const documentId = knownId(params.documentId)
     const events = await archive.lifecycle(tenantId, documentId)
     if (events.length === 0 && (await intake.get(tenantId, documentId)) === undefined && (await documents.get(tenantId, documentId)) === undefined) {

@@ -16,7 +16,7 @@ interface ByPage {
  */
 export function pageRoute(app: FastifyInstance, { documents, content, pages }: ApiContext): void {
   const places = new Places({ ...PAGES, refusal: 'RENDERER_BUSY' })
-  app.get<ByPage>('/v1/documents/:documentId/pages/:page', { schema: getPage }, async (request, reply) => {
+  app.get<ByPage>('/v1/documents/:documentId/pages/:page', { schema: getPage, config: { role: 'reader' } }, async (request, reply) => {
     const { tenantId, params } = request
     const documentId = knownId(params.documentId)
     const page = /^[1-9]\d{0,3}$/.test(params.page) ? Number(params.page) : 0

@@ -11,7 +11,7 @@ type Query = { readonly [name: string]: unknown }
 
 /** The documents that wait for a person, the one that has waited longest first. */
 export function reviewRoutes(app: FastifyInstance, { documents }: ApiContext): void {
-  app.get<{ readonly Querystring: Query }>('/v1/review', { schema: getReview }, async ({ tenantId, query }) => {
+  app.get<{ readonly Querystring: Query }>('/v1/review', { schema: getReview, config: { role: 'reviewer' } }, async ({ tenantId, query }) => {
     const page = await documents.review(tenantId, reviewOptions(query)).catch((error: unknown) => {
       throw error instanceof ConnectorError && error.code === 'CURSOR_INVALID' ? new ApiError('CURSOR_INVALID', { field: 'cursor' }) : error
     })

@@ -8,7 +8,7 @@ import { getSearch } from '../schemas.ts'
 
 /** Full text and, where there are embeddings, what is alike, in one ranking. */
 export function searchRoute(app: FastifyInstance, context: ApiContext): void {
-  app.get<{ readonly Querystring: { readonly [name: string]: unknown } }>('/v1/search', { schema: getSearch }, async ({ tenantId, query }) => {
+  app.get<{ readonly Querystring: { readonly [name: string]: unknown } }>('/v1/search', { schema: getSearch, config: { role: 'reader' } }, async ({ tenantId, query }) => {
     const { q, limit, cursor, ...rest } = query
     const text = requiredText('q', q, SEARCH.textLength)
     const filters = searchFilters(rest)

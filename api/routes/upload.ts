@@ -21,7 +21,7 @@ export function uploadRoute(app: FastifyInstance, context: ApiContext): void {
   const { intake, serialised } = context
   const places = new Places({ ...UPLOADS, refusal: 'OVERLOADED' })
 
-  app.post('/v1/documents', { schema: postDocuments }, async (request, reply) => {
+  app.post('/v1/documents', { schema: postDocuments, config: { role: 'uploader' } }, async (request, reply) => {
     const { tenantId } = request
     const key = idempotencyKey(request.headers['idempotency-key'])
     const leave = places.take(tenantId)

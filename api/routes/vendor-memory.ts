@@ -28,7 +28,7 @@ export function vendorMemoryRoutes(app: FastifyInstance, { vendorMemories, erasu
     }
   }
 
-  app.get<{ readonly Querystring: Query }>('/v1/vendor-memory', { schema: getVendorMemory }, async ({ tenantId, query: { cursor, limit } }) => {
+  app.get<{ readonly Querystring: Query }>('/v1/vendor-memory', { schema: getVendorMemory, config: { role: 'reviewer' } }, async ({ tenantId, query: { cursor, limit } }) => {
     if (cursor !== undefined && (typeof cursor !== 'string' || !CURSOR.test(cursor))) {
       throw new ApiError('CURSOR_INVALID', { field: 'cursor' })
     }
@@ -38,7 +38,7 @@ export function vendorMemoryRoutes(app: FastifyInstance, { vendorMemories, erasu
     return { vendors: vendors.map(vendorMemoryView), cursor: rest.length > size ? vendors.at(-1)!.keys[0]! : null }
   })
 
-  app.delete<{ readonly Params: { readonly vendor: string } }>('/v1/vendor-memory/:vendor', { schema: deleteVendorMemory }, async ({ tenantId, user, params }, reply) => {
+  app.delete<{ readonly Params: { readonly vendor: string } }>('/v1/vendor-memory/:vendor', { schema: deleteVendorMemory, config: { role: 'reviewer' } }, async ({ tenantId, user, params }, reply) => {
     const group = (await vendorsOf(tenantId)).find(({ keys }) => keys.includes(params.vendor))
     if (group === undefined) {
       throw new ApiError('VENDOR_NOT_FOUND', { field: 'vendor' })

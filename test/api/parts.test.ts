@@ -15,10 +15,10 @@ const digest = (token: string): string => createHash('sha256').update(token).dig
 
 t.test('a token names its tenant, anything else nobody', async (t) => {
   const file = join(t.testdir(), 'tokens.json')
-  writeFileSync(file, JSON.stringify([{ tenantId: 'acme', sha256: digest('one'), user: 'ada@acme.example' }, { tenantId: 'globex', sha256: digest('two') }]))
+  writeFileSync(file, JSON.stringify([{ tenantId: 'acme', sha256: digest('one'), user: 'ada@acme.example' }, { tenantId: 'globex', sha256: digest('two'), roles: ['uploader'] }]))
   const authenticator = new FileAuthenticator(file)
-  t.same(await authenticator.authenticate('Bearer one'), { tenantId: 'acme', user: 'ada@acme.example' })
-  t.same(await authenticator.authenticate('bearer two'), { tenantId: 'globex', user: `token-${digest('two').slice(0, 12)}` }, 'who corrects is somebody')
+  t.same(await authenticator.authenticate('Bearer one'), { tenantId: 'acme', user: 'ada@acme.example', roles: ['uploader', 'reader', 'reviewer'] }, 'without roles: all')
+  t.same(await authenticator.authenticate('bearer two'), { tenantId: 'globex', user: `token-${digest('two').slice(0, 12)}`, roles: ['uploader'] }, 'who corrects is somebody')
   for (const header of [undefined, '', 'Bearer', 'Bearer ', 'Bearer three', 'Basic one', 'Bearer one two', `Bearer ${digest('one')}`, `Bearer ${'x'.repeat(10_000)}`, 'Bearer \u0000']) {
     t.equal(await authenticator.authenticate(header), undefined, JSON.stringify(header)?.slice(0, 40))
   }
@@ -27,7 +27,8 @@ t.test('a token names its tenant, anything else nobody', async (t) => {
 
 t.test('a tokens file that is not one is refused with its fault', async (t) => {
   const folder = t.testdir()
-  const cases = [['{', 'not JSON'], ['{}', 'no list'], ['[null]', 'tenantId'], ['[{"tenantId":"A B","sha256":""}]', 'tenantId'], ['[{"tenantId":"acme","sha256":"secret-token"}]', 'sha256']] as const
+  const cases = [['{', 'not JSON'], ['{}', 'no list'], ['[null]', 'tenantId'], ['[{"tenantId":"A B","sha256":""}]', 'tenantId'], ['[{"tenantId":"acme","sha256":"secret-token"}]', 'sha256'],
+    ...['[]', '"reader"', '["admin"]'].map((roles) => [`[{"tenantId":"acme","sha256":"${digest('one')}","roles":${roles}}]`, 'uploader, reader, reviewer'] as const)] as const
   for (const [text, fault] of cases) {
     const file = join(folder, 'tokens.json')
     writeFileSync(file, text)

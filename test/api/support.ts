@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { FileAuthenticator } from '../../api/authenticator.ts'
+import { FileAuthenticator, ROLES, type Role } from '../../api/authenticator.ts'
 import type { ApiContext } from '../../api/context.ts'
 import { Serialised } from '../../api/idempotency.ts'
 import { RateLimit } from '../../api/rate-limit.ts'
@@ -39,7 +39,8 @@ export class Buckets {
 
 /** The API's surroundings in memory; the content store is the real one. What each would do wrong is a field. */
 export async function surroundings(folder: string, tenants: readonly Tenant[]) {
-  const tokens = tenants.map(({ tenantId }) => ({ tenantId, sha256: createHash('sha256').update(`token-of-${tenantId}`).digest('hex') }))
+  const tokens: { tenantId: string; sha256: string; roles?: readonly Role[] }[] = tenants.map(({ tenantId }) => ({ tenantId, sha256: createHash('sha256').update(`token-of-${tenantId}`).digest('hex') }))
+  tokens.push(...tenants.flatMap(({ tenantId }) => ROLES.map((role) => ({ tenantId, sha256: createHash('sha256').update(`${role}-of-${tenantId}`).digest('hex'), roles: [role] }))))
   // a token whose tenant is not in the table
   tokens.push({ tenantId: 'nobody', sha256: createHash('sha256').update('token-of-nobody').digest('hex') })
   const tokensFile = join(folder, 'tokens.json')

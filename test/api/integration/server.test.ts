@@ -281,6 +281,36 @@ t.test('the answers are described: every path, every error', async (t) => {
   }
 })
 
+t.test('a token does what its roles are for, on every route', async (t) => {
+  const { url, records, decided, erasures } = await open(t)
+  const { paths } = (await (await fetch(url.replace('documents', 'openapi.json'))).json()) as { paths: { [path: string]: { [method: string]: unknown } } }
+  const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`))
+  const one = '/v1/documents/{documentId}'
+  const expected: { readonly [role: string]: readonly string[] } = {
+    uploader: ['POST /v1/documents'],
+    reader: ['GET /v1/documents', `GET ${one}`, `GET ${one}/content`, `GET ${one}/lifecycle`, `GET ${one}/pages/{page}`, `GET ${one}/parts`, 'GET /v1/search', 'POST /v1/ask'],
+    reviewer: ['GET /v1/review', `POST ${one}/corrections`, 'GET /v1/vendor-memory', 'DELETE /v1/vendor-memory/{vendor}'],
+  }
+  t.same(routes.toSorted(), Object.values(expected).flat().toSorted(), 'each has its role')
+  for (const [needed, own] of Object.entries(expected)) {
+    for (const route of own) {
+      const [method, path] = route.split(' ') as [string, string]
+      const at = url.replace('/v1/documents', path.replace('{documentId}', REVIEWED).replace('{page}', '1').replace('{vendor}', 'f'.repeat(64)))
+      for (const role of ['uploader', 'reader', 'reviewer']) {
+        const response = await fetch(at, { method, headers: { authorization: `Bearer ${role}-of-acme` } })
+        if (role === needed || (role === 'reviewer' && needed === 'reader')) {
+          t.not(response.status, 403, `${role}: ${route}`)
+          await response.arrayBuffer()
+        } else {
+          await refused(t, response, 'ROLE_MISSING', { field: 'Authorization', limit: needed })
+        }
+      }
+    }
+  }
+  t.equal((await fetch(url, { method: 'HEAD', headers: { authorization: 'Bearer uploader-of-acme' } })).status, 403)
+  t.same([records, decided, erasures], [[], [], []])
+})
+
 const inReview = (over: Partial<StoredDocument> = {}): StoredDocument => ({
   tenantId: 'acme', documentId: REVIEWED, revision: 77, receivedAt: 1, processedAt: 2, status: 'IN_REVIEW', source: 'api', fileName: 'a.pdf', contentType: 'application/pdf', size: 3, sha256: null, content: null,
   language: 'en', route: 'ocr', pageCount: 3, type: 'invoice', probability: 0.9, vendor: 'Alder', vendorId: null, number: null, date: null, dueDate: null, currency: null, subtotal: null, tax: null, total: '10.00',
