@@ -22,7 +22,7 @@ export class IdleTime {
   readonly #core: TaskCore
   readonly #timeoutMs: number | undefined
   readonly #waiting: Waiting[] = []
-  /** Since when nothing was left to read, wall clock; -1: something is. */
+  /** Since when nothing was left to read, and nothing came, wall clock; -1: something is. */
   #since = -1
 
   /** `timeoutMs`: undefined: idle inputs move no time. */
@@ -41,14 +41,14 @@ export class IdleTime {
     this.#waiting.push({ node, time, reaction, advancedAt: -1, seen: -1 })
   }
 
-  /** The task has processed what there was. */
-  note(now: number): void {
+  /** The task has processed what there was; `records`: there was something. */
+  note(now: number, records: boolean): void {
     if (this.#timeoutMs === undefined) {
       return
     }
     if (!this.#core.group.readToTheEnd) {
       this.#since = -1
-    } else if (this.#since < 0) {
+    } else if (records || this.#since < 0) {
       this.#since = now
     }
   }
@@ -74,7 +74,7 @@ export class IdleTime {
 
   /** Lets operators hand on what idle inputs have made due. False: nothing. */
   run(now: number): boolean {
-    this.note(now)
+    this.note(now, false)
     if (this.#timeoutMs === undefined || this.#since < 0 || now - this.#since < this.#timeoutMs || now - this.#core.group.answeredAt > this.#timeoutMs) {
       return false
     }

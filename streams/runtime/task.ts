@@ -219,6 +219,7 @@ export class Task implements StreamTask {
       }
       table.pump(core.clock.now())
     }
+    const before = done
     for (let i = 0; i < maxRecords; i++) {
       if (i % CLOCK_EVERY === 0) {
         core.now = core.clock.now()
@@ -238,7 +239,7 @@ export class Task implements StreamTask {
         table.pump(core.clock.now())
       }
     }
-    core.idle.note(core.clock.now())
+    core.idle.note(core.clock.now(), done > before)
     return done
   }
 

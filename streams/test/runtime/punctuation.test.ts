@@ -130,6 +130,22 @@ t.test('the last window closes when its inputs are idle, as late as the wall clo
   await driver.close()
 })
 
+t.test('a record ends idleness: what it begins stays open for as long as nothing else comes', async (t) => {
+  const { driver, input } = run(onClose)
+  const windows = windowsOf(driver)
+  input('in').pipeInput('k', 'v', 2 * MINUTE)
+  driver.advanceWallClockTime(10 * MINUTE)
+  t.same(windows(), [[0, 1]])
+  driver.advanceWallClockTime(60 * MINUTE)
+  input('in').pipeInput('k', 'v', 72 * MINUTE)
+  driver.advanceWallClockTime(1)
+  t.same(windows(), [], 'the hour before it does not count')
+  input('in').pipeInput('k', 'v', 73 * MINUTE)
+  driver.advanceWallClockTime(3 * MINUTE)
+  t.same(windows(), [[70, 2]], 'nothing is late')
+  await driver.close()
+})
+
 t.test('without the setting only records move time', async (t) => {
   const { driver, input } = run(onClose, { config: { sourceIdleTimeoutMs: undefined } as never })
   input('in').pipeInput('k', 'v', 2 * MINUTE)
