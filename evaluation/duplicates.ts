@@ -1,6 +1,6 @@
 /** Duplicates: what the product's own decision finds against the pairs that are known, and what likeness of texts proposes beside it. */
-import type { FirstSeen, KnownText } from '../processors/index.ts'
-import { contentKey, decide, lookupKeys, proposeOriginal } from '../processors/index.ts'
+import type { FirstSeen, InvoiceIdentity, KnownInvoice, KnownText } from '../processors/index.ts'
+import { contentKey, decide, lookAgain, lookupKeys, proposeOriginal } from '../processors/index.ts'
 
 export interface DuplicateScore {
   readonly known: number
@@ -18,19 +18,43 @@ export interface Proposed {
   readonly distance: number
 }
 
-/** Documents in their order, as one tenant's. */
-export function findDuplicates(documents: readonly { readonly id: string; readonly sha256: string }[]): [string, string][] {
-  const store = new Map<string, FirstSeen>()
+/** All documents of a set are one tenant's. */
+export const evaluationTenant = 'evaluation'
+
+export interface SeenDocument {
+  readonly id: string
+  /** Empty: its bytes could not be read. */
+  readonly sha256: string
+  /** Where vendor, number, date and total were read. */
+  readonly identity?: InvoiceIdentity
+}
+
+/** Documents in their order: the same bytes, and of other bytes those whose fields agree, as the product decides. */
+export function findDuplicates(documents: readonly SeenDocument[]): [string, string][] {
+  const contents = new Map<string, FirstSeen>()
+  const invoices = new Map<string, readonly KnownInvoice[]>()
   const pairs: [string, string][] = []
-  for (const [n, { id, sha256 }] of documents.entries()) {
-    const key = contentKey('evaluation', sha256)
-    const decision = decide({ documentId: id, timestamp: n, policy: 'link', override: false }, store.get(key))
-    if (decision.outcome === 'first') {
-      if (decision.remember !== undefined) {
-        store.set(key, decision.remember)
+  for (const [timestamp, { id, sha256, identity }] of documents.entries()) {
+    if (sha256 === '') {
+      continue
+    }
+    const input = { documentId: id, timestamp, policy: 'link', override: false } as const
+    const key = contentKey(evaluationTenant, sha256)
+    const first = decide(input, contents.get(key))
+    if (first.outcome !== 'first') {
+      pairs.push([first.duplicateOf, id])
+      continue
+    }
+    if (first.remember !== undefined) {
+      contents.set(key, first.remember)
+    }
+    if (identity !== undefined) {
+      const second = lookAgain({ ...input, sha256, identity }, invoices.get(identity.key))
+      if (second.outcome === 'duplicate') {
+        pairs.push([second.duplicateOf, id])
+      } else if (second.remember !== undefined) {
+        invoices.set(identity.key, second.remember)
       }
-    } else {
-      pairs.push([decision.duplicateOf, id])
     }
   }
   return pairs

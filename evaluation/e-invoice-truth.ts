@@ -44,7 +44,7 @@ function ofCii(root: Node): Truth {
       ['buyer', 'text', text(path(buyer, 'Name'))],
       ['sellerVatId', 'text', identifier(vatId(seller))],
       ['buyerVatId', 'text', identifier(vatId(buyer))],
-      ['iban', 'text', identifier(all(settlement, 'SpecifiedTradeSettlementPaymentMeans').map((means) => text(path(means, 'PayeePartyCreditorFinancialAccount/IBANID'))).find((one) => one !== undefined))],
+      ['iban', 'text', iban(all(settlement, 'SpecifiedTradeSettlementPaymentMeans').map((means) => text(path(means, 'PayeePartyCreditorFinancialAccount/IBANID'))).find((one) => one !== undefined))],
       ['netTotal', 'amount', amount(text(path(sums, 'TaxBasisTotalAmount')))],
       ['taxTotal', 'amount', amount(text(taxTotals.find((one) => attribute(one, 'currencyID') === currency) ?? taxTotals[0]))],
       ['total', 'amount', amount(text(path(sums, 'GrandTotalAmount')))],
@@ -84,7 +84,7 @@ function ofUbl(root: Node): Truth {
       ['buyer', 'text', name(buyer)],
       ['sellerVatId', 'text', identifier(vatId(seller))],
       ['buyerVatId', 'text', identifier(vatId(buyer))],
-      ['iban', 'text', identifier(all(root, 'PaymentMeans').map((means) => text(path(means, 'PayeeFinancialAccount/ID'))).find((one) => one !== undefined))],
+      ['iban', 'text', iban(all(root, 'PaymentMeans').map((means) => text(path(means, 'PayeeFinancialAccount/ID'))).find((one) => one !== undefined))],
       ['netTotal', 'amount', amount(text(path(sums, 'TaxExclusiveAmount')))],
       ['taxTotal', 'amount', amount(text(taxTotals.find((one) => attribute(one, 'currencyID') === currency) ?? taxTotals[0]))],
       ['total', 'amount', amount(text(path(sums, 'TaxInclusiveAmount')))],
@@ -146,6 +146,12 @@ function plain(value: string | undefined): string | undefined {
   }
   const whole = `${match[1] === '-' ? '-' : ''}${match[2] === '' ? '0' : match[2]}`
   return match[3] === undefined || match[3] === '' ? whole : `${whole}.${match[3]}`
+}
+
+/** Accounts outside of IBAN's countries stand in the same element; they are no IBAN to be found. */
+function iban(value: string | undefined): string | undefined {
+  const account = identifier(value)
+  return account !== undefined && /^[A-Z]{2}\d{2}/.test(account) ? account : undefined
 }
 
 function identifier(value: string | undefined): string | undefined {

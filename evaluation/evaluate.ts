@@ -1,11 +1,11 @@
 /** One set through the product's steps, and what it is worth. Start reading here. */
 import process from 'node:process'
-import type { DocumentText, Extraction, Field, KnownText } from '../processors/index.ts'
-import { classify, createDocumentParsers, distinctiveValues, extract, likenessOf } from '../processors/index.ts'
+import type { DocumentText, Extraction, Field, InvoiceIdentity, KnownText } from '../processors/index.ts'
+import { classify, createDocumentParsers, distinctiveValues, extract, invoiceIdentity, likenessOf } from '../processors/index.ts'
 import type { Answers } from './answers.ts'
 import { answersOf } from './answers.ts'
-import type { DuplicateScore } from './duplicates.ts'
-import { findDuplicates, proposeDuplicates, scoreDuplicates } from './duplicates.ts'
+import type { DuplicateScore, SeenDocument } from './duplicates.ts'
+import { evaluationTenant, findDuplicates, proposeDuplicates, scoreDuplicates } from './duplicates.ts'
 import { eInvoiceTruth } from './e-invoice-truth.ts'
 import { lineOutcomes } from './lines.ts'
 import type { EvaluateOptions, Profile } from './options.ts'
@@ -33,6 +33,11 @@ export interface JudgedDocument {
   readonly failure?: string
 }
 
+export interface DocumentFailure {
+  readonly document: string
+  readonly code: string
+}
+
 export interface SetTimings {
   readonly documents: number
   readonly pages: number
@@ -54,6 +59,8 @@ export interface SetResult {
   readonly judged: readonly JudgedDocument[]
   readonly characterErrorRate?: number
   readonly duplicates?: DuplicateScore
+  /** Documents that could not be read or understood: their fields count as not found. */
+  readonly failures: readonly DocumentFailure[]
   /** Documents without truth: nothing is said about them. */
   readonly unscored: readonly string[]
 }
@@ -72,7 +79,7 @@ export async function evaluateSet(set: EvaluationSet, profile: Profile, options:
   const work = async (): Promise<void> => {
     while (next < set.documents.length) {
       const at = next++
-      reads[at] = await reading.read(set.documents[at]!.bytes())
+      reads[at] = await readOne(reading, set.documents[at]!)
       if ((at + 1) % 50 === 0) {
         say(`${set.name}: ${at + 1} of ${set.documents.length} read`)
       }
@@ -101,27 +108,45 @@ export async function evaluateSet(set: EvaluationSet, profile: Profile, options:
   return variants.map(({ name, hide }) => judge({ ...set, name }, reads, hide, timings, profile, options))
 }
 
+/** A file that is not there, or not to be read, costs one document and not the run. */
+async function readOne(reading: CachedReading, document: EvaluationDocument): Promise<ReadDocument> {
+  let bytes: Uint8Array
+  try {
+    bytes = document.bytes()
+  } catch (error) {
+    return { sha256: '', failure: (error as NodeJS.ErrnoException).code ?? 'UNREADABLE_FILE' }
+  }
+  return reading.read(bytes)
+}
+
 function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: boolean, timings: Omit<SetTimings, 'extractCpuMillisecondsPerPage'>, profile: Profile, options: EvaluateOptions): SetResult {
   const outcomes: Outcome[] = []
   const judged: JudgedDocument[] = []
   const unscored: string[] = []
+  const failures: DocumentFailure[] = []
+  const seen: SeenDocument[] = []
   const texts: KnownText[] = []
   const characters = { distance: 0, length: 0 }
   let extractMicroseconds = 0
   for (const [n, document] of set.documents.entries()) {
-    const { text, failure } = reads[n]!
-    const likeness = text === undefined ? undefined : likenessOf(text)
-    const truth = document.truth ?? (text?.eInvoice === undefined ? undefined : eInvoiceTruth(text.eInvoice.xml))
-    if (truth === undefined) {
-      unscored.push(document.id)
-      continue
-    }
+    const { text, sha256 } = reads[n]!
     const before = process.cpuUsage()
     const understood = text === undefined ? undefined : understand(hideXml ? withoutXml(text) : text, options)
     const used = process.cpuUsage(before)
     extractMicroseconds += used.user + used.system
-    if (likeness !== undefined && understood !== undefined) {
+    const failure = reads[n]!.failure ?? understood?.failure
+    if (failure !== undefined) {
+      failures.push({ document: document.id, code: failure })
+    }
+    seen.push({ id: document.id, sha256, ...(understood?.identity === undefined ? {} : { identity: understood.identity }) })
+    const likeness = text === undefined ? undefined : likenessOf(text)
+    if (likeness !== undefined && understood?.extraction !== undefined) {
       texts.push({ documentId: document.id, ...likeness, seenAt: n, values: distinctiveValues(understood.extraction) })
+    }
+    const truth = document.truth ?? (text?.eInvoice === undefined ? undefined : eInvoiceTruth(text.eInvoice.xml))
+    if (truth === undefined) {
+      unscored.push(document.id)
+      continue
     }
     const answers: Answers = understood?.answers ?? new Map()
     const fields: Judged[] = []
@@ -157,7 +182,7 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
   if (set.layout === 'transcripts' && four.length > 0) {
     scores.push(score('all', four))
   }
-  const found = findDuplicates(set.documents.map((document, n) => ({ id: document.id, sha256: reads[n]!.sha256 })))
+  const found = findDuplicates(seen)
   return {
     set: set.name,
     profile,
@@ -165,16 +190,40 @@ function judge(set: EvaluationSet, reads: readonly ReadDocument[], hideXml: bool
     calibration: calibrate(outcomes),
     timings: { ...timings, extractCpuMillisecondsPerPage: extractMicroseconds / 1000 / Math.max(1, timings.pages) },
     judged,
+    failures,
     unscored,
     ...(characters.length === 0 ? {} : { characterErrorRate: characters.distance / characters.length }),
     ...(set.duplicates === undefined ? {} : { duplicates: scoreDuplicates(found, set.duplicates, proposeDuplicates(texts, found)) }),
   }
 }
 
-function understand(text: DocumentText, options: EvaluateOptions): { readonly answers: Answers; readonly lines: Parameters<typeof lineOutcomes>[2]; readonly extraction: Extraction } | undefined {
-  const classification = classify(text)
-  const extraction = extract(text, { dateOrder: options.dateOrder, receivedDay: new Date().toISOString().slice(0, 10) })
-  return extraction.ok ? { answers: answersOf(extraction.value, classification), lines: extraction.value.lines, extraction: extraction.value } : undefined
+interface Understood {
+  readonly answers: Answers
+  readonly lines: Parameters<typeof lineOutcomes>[2]
+  readonly extraction?: Extraction
+  readonly identity?: InvoiceIdentity
+  readonly failure?: string
+}
+
+/** What the product makes of a text. A defect that throws costs one document and not the run, and is named. */
+function understand(text: DocumentText, options: EvaluateOptions): Understood {
+  const none = { answers: new Map(), lines: [] }
+  try {
+    const classification = classify(text)
+    const extraction = extract(text, { dateOrder: options.dateOrder, receivedDay: new Date().toISOString().slice(0, 10) })
+    if (!extraction.ok) {
+      return { ...none, failure: extraction.failure.code }
+    }
+    const identity = invoiceIdentity(evaluationTenant, classification, extraction.value)
+    return {
+      answers: answersOf(extraction.value, classification),
+      lines: extraction.value.lines,
+      extraction: extraction.value,
+      ...(identity === undefined ? {} : { identity }),
+    }
+  } catch (error) {
+    return { ...none, failure: error instanceof Error ? error.name : 'UNKNOWN' }
+  }
 }
 
 function withoutXml(text: DocumentText): DocumentText {

@@ -1,11 +1,23 @@
-/** The worst cases as one page that needs nothing else: pictures inline, boxes over them, truth beside answer. */
+/** The worst cases as one page that needs nothing else: first pages as pictures inline, boxes over them, truth beside answer. */
 import sharp from 'sharp'
+import type { PageRenderer } from '../processors/pages/index.ts'
+import { createPageRenderer } from '../processors/pages/index.ts'
 import type { JudgedDocument, SetResult } from './evaluate.ts'
+import type { EvaluationDocument } from './sets.ts'
 
 const maxCases = 40
 const pictureWidth = 480
 
 export async function worstCasesPage(results: readonly SetResult[]): Promise<string> {
+  const renderer = createPageRenderer()
+  try {
+    return await pageOf(results, renderer)
+  } finally {
+    await renderer.close()
+  }
+}
+
+async function pageOf(results: readonly SetResult[], renderer: PageRenderer): Promise<string> {
   const sections: string[] = []
   for (const result of results) {
     const wrong = (one: JudgedDocument): number => one.fields.filter(({ normalised }) => !normalised).length
@@ -14,7 +26,7 @@ export async function worstCasesPage(results: readonly SetResult[]): Promise<str
     const worst = result.judged.filter((one) => wrong(one) > 0).sort((a, b) => wrong(b) - wrong(a) || claimed(b) - claimed(a)).slice(0, maxCases)
     const cases: string[] = []
     for (const one of worst) {
-      cases.push(await caseOf(one))
+      cases.push(await caseOf(one, renderer))
     }
     sections.push(`<h2>${escapeHtml(result.set)}, ${result.profile}: ${worst.length} worst of ${result.judged.length}</h2>${cases.join('')}`)
   }
@@ -25,9 +37,9 @@ body{font:14px/1.4 system-ui,sans-serif;margin:24px;color:#1c2230;background:#ff
 </style><h1>Worst cases</h1>${sections.join('')}</html>\n`
 }
 
-async function caseOf({ document, pages, fields, failure }: JudgedDocument): Promise<string> {
+async function caseOf({ document, pages, fields, failure }: JudgedDocument, renderer: PageRenderer): Promise<string> {
   const page = pages[0]
-  const picture = await pictureOf(document.bytes())
+  const picture = await pictureOf(document, page?.turned ?? 0, renderer)
   const boxes = page === undefined || picture === undefined
     ? ''
     : fields.flatMap(({ answer, strict, normalised }) => {
@@ -43,14 +55,21 @@ async function caseOf({ document, pages, fields, failure }: JudgedDocument): Pro
 <table><tr><th>field</th><th>truth</th><th>answer</th><th>normalised</th><th>claimed</th></tr>${rows.join('')}</table></div></article>`
 }
 
-async function pictureOf(bytes: Uint8Array): Promise<string | undefined> {
+/** The first page as it was read, drawn in a process of its own; undefined where it cannot be drawn. */
+async function pictureOf(document: EvaluationDocument, turned: number, renderer: PageRenderer): Promise<string | undefined> {
+  let bytes: Uint8Array
   try {
-    const jpeg = await sharp(bytes).autoOrient().resize({ width: 2 * pictureWidth, withoutEnlargement: true }).jpeg({ quality: 60 }).toBuffer()
-    return `data:image/jpeg;base64,${jpeg.toString('base64')}`
+    bytes = document.bytes()
   } catch {
-    // A PDF is no picture.
+    // Its failure says that the file is not there.
     return undefined
   }
+  const drawn = await renderer.draw({ bytes, page: 1, turned })
+  if (!drawn.ok) {
+    return undefined
+  }
+  const jpeg = await sharp(drawn.value.bytes).resize({ width: 2 * pictureWidth, withoutEnlargement: true }).jpeg({ quality: 60 }).toBuffer()
+  return `data:image/jpeg;base64,${jpeg.toString('base64')}`
 }
 
 function mark(strict: boolean, normalised: boolean): string {

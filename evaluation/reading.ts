@@ -6,6 +6,7 @@ import process from 'node:process'
 import type { DocumentText, TextReader } from '../processors/index.ts'
 
 export interface ReadDocument {
+  /** Empty: the file itself could not be read. */
   readonly sha256: string
   /** Undefined: it could not be read, see `failure`. */
   readonly text?: DocumentText

@@ -21,6 +21,7 @@ export interface Report {
   readonly calibration: readonly object[]
   readonly duplicates: readonly object[]
   readonly recognition: readonly object[]
+  readonly failures: readonly object[]
   readonly unscored: readonly object[]
 }
 
@@ -34,6 +35,7 @@ export function makeReport(results: readonly SetResult[], now: Date): Report {
     calibration: results.flatMap((result) => result.calibration.map((bin) => ({ ...of(result), ...bin }))),
     duplicates: results.flatMap((result) => (result.duplicates === undefined ? [] : [{ ...of(result), ...result.duplicates }])),
     recognition: results.flatMap((result) => (result.characterErrorRate === undefined ? [] : [{ ...of(result), characterErrorRate: round(result.characterErrorRate) }])),
+    failures: results.flatMap((result) => result.failures.map((failure) => ({ ...of(result), ...failure }))),
     unscored: results.flatMap((result) => result.unscored.map((document) => ({ ...of(result), document }))),
   }
 }
@@ -75,10 +77,19 @@ export function describe(result: SetResult): string {
       : `${timings.secondsPerPage.toFixed(3)} s a page (wall), CPU ${timings.cpuSecondsPerPage?.toFixed(3) ?? 'unknown'} s a page, ${timings.readPages} pages read`,
     `classification and extraction: CPU ${timings.extractCpuMillisecondsPerPage.toFixed(1)} ms a page`,
   )
+  if (result.failures.length > 0) {
+    lines.push(`not read or understood: ${listed(result.failures.map(({ document, code }) => `${document} (${code})`))}`)
+  }
   if (result.unscored.length > 0) {
-    lines.push(`without truth, not scored: ${result.unscored.length}`)
+    lines.push(`without truth, not scored: ${listed(result.unscored)}`)
   }
   return lines.join('\n')
+}
+
+const maxListed = 10
+
+function listed(names: readonly string[]): string {
+  return names.length <= maxListed ? names.join(', ') : `${names.slice(0, maxListed).join(', ')} and ${names.length - maxListed} more`
 }
 
 function aligned(rows: readonly (readonly string[])[]): string[] {

@@ -72,7 +72,8 @@ function amountText(decimal: Decimal | undefined): string | undefined {
 
 function toDecimal(value: string): Decimal | undefined {
   const plain = value.trim()
-  return /^[+-]?(?:\d{1,24}(?:\.\d{0,12})?|\.\d{1,12})$/.test(plain) ? new Decimal(plain) : undefined
+  // Prices out of divisions are written with all their decimals: 10.000000000000000000, 16.806722689075630252.
+  return /^[+-]?(?:\d{1,24}(?:\.\d{0,40})?|\.\d{1,40})$/.test(plain) ? new Decimal(plain) : undefined
 }
 
 /** Format 102: YYYYMMDD; what else occurs is ISO 8601 with or without a time. */

@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { findDuplicates, proposeDuplicates, scoreDuplicates } from '../../evaluation/duplicates.ts'
 import { eInvoiceTruth } from '../../evaluation/e-invoice-truth.ts'
+import { evaluateSet } from '../../evaluation/evaluate.ts'
 import { lineOutcomes } from '../../evaluation/lines.ts'
 import { parseOptions } from '../../evaluation/options.ts'
+import { describe } from '../../evaluation/report.ts'
 import type { Outcome } from '../../evaluation/scores.ts'
 import { calibrate, distance, f1, score } from '../../evaluation/scores.ts'
 import { fieldsOf, openSets } from '../../evaluation/sets.ts'
@@ -65,6 +67,9 @@ t.test('line items are paired by what agrees', async (t) => {
 t.test('duplicates', async (t) => {
   const pairs = findDuplicates([{ id: 'a', sha256: '1' }, { id: 'b', sha256: '2' }, { id: 'c', sha256: '1' }])
   t.same(pairs, [['a', 'c']])
+  const identity = { key: 'evaluation|invoice|x', issueDate: '2026-01-01', grandTotal: '1.00', supporting: {}, versioned: true }
+  t.same(findDuplicates([{ id: 'a', sha256: '1', identity }, { id: 'b', sha256: '2', identity: { ...identity, grandTotal: '2.00' } }, { id: 'c', sha256: '3', identity }, { id: 'd', sha256: '' }, { id: 'e', sha256: '' }]),
+    [['a', 'c']], 'other bytes with the same fields are; another total, and what could not be read, are not')
   const texts = ['a', 'b', 'c', 'd'].map((documentId, seenAt) => ({ documentId, seenAt, recognised: true, fingerprint: '0'.repeat(32), values: documentId === 'b' ? { issueDate: '2026-01-01', grandTotal: '1.00' } : { issueDate: '2026-01-02', grandTotal: '2.00' } }))
   const proposed = proposeDuplicates(texts, pairs)
   t.same(proposed, [{ pair: ['a', 'd'], distance: 0 }], 'what was decided, or says that it is another, is not proposed')
@@ -82,6 +87,9 @@ t.test('the truth of an e-invoice', async (t) => {
     t.equal(truth?.lines?.[0]?.get('lineTotal')?.value, decimal(invoice.lines[0]!.total))
   }
   t.equal(eInvoiceTruth('<note/>'), undefined)
+  const account = (iban: string) => eInvoiceTruth(`<Invoice><PaymentMeans><PayeeFinancialAccount><ID>${iban}</ID></PayeeFinancialAccount></PaymentMeans></Invoice>`)?.fields.get('iban')?.value
+  t.equal(account('NL91 ABNA 0417 1643 00'), 'NL91ABNA0417164300')
+  t.equal(account('1234567'), undefined, 'an account that is no IBAN is none to be found')
 })
 
 t.test('folders of documents', async (t) => {
@@ -93,6 +101,47 @@ t.test('folders of documents', async (t) => {
   const [set] = openSets(folder)
   t.match(set, { layout: 'transcripts', documents: [{ id: 'a.jpg', truth: { text: 'Heron Ltd\n5.00' } }] })
   t.same([...set!.documents[0]!.truth!.fields.keys()], ['company', 'date', 'total'], 'an empty truth is not scored')
+
+  const result = (await evaluateSet(set!, 'standard', { data: [folder], dateOrder: 'day-month', processes: 1 }, () => {}))[0]!
+  t.match(result, { failures: [{ document: 'a.jpg', code: 'ENOENT' }], scores: [{ field: 'company', n: 1, missing: 1, normalisedF1: 0 }, {}, {}, { field: 'all', missing: 3 }] }, 'a file that is not there costs one document')
+  t.match(describe(result), /not read or understood: a\.jpg \(ENOENT\)/)
+
+  const write = (name: string, text: string): void => writeFileSync(join(folder, name), text)
+  for (const [name, text, message] of [
+    ['truth.jsonl', '{"file":"a.jpg"}\n\n{"file":\n', /truth\.jsonl, line 3: no JSON/],
+    ['truth.jsonl', '{"file":"a.jpg"}\n{"name":"b.jpg"}\n', /truth\.jsonl, line 2: an object with "file"/],
+    ['duplicates.json', '[["a.jpg"]]', /duplicates\.json: a list of pairs/],
+  ] as const) {
+    write('truth.jsonl', '\ufeff{"file":"a.jpg","total":9.5}\r\n')
+    write(name, text)
+    t.throws(() => openSets(folder), { name: 'UsageError', message })
+  }
+})
+
+t.test('folders of PDFs, and of documents with a JSON beside each', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-evaluation-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }))
+  mkdirSync(join(folder, 'b'))
+  mkdirSync(join(folder, 'c'))
+  const write = (name: string, text = ''): void => writeFileSync(join(folder, name), text)
+  write('b/x.PDF')
+  write('b/notes.txt')
+  write('c/1.pdf')
+  write('c/1.json', '[{"issuer":"Heron","amount":319.0,"amount_tax":"19","vat":null,"date_due":"2026-02-01","lines":[{"name":"Rope","qty":2}]}]')
+  write('c/2.jpg')
+  write('c/2.json', '{"invoice_number":17}')
+  write('c/3.pdf')
+  // A set may be linked to where it lies.
+  symlinkSync(join(folder, 'c'), join(folder, 'a'))
+  const sets = openSets(folder)
+  t.same(sets.map(({ name, layout, documents }) => [name, layout, documents.map(({ id }) => id)]), [['a', 'json', ['1.pdf', '2.jpg', '3.pdf']], ['b', 'embedded', ['x.PDF']], ['c', 'json', ['1.pdf', '2.jpg', '3.pdf']]])
+  const [first, second, third] = sets[0]!.documents
+  t.same([...first!.truth!.fields].map(([name, { value }]) => [name, value]), [['dueDate', '2026-02-01'], ['seller', 'Heron'], ['taxTotal', '19'], ['total', '319.00']])
+  t.equal(first!.truth!.lines?.[0]?.get('quantity')?.value, '2')
+  t.equal(second!.truth!.fields.get('number')?.value, '17')
+  t.equal(third!.truth, undefined, 'without a JSON nothing is known of it')
+  write('c/2.json', '"319.00"')
+  t.throws(() => openSets(folder), { name: 'UsageError', message: /2\.json: an object/ })
 })
 
 t.test('options', async (t) => {

@@ -149,6 +149,14 @@ t.test('values in an e-invoice that are none are kept and not believed', async (
   t.match(result, { ok: true, value: { fields: { grandTotal: { value: '1e999', normalised: '', confidence: 0 }, issueDate: { normalised: '' } } } })
 })
 
+t.test('an e-invoice may write all decimals of a division', async (t) => {
+  const xml = writeCii(createInvoice(createRandom(1), { language: 'en', now }), 'factur-x')
+    .replace(/<ram:GrandTotalAmount>[^<]*/, '<ram:GrandTotalAmount>10.000000000000000000')
+    .replace(/(<ram:NetPriceProductTradePrice><ram:ChargeAmount>)[^<]*/, '$116.806722689075630252')
+  const result = extract({ ...page([]), eInvoice: { syntax: 'cii', profile: '', xml } })
+  t.match(result, { ok: true, value: { fields: { grandTotal: { normalised: '10.00' } }, lines: [{ unitPrice: { normalised: '16.806722689075630252' } }] } })
+})
+
 t.test('any text gives an answer, soon', async (t) => {
   const cell = fc.oneof(fc.string({ maxLength: 60 }), fc.constantFrom('Total', 'Invoice No.', 'Date', '12.00', '1/2/2026', 'Qty', 'Amount', 'Description', 'GB980780684'), fc.integer({ min: 0, max: 600 }))
   fc.assert(fc.property(fc.array(fc.array(cell, { maxLength: 6 }), { maxLength: 30 }), (rows) => extract(page(rows)).ok), { numRuns: 200 })
