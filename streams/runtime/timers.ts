@@ -1,7 +1,7 @@
 /**
  * Punctuators on both clocks, with Kafka Streams' schedule: stream time begins at 0 (so the first record fires it), wall
- * clock one interval from now, an anchored one at its start (KIP-1146); after a gap a timer fires once and is aligned to
- * multiples of its first schedule again.
+ * clock one interval from now, an anchored one at its start (KIP-1146); after a gap a timer fires once, those of a task in
+ * the order in which they were due, and is aligned to multiples of its first schedule again.
  */
 import { StreamsError } from '../errors.ts'
 import type { Cancellable, PunctuationType, Punctuator } from '../processor.ts'
@@ -143,8 +143,8 @@ export class Timers implements Undoable {
       return false
     }
     let fired = false
-    // A punctuator may schedule and cancel: the list is copied, and what was cancelled meanwhile is passed over.
-    for (const timer of [...timers]) {
+    // A punctuator may schedule and cancel: the list is copied, and what was cancelled meanwhile is passed over. What was due first fires first.
+    for (const timer of [...timers].sort((a, b) => a.next - b.next)) {
       const time = now ?? timer.owner.streamTime()
       if (!timer.cancelled && time >= timer.next && time >= 0) {
         // Advanced first: a punctuator that throws under a policy must not fire for the same time again.

@@ -31,6 +31,32 @@ export type WindowsOf =
   | { readonly kind: 'sliding'; readonly difference: number; readonly grace: number }
   | { readonly kind: 'session'; readonly gap: number; readonly grace: number }
 
+/** What a processor does besides: all of it is optional. */
+export interface Processing {
+  readonly value: ValueFunction
+  /** Folds the values of each key in a store of its own, and hands on what it has folded. */
+  readonly store?: Combiner
+  /** Hands on more than one record, each so many ms after the one before. */
+  readonly copies?: { readonly mod: number; readonly later: number }
+  /** Writes into the value where the record comes from, or what time it is. */
+  readonly tell?: 'metadata' | 'stream-time' | 'system-time'
+  readonly punctuate?: Punctuation
+  /** Hands a record to the first child whose condition holds, by its name, or else to all. */
+  readonly children?: readonly Condition[]
+}
+
+/**
+ * A punctuator, every so many ms, from a time on if given (KIP-1146), at most `times` times. It changes every row of the store,
+ * or with `clear` removes them; that of `process` hands the rows on, or without a store a record of its own.
+ */
+export interface Punctuation {
+  readonly clock: 'stream-time' | 'wall-clock-time'
+  readonly every: number
+  readonly from?: number
+  readonly times?: number
+  readonly clear: boolean
+}
+
 /** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
 export type Operator =
   | { readonly op: 'stream'; readonly topics: readonly string[] }
@@ -46,6 +72,10 @@ export type Operator =
   | { readonly op: 'merge'; readonly of: number; readonly with: number }
   | { readonly op: 'split'; readonly of: number; readonly branches: readonly Condition[]; readonly fallback: boolean }
   | { readonly op: 'branch'; readonly of: number; readonly index: number }
+  | ({ readonly op: 'process'; readonly of: number; readonly key: KeyFunction } & Processing)
+  | ({ readonly op: 'processValues'; readonly of: number } & Processing)
+  /** One of a processor's children, by its name. */
+  | { readonly op: 'child'; readonly of: number; readonly index: number }
   | { readonly op: 'repartition' | 'toTable' | 'toStream'; readonly of: number }
   /** `by` groups by another key than the record's. */
   | { readonly op: 'count'; readonly of: number; readonly by?: KeyFunction }
@@ -109,9 +139,14 @@ export interface Input {
   readonly headers: readonly (readonly [string, string | null])[]
 }
 
+/** The wall clock goes on by so many ms. */
+export interface Advance {
+  readonly advance: number
+}
+
 export interface Case {
   readonly operators: readonly Operator[]
-  readonly inputs: readonly Input[]
+  readonly inputs: readonly (Input | Advance)[]
   /** Kafka Streams keeps its stores in RocksDB, which is slow to begin, and not in memory. */
   readonly persistent?: boolean
   /** What of Kafka Streams is done otherwise so that a deliberate difference does not show (`differences.ts`). */
@@ -132,7 +167,7 @@ export type Output = readonly [string | null, string | null, number, readonly (r
 export interface Outcome {
   /** Every topic that was written but changelogs, in order; repartition topics included. */
   readonly topics: { readonly [topic: string]: readonly Output[] }
-  /** Rows of every store but sessions, in key order: key (of windows `key@start/end`, in the order of this text), value, timestamp. */
+  /** Rows of every store but sessions, in key order: key (of windows `key@start/end`, in the order of this text), value, timestamp (-1: it keeps none). */
   readonly stores: { readonly [store: string]: readonly (readonly [string, string, number])[] }
 }
 
@@ -141,6 +176,11 @@ export const APPLICATION_ID = 'test'
 /** The store and topics of an operator are called after its position. */
 export function nameOf(position: number): string {
   return `n${position}`
+}
+
+/** A processor hands records to its children by their names. */
+export function childName(position: number, index: number): string {
+  return `${nameOf(position)}-c${index}`
 }
 
 /** What flows out of an operator. */
@@ -177,6 +217,7 @@ export function isLong(operators: readonly Operator[], position: number): boolea
     case 'merge':
     case 'split':
     case 'branch':
+    case 'child':
     case 'repartition':
     case 'toTable':
     case 'toStream':

@@ -55,6 +55,16 @@ export const choice = fc.record({
   versioned: fc.boolean(),
   limit: fc.nat({ max: 30 }),
   maxRecords: fc.option(fc.integer({ min: 1, max: 4 }), { nil: undefined }),
+  processing: fc.record({
+    store: fc.boolean(),
+    later: fc.constantFrom(0, 7),
+    tell: fc.constantFrom(undefined, undefined, 'metadata' as const, 'stream-time' as const, 'system-time' as const),
+    children: fc.array(condition, { maxLength: 2 }),
+    clock: fc.constantFrom(undefined, 'stream-time' as const, 'wall-clock-time' as const),
+    every: fc.integer({ min: 1, max: 60 }),
+    from: fc.option(fc.nat({ max: 90 }), { freq: 2, nil: undefined }),
+    times: fc.option(fc.integer({ min: 1, max: 4 }), { freq: 2, nil: undefined }),
+  }),
   window: fc.record({ before: fc.integer({ min: 1, max: 30 }), after: fc.integer({ min: 1, max: 30 }), grace: fc.oneof(fc.constant(0), fc.nat({ max: 60 })) }),
 })
 export type Choice = typeof choice extends fc.Arbitrary<infer T> ? T : never
@@ -67,6 +77,8 @@ export const line = fc.record({
   value: fc.option(fc.constantFrom('x', 'y', 'zz', 'w1', 'ß漢', ''), { freq: 6 }),
   /** Forwards: moves time. Backwards: a late record. Zero: the same instant again. */
   step: fc.integer({ min: -40, max: 25 }),
+  /** What the wall clock goes on by before it, in cases that look at it. */
+  wait: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: fc.integer({ min: 1, max: 150 }) }),
   headers: fc.oneof({ weight: 3, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(header, { maxLength: 2 }) }),
 })
 

@@ -1,11 +1,17 @@
 /** The functions of random topologies. Functions.java is this file in Java, line by line: both must give the same. */
+import type { Windowed } from 'millrace'
 import type { Combiner, Condition, KeyFunction, ValueFunction } from './case.ts'
 
 /** Text only, and cut, because aggregates of aggregates grow. Input has no surrogate pairs that a cut could halve. */
 const LONGEST = 48
 
 export function text(value: unknown): string {
-  return value === null || value === undefined ? 'null' : String(value)
+  return value === null || value === undefined ? 'null' : typeof value === 'object' ? windowText(value as Windowed<string>) : String(value)
+}
+
+/** How a windowed key is written in cases. */
+function windowText({ key, window }: Windowed<string>): string {
+  return `${key}@${window.start}/${window.end}`
 }
 
 export function hash(of: string): number {
@@ -16,7 +22,7 @@ export function hash(of: string): number {
   return result
 }
 
-function limit(of: string): string {
+export function limit(of: string): string {
   return of.length <= LONGEST ? of : of.slice(of.length - LONGEST)
 }
 

@@ -3,8 +3,12 @@
  * list gives a valid topology and shrinking is leaving choices out.
  */
 import fc from 'fast-check'
-import { type Allowance, type Case, type Input, isLong, type Operator, shapeOf, waits } from './case.ts'
-import { type Choice, choice, type Line, line } from './choices.ts'
+import { allowancesOf } from './allowances.ts'
+import { type Case, isLong, type Operator, shapeOf, waits } from './case.ts'
+import { type Choice, choice, line } from './choices.ts'
+import { script } from './input-script.ts'
+import { type Known, knownOf, mayBeAnswered, mayMeet, topicsOf } from './known.ts'
+import { isOneTask, processing, withPromisedTimes } from './processing.ts'
 
 /** RocksDB is slow to open. */
 const PERSISTENT_ONE_IN = 8
@@ -14,10 +18,12 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
     .record({
       choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }),
       lines: fc.array(line, { maxLength: inputs, size: 'max' }),
+      /** Nothing goes through a repartition topic: then it is decided what stream time is. */
+      oneTask: fc.nat({ max: 4 }).map((number) => number === 1),
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
-    .map(({ choices, lines, persistent }) => {
-      const topology = build(choices).map(persistent ? inRocksDB : inMemory)
+    .map(({ choices, lines, oneTask, persistent }) => {
+      const topology = build(choices, oneTask).map(persistent ? inRocksDB : inMemory)
       return { operators: topology, inputs: script(topology, lines), ...(persistent ? { persistent } : {}), ...allowancesOf(topology, persistent) }
     })
 }
@@ -43,33 +49,26 @@ function inMemory(operator: Operator): Operator {
   return operator
 }
 
-/** What is known of an operator's records. */
-interface Known {
-  /** Topics they come from. */
-  readonly topics: ReadonlySet<string>
-  /** They came through a repartition topic somewhere. */
-  readonly repartitioned: boolean
-  readonly keyChanged: boolean
-}
-
-function build(choices: readonly Choice[]): Operator[] {
+function build(choices: readonly Choice[], oneTask: boolean): Operator[] {
   const operators: Operator[] = []
   const known: Known[] = []
   for (const one of choices) {
     const made = operators.length === 0 ? source('stream', one, operators) : (make(one, operators, known) ?? undefined)
-    if (made !== undefined) {
-      operators.push(made)
-      known.push(knownOf(made, known))
+    if (made === undefined || (oneTask && (('topic' in made && made.op !== 'globalTable') || knownOf(made, known).repartitioned))) {
+      continue
     }
-    if (made?.op === 'split') {
-      const of = operators.length - 1
-      for (let index = 0; index < made.branches.length + (made.fallback ? 1 : 0); index++) {
-        operators.push({ op: 'branch', of, index })
+    operators.push(made)
+    known.push(knownOf(made, known))
+    const parts = made.op === 'split' ? made.branches.length + (made.fallback ? 1 : 0) : 'children' in made ? (made.children ?? []).length : 0
+    const of = operators.length - 1
+    if (parts > 0) {
+      for (let index = 0; index < parts; index++) {
+        operators.push({ op: made.op === 'split' ? 'branch' : 'child', of, index })
         known.push(known[of]!)
       }
     }
   }
-  return operators
+  return withPromisedTimes(operators, isOneTask(operators, (position) => known[position]!.repartitioned))
 }
 
 function source(op: 'stream' | 'table' | 'globalTable', one: Choice, operators: readonly Operator[]): Operator {
@@ -80,13 +79,9 @@ function source(op: 'stream' | 'table' | 'globalTable', one: Choice, operators: 
   return op === 'table' && one.versioned ? { op, topic: `t${number}`, history: 5 + one.limit * 5 } : { op, topic: `t${number}` }
 }
 
-export function topicsOf(operator: Operator): readonly string[] {
-  return operator.op === 'stream' ? operator.topics : operator.op === 'table' || operator.op === 'globalTable' ? [operator.topic] : []
-}
-
 const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [3, 'stream'], [8, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
-  [4, 'selectKey'], [4, 'merge'], [3, 'split'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'], [5, 'cogroup'],
+  [4, 'selectKey'], [4, 'merge'], [3, 'split'], [9, 'process'], [7, 'processValues'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'], [5, 'cogroup'],
   [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
@@ -157,9 +152,9 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'tableOuterJoin':
     case 'foreignKeyJoin':
     case 'foreignKeyLeftJoin': {
-      const of = table()
-      const left = known[of ?? -1]
       const isForeign = op === 'foreignKeyJoin' || op === 'foreignKeyLeftJoin'
+      const of = pick(one.of, (position) => isTable(position) && (!isForeign || mayBeAnswered(known[position]!)))
+      const left = known[of ?? -1]
       const other = pick(
         one.with,
         (position) => left !== undefined && position !== of && isTable(position) && mayMeet({ ...left, keyChanged: isForeign }, known[position]!)
@@ -278,6 +273,10 @@ function unary(op: Operator['op'], of: number, one: Choice): Operator | undefine
       return { op, of, mod: one.mod, value }
     case 'selectKey':
       return { op, of, key }
+    case 'process':
+      return { op, of, key, ...processing(one) }
+    case 'processValues':
+      return { op, of, ...processing(one) }
     case 'split':
       return { op, of, branches: one.branches, fallback: one.flag }
     case 'repartition':
@@ -308,75 +307,4 @@ function unary(op: Operator['op'], of: number, one: Choice): Operator | undefine
     default:
       return undefined
   }
-}
-
-/**
- * Two sides may meet if the order in which one input record reaches them is decided: when they have no topic in common, or
- * when no repartition topic lies between (which of two topics is read first is nobody's promise, not even Kafka Streams').
- */
-function mayMeet(left: Known, right: Known): boolean {
-  const apart = [...left.topics].every((topic) => !right.topics.has(topic))
-  return apart || !(left.repartitioned || right.repartitioned || left.keyChanged)
-}
-
-const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey', 'windowToStream'])
-const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
-const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
-  'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
-  'windowCount', 'windowReduce', 'windowAggregate', 'cogroup', 'windowCogroup',
-])
-
-function knownOf(operator: Operator, known: readonly Known[]): Known {
-  if (!('of' in operator)) {
-    return { topics: new Set(topicsOf(operator)), repartitioned: false, keyChanged: false }
-  }
-  const sides = [known[operator.of]!, ...('with' in operator ? [known[operator.with]!] : [])]
-  const joinsStreams = operator.op === 'merge' || operator.op === 'cogroup' || operator.op === 'windowCogroup' || operator.op === 'streamJoin' || waits(operator)
-  const keyChanged = sides[0]!.keyChanged || (joinsStreams && sides[1]!.keyChanged)
-  const through = REPARTITIONS.has(operator.op) || (REPARTITIONS_CHANGED_KEYS.has(operator.op) && (keyChanged || 'by' in operator))
-  return {
-    topics: new Set(sides.flatMap((side) => [...side.topics])),
-    repartitioned: through || sides.some((side) => side.repartitioned),
-    keyChanged: !through && (keyChanged || CHANGES_KEY.has(operator.op)),
-  }
-}
-
-/** Longer than any window and grace. */
-const LONG_AFTER = 1_000
-
-function script(operators: readonly Operator[], lines: readonly Line[]): Input[] {
-  const topics = operators.flatMap(topicsOf)
-  // See `deliberate/`: what headers a record without partner has, and a result of windows, and when the former is given out if others are late.
-  const inOrder = operators.some(waits)
-  const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || ('onClose' in operator && operator.onClose)))
-  let now = 0
-  const inputs = lines.map(({ topic, key, value, step, headers }): Input => {
-    now += inOrder ? Math.abs(step) : Math.max(0, step)
-    const timestamp = inOrder ? now : Math.max(0, now + Math.min(0, step))
-    return { topic: topics[topic % topics.length]!, key, value, timestamp, headers: noHeaders ? [] : headers }
-  })
-  // The last records of all: everything before them has waited long enough.
-  const last = inOrder ? topics.map((topic): Input => ({ topic, key: 'a', value: 'x', timestamp: now + LONG_AFTER, headers: [] })) : []
-  return [...inputs, ...last]
-}
-
-const ASKS_FOR_OLD_VALUES = /^table(Count|Reduce|Aggregate|Filter|FilterNot|LeftJoin|OuterJoin)$|^foreignKey/
-const COMPUTES = /^table(Filter|FilterNot|MapValues|Suppress|Join|LeftJoin|OuterJoin)$|^foreignKey/
-
-/** See `deliberate/`: a table whose old values are used and that comes from a stream's aggregation; windows. */
-export function allowancesOf(operators: readonly Operator[], persistent: boolean): { readonly allowances?: readonly Allowance[] } {
-  const sides = (operator: Operator): number[] => ('of' in operator ? [operator.of, ...('with' in operator ? [operator.with] : [])] : [])
-  const fromAggregation = (position: number): boolean => {
-    const operator = operators[position]!
-    return operator.op === 'count' || operator.op === 'aggregate' || operator.op === 'cogroup' || (COMPUTES.test(operator.op) && sides(operator).some(fromAggregation))
-  }
-  const found = operators.some((operator) => ASKS_FOR_OLD_VALUES.test(operator.op) && sides(operator).some(fromAggregation))
-  const allowances: Allowance[] = found ? ['no-initial-old-value'] : []
-  if (operators.some((operator) => 'windows' in operator)) {
-    allowances.push('no-null-values-in-windows')
-  }
-  if (!persistent && operators.some((operator) => operator.op === 'streamJoin' || waits(operator))) {
-    allowances.push('no-null-values-in-joins')
-  }
-  return allowances.length === 0 ? {} : { allowances }
 }

@@ -1,6 +1,7 @@
 package millrace.differential;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import org.apache.kafka.streams.kstream.Windowed;
 
 /** The functions of random topologies: functions.ts in Java, line by line. Both must give the same. */
 final class Functions {
@@ -9,7 +10,7 @@ final class Functions {
   private Functions() {}
 
   static String text(Object value) {
-    return value == null ? "null" : String.valueOf(value);
+    return value == null ? "null" : value instanceof Windowed windowed ? Windows.text(windowed) : String.valueOf(value);
   }
 
   static int hash(String of) {
@@ -20,7 +21,7 @@ final class Functions {
     return result;
   }
 
-  private static String limit(String of) {
+  static String limit(String of) {
     return of.length() <= LONGEST ? of : of.substring(of.length() - LONGEST);
   }
 

@@ -41,6 +41,7 @@ import org.apache.kafka.streams.state.Stores;
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Interpreter {
   private final JsonNode operators;
+  private final boolean persistent;
   private final boolean noInitialOldValue;
   private final boolean noNullValues;
   private final boolean noNullValuesInJoins;
@@ -51,6 +52,7 @@ final class Interpreter {
 
   Interpreter(JsonNode test) {
     operators = test.get("operators");
+    persistent = test.path("persistent").asBoolean();
     noInitialOldValue = isAllowed(test, "no-initial-old-value");
     noNullValues = isAllowed(test, "no-null-values-in-windows");
     noNullValuesInJoins = isAllowed(test, "no-null-values-in-joins");
@@ -83,7 +85,7 @@ final class Interpreter {
   private Serde serdeOf(JsonNode operator) {
     return switch (operator.get("op").asText()) {
       case "count", "tableCount", "windowCount" -> Serdes.Long();
-      case "filter", "filterNot", "selectKey", "merge", "split", "branch", "repartition", "toTable", "toStream", "tableFilter",
+      case "filter", "filterNot", "selectKey", "merge", "split", "branch", "child", "repartition", "toTable", "toStream", "tableFilter",
           "tableFilterNot", "tableSuppress", "windowSuppress", "windowToStream" -> serdes.get(operator.get("of").asInt());
       default -> Serdes.String();
     };
@@ -104,6 +106,15 @@ final class Interpreter {
   private Object build(JsonNode it, String name) {
     Serde value = serdes.get(serdes.size() - 1);
     return switch (it.get("op").asText()) {
+      case "process" -> {
+        Processors.addStore(builder, it, name, persistent);
+        yield stream(it).process(() -> new Processors.OfRecords(it, name), Named.as(name), Processors.stores(it, name));
+      }
+      case "processValues" -> {
+        Processors.addStore(builder, it, name, persistent);
+        yield stream(it).processValues(() -> new Processors.OfValues(it, name), Named.as(name), Processors.stores(it, name));
+      }
+      case "child" -> stream(it).filter((k, v) -> true, Named.as("n" + it.get("of").asInt() + "-c" + it.get("index").asInt()));
       case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(Serdes.String(), Serdes.String()));
       case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), it.has("history")
           ? Materialized.as(Stores.persistentVersionedKeyValueStore(name, Duration.ofMillis(it.get("history").asLong()))).withKeySerde((Serde) Serdes.String())

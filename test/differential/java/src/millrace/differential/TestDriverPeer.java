@@ -8,6 +8,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;
@@ -25,6 +26,7 @@ import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
+import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
@@ -75,6 +77,10 @@ public final class TestDriverPeer {
     try (TopologyTestDriver driver = new TopologyTestDriver(new Interpreter(test).topology(), settings, Instant.ofEpochMilli(0))) {
       Map<String, TestInputTopic<byte[], byte[]>> topics = new HashMap<>();
       for (JsonNode input : test.get("inputs")) {
+        if (input.has("advance")) {
+          driver.advanceWallClockTime(Duration.ofMillis(input.get("advance").asLong()));
+          continue;
+        }
         TestInputTopic<byte[], byte[]> topic = topics.computeIfAbsent(
             input.get("topic").asText(), name -> driver.createInputTopic(name, new ByteArraySerializer(), new ByteArraySerializer()));
         RecordHeaders headers = new RecordHeaders();
@@ -117,6 +123,9 @@ public final class TestDriverPeer {
         windows((TimestampedWindowStore<Object, Object>) entry.getValue(), stores.putArray(entry.getKey()));
       }
       if (!(entry.getValue() instanceof TimestampedKeyValueStore)) {
+        if (entry.getValue() instanceof KeyValueStore) {
+          plain((KeyValueStore<Object, Object>) entry.getValue(), stores.putArray(entry.getKey()));
+        }
         continue;
       }
       ArrayNode rows = stores.putArray(entry.getKey());
@@ -129,6 +138,15 @@ public final class TestDriverPeer {
       }
     }
     return stores;
+  }
+
+  private static void plain(KeyValueStore<Object, Object> store, ArrayNode rows) {
+    try (KeyValueIterator<Object, Object> all = store.all()) {
+      while (all.hasNext()) {
+        KeyValue<Object, Object> row = all.next();
+        rows.addArray().add(Functions.text(row.key)).add(Functions.text(row.value)).add(-1);
+      }
+    }
   }
 
   private static void windows(TimestampedWindowStore<Object, Object> store, ArrayNode rows) {
