@@ -8,6 +8,7 @@ import type { ErrorPolicy } from '../error-policy.ts'
 import type { CommittedOffset, FetchedRecords, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import type { OffsetReader } from './committed-offsets.ts'
 import { changelogFacts, type Marks, readMarks } from './changelog-facts.ts'
+import { changelogLost } from './changelog-positions.ts'
 import { judgeCopy } from './local-copy.ts'
 import type { RestoreEvent } from './restore-progress.ts'
 import { RestoreProgress } from './restore-progress.ts'
@@ -129,10 +130,7 @@ async function restoreStore(
   const { logStart, highWatermark } = facts
   const verdict = judgeCopy(position, facts)
   if (verdict === 'recreated' || verdict === 'emptied') {
-    throw new StreamsError(
-      'CHANGELOG_MISMATCH',
-      `The changelog ${changelog.key} was ${verdict === 'recreated' ? 'deleted and made anew' : 'emptied'}, but task ${entry.id} has a local copy of store ${changelog.store} (offset ${position?.offset}), which may be the last one. Bring the topic back, or delete the task's folder to start with what the topic has.`,
-    )
+    throw changelogLost(changelog.key, verdict === 'recreated' ? 'deleted and made anew' : 'emptied', entry.id, changelog.store, position!.offset)
   }
   const rebuild = verdict === 'rebuild'
   if (rebuild) {

@@ -4,9 +4,9 @@
  * byte of n + 1 leaves before n is decided and applied.
  */
 import { StreamsError } from '../errors.ts'
-import type { GroupClient } from '../kafka/contract.ts'
+import type { GroupClient, KafkaCluster, ProduceAck } from '../kafka/contract.ts'
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
-import { changelogPositions } from './changelog-positions.ts'
+import { changelogPositions, requireSameChangelogs } from './changelog-positions.ts'
 import type { ClosedOutputs, OutputCollector } from './collector.ts'
 import type { CommitMembership, CommitOutcome } from './commit.ts'
 import { CommitPipeline } from './commit.ts'
@@ -22,6 +22,7 @@ import type { ThreadCounters } from './thread-counters.ts'
 import type { TopicCatalog } from './topic-catalog.ts'
 
 export interface CommitCycleOptions {
+  readonly cluster: Pick<KafkaCluster, 'metadata'>
   readonly tasks: TaskManager
   readonly collector: OutputCollector
   readonly producer: ProducerIncarnation
@@ -61,8 +62,9 @@ export class CommitCycle {
   }
 
   #newPipeline(): CommitPipeline {
-    const { producer, group, membership, config, failpoint } = this.#options
-    return new CommitPipeline({ producer: producer.producer, group, membership, guarantee: config.processingGuarantee, failpoint })
+    const { cluster, tasks, producer, group, membership, config, failpoint } = this.#options
+    const acknowledged = (acks: readonly ProduceAck[]) => requireSameChangelogs(tasks.all, acks, cluster)
+    return new CommitPipeline({ producer: producer.producer, group, membership, guarantee: config.processingGuarantee, failpoint, acknowledged })
   }
 
   /** Resolves when no commit is under way. */

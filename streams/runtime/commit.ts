@@ -66,6 +66,8 @@ export interface CommitPipelineOptions {
   readonly membership: CommitMembership
   readonly guarantee: ProcessingGuarantee
   readonly failpoint: HitFailpoint
+  /** What was written lies where it should; rejects when it must not be committed. */
+  acknowledged(acks: readonly ProduceAck[]): Promise<void>
 }
 
 const MEMBERSHIP_CODES: ReadonlySet<number> = new Set([
@@ -108,6 +110,7 @@ export class CommitPipeline {
       }
       await outputs.resolve()
       acks = await this.#send(outputs, offsets, phases)
+      await this.#options.acknowledged(acks)
     } catch (error) {
       return this.#abort(error as Error)
     }

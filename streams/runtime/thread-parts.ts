@@ -147,6 +147,7 @@ export function assembleParts(options: PartsOptions): ThreadParts {
   })
   const orphans = makeOrphanCheck(options, restorer, () => membership.identity)
   const commits = new CommitCycle({
+    cluster,
     tasks,
     collector,
     producer,

@@ -53,7 +53,7 @@ function outputs(writers: readonly BatchWriter[] = [WRITER], resolve = async () 
   return { writers: () => writers, resolve, recycle: () => undefined }
 }
 
-function pipeline(producer: ScriptedProducer, options: { membership?: Partial<CommitMembership>; guarantee?: 'exactly_once_v2' | 'at_least_once'; hits?: Failpoint[]; group?: string[] } = {}) {
+function pipeline(producer: ScriptedProducer, options: { membership?: Partial<CommitMembership>; guarantee?: 'exactly_once_v2' | 'at_least_once'; hits?: Failpoint[]; group?: string[]; refused?: StreamsError } = {}) {
   return new CommitPipeline({
     producer,
     group: {
@@ -64,6 +64,11 @@ function pipeline(producer: ScriptedProducer, options: { membership?: Partial<Co
     membership: { identity: IDENTITY, identityAfterRefusal: async () => undefined, ...options.membership },
     guarantee: options.guarantee ?? 'exactly_once_v2',
     failpoint: (name) => options.hits?.push(name),
+    acknowledged: async () => {
+      if (options.refused !== undefined) {
+        throw options.refused
+      }
+    },
   })
 }
 
@@ -90,6 +95,13 @@ t.test('without offsets nothing is ever committed (A2)', async (t) => {
   const producer = new ScriptedProducer()
   t.match(await pipeline(producer).run(outputs(), [], signal), { kind: 'dropped', membershipLost: false })
   t.notOk(producer.calls.includes('commit'))
+})
+
+t.test('what was written elsewhere than it should be is not committed (A3)', async (t) => {
+  const producer = new ScriptedProducer()
+  const refused = new StreamsError('CHANGELOG_MISMATCH', 'made anew')
+  t.match(await pipeline(producer, { refused }).run(outputs(), OFFSETS, signal), { kind: 'dropped', error: refused, producerUsable: true })
+  t.same(producer.calls, ['produce', 'offsets 1', 'abort'])
 })
 
 t.test('22 during our own rejoin: the offsets go again under the new generation, in the same transaction (C1)', async (t) => {

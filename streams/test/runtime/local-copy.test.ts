@@ -1,7 +1,10 @@
 import t from 'tap'
 import type { ChangelogPosition } from 'millrace-state-stores'
+import type { KafkaCluster } from '../../kafka/contract.ts'
+import { requireSameChangelogs } from '../../runtime/changelog-positions.ts'
 import type { ChangelogFacts } from '../../runtime/local-copy.ts'
 import { judgeCopy } from '../../runtime/local-copy.ts'
+import type { TaskEntry } from '../../runtime/task-entry.ts'
 
 const DAY = 86_400_000
 const POSITION: ChangelogPosition = { offset: 100, topicId: 'a', leaderEpoch: 3, appliedAt: 10 * DAY }
@@ -30,5 +33,27 @@ t.test('which local copies may be used (A3)', async (t) => {
   ]
   for (const [name, verdict, position, facts] of cases) {
     t.equal(judgeCopy(position === undefined ? undefined : { ...POSITION, ...position }, { ...FACTS, ...facts }), verdict, name)
+  }
+})
+
+t.test('a running task notices that it writes to another log (A3)', async (t) => {
+  let asked = 0
+  const write = (baseOffset: number, topicId: string, part: { source?: object; partition?: number } = {}) => {
+    const entry = { id: '0_0', state: { position: () => POSITION }, changelogs: [{ store: 's', topic: 'log', key: 'log-0', source: part.source }] } as unknown as TaskEntry
+    const metadata = async () => {
+      asked++
+      return new Map(topicId === '' ? [] : [['log', { topicId }]])
+    }
+    return requireSameChangelogs([entry], [{ topic: 'log', partition: part.partition ?? 0, baseOffset, count: 500 }], { metadata } as unknown as KafkaCluster)
+  }
+  await write(100, 'b')
+  await write(-1, 'b')
+  await write(3, 'b', { source: {} })
+  await write(3, 'b', { partition: 1 })
+  t.equal(asked, 0, 'behind what it has, of an offset nobody told, of a topic that is others\', of another task: nobody is asked')
+  await write(99, 'a')
+  t.equal(asked, 1, 'the same topic: its end was lost')
+  for (const topicId of ['b', '']) {
+    await t.rejects(write(0, topicId), { code: 'CHANGELOG_MISMATCH', message: /log-0 was deleted and made anew, but task 0_0 has a local copy of store s \(offset 100\)/ })
   }
 })

@@ -163,7 +163,7 @@ export async function tables(t: Assertions, cluster: TestCluster): Promise<void>
   t.same(await session(), KEYS.map((key) => `${key}: ${deleted.includes(key) ? 'none, none' : 'there, there'}`), 'and those only that are there')
 }
 
-/** The changelog of a store is deleted and made anew under a running task. */
+/** The changelog of a store is deleted and made anew under a running task: its next write is not committed. */
 export async function madeAnew(t: Assertions, cluster: TestCluster): Promise<void> {
   const all = await topics(cluster, 'anew', 1)
   const groupId = cluster.name('anew')
@@ -171,22 +171,25 @@ export async function madeAnew(t: Assertions, cluster: TestCluster): Promise<voi
   const stateDir = cluster.folder()
   const run = () => application(cluster, 'anew', shelf(all, never), { stateDir })
   const app = run()
+  const failed = new Promise<Error>((resolve) => app.onError(resolve))
   await app.start()
   const [task] = await runningTasks(app)
   await put(cluster, all, groupId, KEYS)
   await cluster.ours.admin().deleteTopics([changelog])
   await cluster.ours.admin().createTopics([{ name: changelog, partitions: 1, replicationFactor: 1, config: { 'cleanup.policy': 'compact' } }])
-  await put(cluster, all, groupId, ['late'])
-  await app.close()
   const told = { code: 'CHANGELOG_MISMATCH', message: /was deleted and made anew, .* may be the last one/ }
-  await t.rejects(run().start(), told, 'the new topic has a record, and not what the copy has')
+  await cluster.send(all.source, [{ key: 'late', value: 'there' }])
+  t.match(await failed, told, 'who writes to it notices')
+  await app.close()
+  t.same(await cluster.committed(changelog), [], 'and does not go on in the new topic')
+  await t.rejects(run().start(), told, 'nor does who begins')
   await t.rejects(run().start(), told, 'the copy is kept, whoever tries again')
   t.ok(existsSync(join(stateDir, task!)), 'it is there')
   // As the error says: to start with what the topic has.
   rmSync(join(stateDir, task!), { recursive: true })
   const last = run()
   await last.start()
-  t.equal(await listed(cluster, all, groupId, 0), 'late', 'without the copy: what the topic has')
+  t.equal(await listed(cluster, all, groupId, 0), 'late', 'without the copy: what the topic has, and what comes')
   await last.close()
 }
 
