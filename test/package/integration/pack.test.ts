@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { long, TestCluster } from '../../../streams/test/integration/streams-support.ts'
 import { checkout, installedNames, installedProject, run, runOnNode22, startOnNode22 } from '../installed.ts'
+import { writeSnippets } from '../snippets.ts'
 
 // npm may have to ask the registry once; a machine that is busy must not fail this.
 t.setTimeout(240_000)
@@ -54,10 +55,19 @@ for (const { name, major, start } of runners) {
   })
 }
 
-t.test('types are right for ES module and CommonJS consumers', async (t) => {
+/** What the compiler says about a configuration of the project. */
+function compiled(configuration: string): Promise<string> {
   const types = join(checkout, 'node_modules', '@types')
-  const output = await run(process.execPath, [join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', project.folder, '--typeRoots', types], project.folder)
-  t.equal(output, '')
+  return run(process.execPath, [join(checkout, 'node_modules', 'typescript', 'bin', 'tsc'), '-p', configuration, '--typeRoots', types], project.folder)
+}
+
+t.test('types are right for ES module and CommonJS consumers', async (t) => {
+  t.equal(await compiled('tsconfig.json'), '')
+})
+
+t.test('the programs in the documentation compile as they are shown', async (t) => {
+  t.ok(writeSnippets(join(project.folder, 'snippets')) > 25)
+  t.equal(await compiled('tsconfig.snippets.json'), '')
 })
 
 t.test('the command line is installed with it', async (t) => {

@@ -1,0 +1,5 @@
+/** As much of OpenTelemetry's as docs/streams/tracing.md uses. */
+export class NodeSDK {
+  constructor(options: { readonly serviceName: string })
+  start(): void
+}
