@@ -4,7 +4,7 @@ import { StreamsError } from '../errors.ts'
 import type { CommittedOffset, GroupClient, KafkaCluster, TopicPartition } from '../kafka/contract.ts'
 import { KafkaError } from '../kafka/kafka-error.ts'
 import { BrokerCode } from '../membership/broker-code.ts'
-import { COMMITTER, decodeOffsetMetadata } from './offset-metadata.ts'
+import { COMMITTER, decodeOffsetMetadata, INPUTS, inputsDigest } from './offset-metadata.ts'
 import { isTransactionalIdOf } from './producer-incarnation.ts'
 import { type ResetInput, startingOffsets } from './starting-offsets.ts'
 
@@ -141,9 +141,9 @@ export class OffsetReader {
 
   /**
    * Every input with an offset to start from. `hasState`: the task has rows here or in a changelog, so it cannot be new
-   * when *no* input has an offset: the group's offsets have expired or were deleted, which is asked for again a few times
-   * (a coordinator that is stepping down may answer so) and then fails with `OFFSETS_MISSING`. A single input without one
-   * was added to the topology: offsets of a task are committed together.
+   * when offsets are missing that it had: they have expired or were deleted, which is asked for again a few times (a
+   * coordinator that is stepping down may answer so) and then fails with `OFFSETS_MISSING`. Kafka Streams begins by the reset
+   * policy there, on top of its state.
    */
   async starting(
     inputs: readonly ResetInput[],
@@ -151,14 +151,15 @@ export class OffsetReader {
     signal: AbortSignal,
   ): Promise<readonly CommittedOffset[]> {
     let committed = await this.stable(inputs, signal)
-    for (let tries = 0; committed.length > 0 && committed.every((c) => c.offset < 0); tries++) {
-      if (!(await hasState())) {
+    for (let tries = 0; ; tries++) {
+      const gone = lost(inputs, committed)
+      if (gone.length === 0 || !(await hasState())) {
         break
       }
       if (tries === 5) {
         throw new StreamsError(
           'OFFSETS_MISSING',
-          `${inputs.map((i) => `${i.topic}-${i.partition}`).join(', ')}: the group ${this.#groupId} has no committed offsets although the task has state: they expired (offsets.retention.minutes) or were deleted. Commit offsets for the group, or reset the application with its state.`,
+          `${gone.map((i) => `${i.topic}-${i.partition}`).join(', ')}: the group ${this.#groupId} has no committed offsets although the task has state: they expired (offsets.retention.minutes) or were deleted, by hand or with the topic. Commit offsets for the group, or reset the application with its state.`,
         )
       }
       await new Promise((resolve) => setTimeout(resolve, 100 * (tries + 1)))
@@ -211,4 +212,17 @@ export class OffsetReader {
     }
     return startingOffsets(this.#cluster, inputs, 'read_committed', Date.now())
   }
+}
+
+/**
+ * Offsets that were committed once and are gone: all of them; or those of single inputs, if another one was committed when the
+ * task read just these topics, because its first commit names every input. An input that was added changes the set.
+ */
+function lost(inputs: readonly TopicPartition[], committed: readonly CommittedOffset[]): readonly CommittedOffset[] {
+  const missing = committed.filter(({ offset }) => offset < 0)
+  if (missing.length === 0 || missing.length === committed.length) {
+    return missing
+  }
+  const digest = inputsDigest(inputs.map(({ topic }) => topic))
+  return committed.some(({ offset, metadata }) => offset >= 0 && decodeOffsetMetadata(metadata).extras.get(INPUTS) === digest) ? missing : []
 }

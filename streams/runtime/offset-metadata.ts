@@ -3,6 +3,7 @@
  * and an empty position map), so that its tools read it; then, behind what Java's decoder reads, a section of our own
  * with string values: `MR`, a version, a count, and length-prefixed UTF-8 pairs. The whole is base64.
  */
+import { createHash } from 'node:crypto'
 import { StreamsError } from '../errors.ts'
 
 export interface OffsetMetadata {
@@ -16,11 +17,18 @@ export interface OffsetMetadata {
 export const COMMITTER = 'transactional.id'
 /** Key of the times of operators and stores there. */
 export const TIMES = 'times'
+/** Key of the digest of the task's inputs there, of a task that has several (rule A9). */
+export const INPUTS = 'inputs'
 
 const VERSION = 2
 const EXTRAS_MAGIC = 0x4d52
 const EXTRAS_VERSION = 1
 const NO_EXTRAS: ReadonlyMap<string, string> = new Map()
+
+/** Which topics a task reads, in eight characters; undefined for a single one. */
+export function inputsDigest(topics: readonly string[]): string | undefined {
+  return topics.length < 2 ? undefined : createHash('sha256').update([...topics].sort().join('\n')).digest().subarray(0, 6).toString('base64url')
+}
 
 export function encodeOffsetMetadata(partitionTime: number, extras: ReadonlyMap<string, string> = NO_EXTRAS): string {
   const pairs: Buffer[] = []

@@ -6,6 +6,7 @@ import { StreamsError } from '../errors.ts'
 import type { SourceNode, Subtopology } from '../graph/topology.ts'
 import type { FetchedRecords, TopicPartition } from '../kafka/contract.ts'
 import type { TaskClock } from './contract.ts'
+import { inputsDigest } from './offset-metadata.ts'
 import { RecordQueue } from './record-queue.ts'
 
 /**
@@ -20,6 +21,8 @@ export class PartitionGroup {
   streamTime = -1
   /** By how much records were older than stream time when they were chosen, ms, in all. */
   latenessMs = 0
+  /** Told with each offset, so that one that is lost can be told from one that never was (rule A9). */
+  readonly digest: string | undefined
   private readonly maxTaskIdleMs: number
   private readonly byKey = new Map<string, RecordQueue>()
 
@@ -30,6 +33,7 @@ export class PartitionGroup {
 
   constructor(queues: readonly RecordQueue[], maxTaskIdleMs: number) {
     this.queues = queues
+    this.digest = inputsDigest(queues.map(({ topic }) => topic))
     this.maxTaskIdleMs = maxTaskIdleMs
     for (const queue of queues) {
       this.byKey.set(`${queue.topic}-${queue.partition}`, queue)

@@ -18,6 +18,8 @@ export class RecordQueue implements TopicPartition {
   hasHead = false
   /** Why the head can't enter the topology (timestamp or deserialization), for the source's policy. */
   headError: unknown
+  /** What of the head its serde has not been done with. */
+  unread: 'key' | 'value' | undefined
   /** The head waits for a serde's dependency: other partitions go on. */
   waiting = false
   /** Highest timestamp chosen so far, -1: none. Survives a restart in the metadata of the committed offset. */
@@ -33,6 +35,8 @@ export class RecordQueue implements TopicPartition {
   /** What was last committed, or the position given at the start. */
   committedOffset = -1
   committedTime = -1
+  /** The offset of this start, or a later one, went into a commit. */
+  announced = false
   private chunks: FetchedRecords[] = []
   private cursor: RecordCursor | undefined
   private readInHead = 0
@@ -54,6 +58,7 @@ export class RecordQueue implements TopicPartition {
     this.committedOffset = offset
     this.partitionTime = partitionTime
     this.committedTime = partitionTime
+    this.announced = false
     this.knownEnd = -1
     this.highWatermark = -1
     this.answeredAt = -1
@@ -203,8 +208,11 @@ export class RecordQueue implements TopicPartition {
     }
     const cursor = this.cursor!
     const headers = cursor.headerCount === 0 ? NO_HEADERS : cursor.headers()
+    this.unread = 'key'
     const key = cursor.keyStart < 0 ? null : this.source.key.deserialize(this.topic, cursor.key()!, headers)
+    this.unread = 'value'
     const value = cursor.valueStart < 0 ? null : this.source.value.deserialize(this.topic, cursor.value()!, headers)
+    this.unread = undefined
     return { key, value, timestamp, headers }
   }
 

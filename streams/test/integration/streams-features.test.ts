@@ -272,6 +272,43 @@ t.test('lost offsets are not a new application (A9)', async (t) => {
   await t.rejects(application('lost', describe, { stateDir }).start(), { code: 'OFFSETS_MISSING' }, 'the changelog knows as well')
 })
 
+t.test('of several inputs one is quiet from the start, and one loses its offset (A9)', async (t) => {
+  const groupId = cluster.name('several')
+  const [busy, quiet, sink] = [await cluster.topic('several-busy', 1), await cluster.topic('several-quiet', 1), await cluster.topic('several-sink', 1)]
+  const stateDir = cluster.folder()
+  const run = () => application('several', (b) => void b.stream(busy, TEXT).merge(b.stream(quiet, { ...TEXT, offsetReset: 'latest' })).groupByKey().count({ name: 'several' }).toStream().to(sink, { key: Serdes.string(), value: Serdes.long() }), { stateDir })
+  const counted = async () => (await cluster.committed(sink)).map(({ key, value }) => `${key} ${long(value)}`)
+  const send = (topic: string, key: string) => cluster.send(topic, [{ key, value: 'v' }])
+  await send(busy, 'busy')
+  const first = run()
+  await first.start()
+  await cluster.consumed(groupId, busy)
+  await first.close()
+  await send(quiet, 'while it was away')
+  const second = run()
+  await second.start()
+  await cluster.consumed(groupId, quiet)
+  await second.close()
+  t.same(await counted(), ['busy 1', 'while it was away 1'], 'its policy says latest for the first start only')
+
+  // The broker deletes the offsets with the topic.
+  await cluster.ours.admin().deleteTopics([quiet])
+  const offset = async () => (await cluster.ours.group().fetchOffsets(groupId, [{ topic: quiet, partition: 0 }], { requireStable: true }))[0]!.offset
+  while ((await offset()) >= 0) {
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await cluster.topic('several-quiet', 1)
+  await send(quiet, 'new')
+  await t.rejects(run().start(), { code: 'OFFSETS_MISSING', message: new RegExp(`${quiet}-0: the group ${groupId} has no committed offsets`) })
+  // As the error says.
+  await cluster.ours.group().commitOffsets({ groupId, memberId: '', generationId: -1 }, [{ topic: quiet, partition: 0, offset: 0, metadata: '' }])
+  const third = run()
+  await third.start()
+  await cluster.consumed(groupId, quiet)
+  await third.close()
+  t.same(await counted(), ['busy 1', 'while it was away 1', 'new 1'])
+})
+
 t.test('what the first transaction of a task left in its changelog, aborted, is no state (A9)', async (t) => {
   const source = await cluster.topic('aborted-source', 1)
   const describe = (b: StreamsBuilder) => void b.stream(source, TEXT).groupByKey().count({ name: 'aborted' })
