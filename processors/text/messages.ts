@@ -53,6 +53,8 @@ export interface PdfPage {
   readonly lines: readonly TextLine[]
   /** False when there is too little text or it is garbage: the page is recognised instead. */
   readonly usable: boolean
+  /** Usable, but little beside much that is only drawn: it is recognised, and the fuller reading is kept. */
+  readonly sparse: boolean
   /** The page's content could not be read at all. */
   readonly broken: boolean
 }

@@ -6,11 +6,13 @@ import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
 import type { EInvoice, Outcome, TextLine } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
+import { inkBeside } from './drawn.ts'
 import { recogniseEInvoice } from './e-invoice.ts'
 import { isUsableText } from './garbage.ts'
 import type { Inspection, PdfContent, PdfPage, Picture, View } from './messages.ts'
 import { toGrey, toPicture } from './picture.ts'
 import type { Word } from './runs.ts'
+import { charactersOf } from './quality.ts'
 import { joinWords } from './runs.ts'
 import { kindOf } from './sniff.ts'
 
@@ -71,7 +73,7 @@ export function readPdf(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<
       }
       pages.push(page)
     }
-    return succeed(eInvoice === undefined ? { pages } : { pages, eInvoice })
+    return succeed(eInvoice === undefined ? { pages: await withSparse(pages, bytes) } : { pages, eInvoice })
   })
 }
 
@@ -80,7 +82,7 @@ async function readPage(document: PdfDocument, number: number, bounds: TextBound
   try {
     page = await document.getPage(number)
   } catch {
-    return { number, width: 0, height: 0, lines: [], usable: false, broken: true }
+    return { number, width: 0, height: 0, lines: [], usable: false, sparse: false, broken: true }
   }
   const viewport = page.getViewport({ scale: 1 })
   const size = { number, width: viewport.width, height: viewport.height }
@@ -108,9 +110,9 @@ async function readPage(document: PdfDocument, number: number, bounds: TextBound
       }
     }
     const lines: TextLine[] = upright.flatMap((group) => joinWords(group, columnGap))
-    return { ...size, lines, usable: isUsableText(lines), broken: false }
+    return { ...size, lines, usable: isUsableText(lines), sparse: false, broken: false }
   } catch {
-    return { ...size, lines: [], usable: false, broken: false }
+    return { ...size, lines: [], usable: false, sparse: false, broken: false }
   } finally {
     page.cleanup()
   }
@@ -185,6 +187,39 @@ function rankOf(name: string): number {
 }
 
 let library: ReturnType<typeof PDFiumLibrary.init> | undefined
+
+/** A page with more text than this is a text layer whatever is drawn beside it. */
+const maxSparseCharacters = 250
+/** A sheet with little on it has .01, rules under a few words less than this. */
+const minInk = 0.005
+const glanceWidth = 400
+/** Time for one document: 30 to 40 ms a page. */
+const maxGlances = 100
+
+/** Marks pages whose little text may be a stamp on a scan: what is drawn beside it is looked at in small. */
+async function withSparse(pages: readonly PdfPage[], bytes: Uint8Array): Promise<PdfPage[]> {
+  const few = pages.filter((page) => page.usable && page.width > 0 && page.height > 0 && charactersOf(page.lines) < maxSparseCharacters).slice(0, maxGlances)
+  const document = few.length === 0 ? undefined : await (await (library ??= PDFiumLibrary.init())).loadDocument(bytes).catch(() => undefined)
+  if (document === undefined) {
+    return [...pages]
+  }
+  const sparse = new Set<PdfPage>()
+  try {
+    for (const page of few) {
+      const sheet = document.getPage(page.number - 1)
+      const { originalWidth, originalHeight } = sheet.getOriginalSize()
+      const scale = Math.min(glanceWidth / originalWidth, (4 * glanceWidth) / originalHeight)
+      if (Number.isFinite(scale) && scale > 0 && inkBeside(await sheet.render({ scale, render: 'bitmap', colorSpace: 'BGRA' }), page) >= minInk) {
+        sparse.add(page)
+      }
+    }
+  } catch {
+    // What cannot be drawn cannot be recognised either.
+  } finally {
+    document.destroy()
+  }
+  return pages.map((page) => (sparse.has(page) ? { ...page, sparse: true } : page))
+}
 
 /** Renders a page for recognition: grey, on white, at most the bounds' size whatever the page claims to measure. */
 export async function renderPage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {

@@ -10,7 +10,7 @@ import { detectLanguage } from './language.ts'
 import type { DocumentKind, Inspection, OpenedImage, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
 import { asItIs } from './messages.ts'
 import { secondEngineFolder } from './pp-ocr/install.ts'
-import { qualityOf } from './quality.ts'
+import { charactersOf, qualityOf } from './quality.ts'
 import type { EngineName, PageSource, Profile, ReadPage } from './recogniser.ts'
 import { Recogniser } from './recogniser.ts'
 import { kindOf, refusalOf } from './sniff.ts'
@@ -58,6 +58,9 @@ export interface TextReader {
   stats(): { readonly parse: PoolStats; readonly recognise: PoolStats }
   close(): Promise<void>
 }
+
+/** So many times a sparse layer's characters make a recognised page the fuller reading: a logo's letters do not. */
+const fuller = 1.5
 
 const mebibyte = 1024 * 1024
 export function createTextReader(options: TextReaderOptions = {}): TextReader {
@@ -159,7 +162,10 @@ class PooledTextReader implements TextReader {
     if (scanned > bounds.maxOcrPages) {
       return fail('TOO_MANY_PAGES', 'content', `${scanned} scanned pages`, bounds.maxOcrPages)
     }
-    if (scanned > 0 && !recognise) {
+    const sparse = pages.filter((page) => page.sparse).length
+    // A stamped scan of more pages than are recognised keeps what its layer says.
+    const lookAtSparse = sparse > 0 && scanned + sparse <= bounds.maxOcrPages
+    if ((scanned > 0 || lookAtSparse) && !recognise) {
       return 'scan'
     }
     const issues: PageIssue[] = []
@@ -170,10 +176,14 @@ class PooledTextReader implements TextReader {
         issues.push({ page: number, code: 'CORRUPT' })
         return { number, width, height, lines: [] }
       }
-      if (page.usable || eInvoice !== undefined) {
-        return { number, width, height, lines }
+      const layer = { number, width, height, lines }
+      if ((page.usable && !(page.sparse && lookAtSparse)) || eInvoice !== undefined) {
+        return layer
       }
       const recognised = await this.#recognise('pdf', bytes, number, bounds, signal)
+      if (page.usable && (!recognised.ok || charactersOf(recognised.value.page.lines) < fuller * charactersOf(lines))) {
+        return layer
+      }
       if (recognised.ok) {
         for (const name of recognised.value.engines) {
           engines.add(name)
@@ -183,7 +193,7 @@ class PooledTextReader implements TextReader {
       issues.push({ page: number, code: recognised.failure.code })
       return { number, width, height, lines: [] }
     })
-    const route = eInvoice !== undefined ? 'e-invoice-xml' : scanned > 0 ? 'ocr' : 'text-layer'
+    const route = eInvoice !== undefined ? 'e-invoice-xml' : scanned > 0 || engines.size > 0 ? 'ocr' : 'text-layer'
     return succeed(assemble(finished, issues, route, engines, eInvoice))
   }
 
