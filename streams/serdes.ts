@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { refusePromise } from './not-awaited.ts'
 import type { Headers } from './record.ts'
 
 /**
@@ -69,6 +70,9 @@ const stringSerde: Serde<string> = Object.freeze({
 const jsonSerde: Serde<unknown> = Object.freeze({
   serialize(_topic: string, value: unknown) {
     const json = JSON.stringify(value)
+    if (json === '{}') {
+      refusePromise(value, 'the function that made this value')
+    }
     if (json === undefined) {
       throw new TypeError(`The json serde cannot write ${typeof value}.`)
     }

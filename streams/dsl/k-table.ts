@@ -11,6 +11,7 @@ import { joinByForeignKey } from './foreign-key-join.ts'
 import { KGroupedTable } from './k-grouped-table.ts'
 import { KStream } from './k-stream.ts'
 import { emitOnChange } from './operators/emit-on-change.ts'
+import { decided } from './operators/stateless.ts'
 import { tableGroupBy } from './operators/table-aggregate.ts'
 import { tableCompute, tableToStream } from './operators/table-compute.ts'
 import { computedView, storeView, type TableView, versionedView } from './operators/table-view.ts'
@@ -64,12 +65,12 @@ export class KTable<K, V> {
   filter(predicate: (key: K, value: V) => boolean, options?: TableOperatorOptions<K, V>): KTable<K, V>
   filter(predicate: (key: K, value: V) => boolean, options: TableOperatorOptions<K, V> = {}): KTable<K, V> {
     requireFunction(predicate, 'The predicate of filter')
-    return this.#compute('filter', (key, value) => (predicate(key, value) ? value : null), true, this.state.value, options)
+    return this.#compute('filter', (key, value) => (decided(predicate(key, value)) ? value : null), true, this.state.value, options)
   }
 
   filterNot(predicate: (key: K, value: V) => boolean, options: TableOperatorOptions<K, V> = {}): KTable<K, V> {
     requireFunction(predicate, 'The predicate of filterNot')
-    return this.#compute('filterNot', (key, value) => (predicate(key, value) ? null : value), true, this.state.value, options)
+    return this.#compute('filterNot', (key, value) => (decided(predicate(key, value)) ? null : value), true, this.state.value, options)
   }
 
   /** A result of `null` means that the key is not in the resulting table. */

@@ -91,6 +91,11 @@ interface Raised {
   readonly error: unknown
 }
 
+/** The last of ours on the way to what was thrown: messages of ours hold no content, those of others may. */
+function innermost(error: StreamsError): StreamsError {
+  return error.cause instanceof StreamsError ? innermost(error.cause) : error
+}
+
 export class TaskCore {
   readonly applicationId: string
   readonly taskId: TaskId
@@ -240,8 +245,8 @@ export class TaskCore {
   failure(code: StreamsErrorCode, node: string, cause: unknown): StreamsError {
     const origin = this.origin
     const where = origin === undefined ? 'in a punctuator' : `at ${origin.topic}-${origin.partition}@${origin.offset}`
-    const codeOf = cause instanceof StreamsError ? ` (${cause.code})` : ''
-    return new StreamsError(code, `${node} failed ${where} in task ${this.taskId}${codeOf}.`, { cause })
+    const why = cause instanceof StreamsError ? `: ${innermost(cause).message.replace(/\.$/, '')} (${cause.code})` : ''
+    return new StreamsError(code, `${node} failed ${where} in task ${this.taskId}${why}.`, { cause })
   }
 
   /** No policy takes this failure: the whole generation is thrown away by whoever drives the task. */

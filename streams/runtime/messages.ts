@@ -16,10 +16,11 @@ interface PlainCause {
   readonly name: string
   readonly code: string | undefined
   readonly message: string
+  /** Of what was thrown in an operator it is the only thing that leads to its line. */
+  readonly stack: string | undefined
 }
 
 export interface PlainError extends PlainCause {
-  readonly stack: string | undefined
   /** The nearest first. */
   readonly causes: readonly PlainCause[]
 }
@@ -84,13 +85,13 @@ export function plainError(error: Error): PlainError {
   for (let cause = error.cause; cause instanceof Error && causes.length < MOST_CAUSES; cause = cause.cause) {
     causes.push(plainCause(cause))
   }
-  return { ...plainCause(error), stack: error.stack, causes }
+  return { ...plainCause(error), causes }
 }
 
 function plainCause(error: Error): PlainCause {
-  const { name, message } = error
+  const { name, message, stack } = error
   const { code } = error as { code?: unknown }
-  return { name, code: typeof code === 'string' ? code : undefined, message }
+  return { name, code: typeof code === 'string' ? code : undefined, message, stack }
 }
 
 /** The error as its thread had it, with the names and codes of its causes: who decides about it goes by them. */
@@ -103,6 +104,6 @@ export function revivedError({ code, message, stack, causes }: PlainError): Erro
   return error
 }
 
-function revivedCause({ name, code, message }: PlainCause, cause: Error | undefined): Error {
-  return Object.assign(new Error(message, { cause }), { name }, code === undefined ? {} : { code })
+function revivedCause({ name, code, message, stack }: PlainCause, cause: Error | undefined): Error {
+  return Object.assign(new Error(message, { cause }), { name, stack }, code === undefined ? {} : { code })
 }

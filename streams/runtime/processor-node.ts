@@ -6,6 +6,7 @@ import type { CircuitCounts } from '../async/circuit-breaker.ts'
 import { StreamsError } from '../errors.ts'
 import type { AnyProcessor, AnyRecord, ProcessorNode, SinkNode, SourceNode, StreamPartitioner } from '../graph/topology.ts'
 import type { LatencyHistogram } from '../metrics/latency-histogram.ts'
+import { refusePromise } from '../not-awaited.ts'
 import type { PunctuationType, Punctuator } from '../processor.ts'
 import type { TaskProcessorContext } from './context.ts'
 import type { ChoosePartition } from './contract.ts'
@@ -106,8 +107,17 @@ export class SourceRuntime extends RuntimeNode {
   /** The head of `queue` can't become a record. */
   refuse(queue: RecordQueue, error: unknown): void {
     const code = error instanceof StreamsError && error.code === 'TIMESTAMP_INVALID' ? 'TIMESTAMP_INVALID' : 'DESERIALIZATION_FAILED'
-    this.core.giveUp(this.policy.deserialization, code, queue.source.name, error, 1)
+    const why = this.policy.deserialization === 'fail' ? undeserialized(queue.unread, error) : error
+    this.core.giveUp(this.policy.deserialization, code, queue.source.name, why, 1)
   }
+}
+
+/** For whoever reads why the application stopped: which serde it was. */
+function undeserialized(part: 'key' | 'value' | undefined, cause: unknown): unknown {
+  if (cause instanceof StreamsError || part === undefined) {
+    return cause
+  }
+  return new StreamsError('DESERIALIZATION_FAILED', `its ${part} is not what the serde reads: a serde is that of whoever wrote the topic.`, { cause })
 }
 
 export class ProcessorRuntime extends RuntimeNode {
@@ -129,7 +139,7 @@ export class ProcessorRuntime extends RuntimeNode {
   init(): void {
     try {
       this.processor = this.supplier()
-      this.processor.init?.(this.context)
+      refusePromise(this.processor.init?.(this.context), 'init')
     } catch (error) {
       throw this.core.failInit(this.name, error)
     }
@@ -153,7 +163,7 @@ export class ProcessorRuntime extends RuntimeNode {
         if (core.suspect === this.index) {
           throw recordSuspected(this.name, core.taskId)
         }
-        this.processor.process(record)
+        refusePromise(this.processor.process(record), 'process')
       } catch (error) {
         throw core.passOn(this.policy.processing, this.name, error)
       }
@@ -189,7 +199,7 @@ export class ProcessorRuntime extends RuntimeNode {
       if (this.guarded) {
         this.runGuarded(undefined, punctuator, timestamp)
       } else {
-        punctuator(timestamp)
+        refusePromise(punctuator(timestamp), 'the punctuator')
         this.core.checkSwallowed()
       }
     } catch (error) {
@@ -204,11 +214,11 @@ export class ProcessorRuntime extends RuntimeNode {
       core.frames.open()
       try {
         if (record === undefined) {
-          punctuator!(time)
+          refusePromise(punctuator!(time), 'the punctuator')
         } else if (core.suspect === this.index) {
           throw recordSuspected(this.name, core.taskId)
         } else {
-          this.processor.process(record)
+          refusePromise(this.processor.process(record), 'process')
         }
         core.checkSwallowed()
         core.frames.commit()

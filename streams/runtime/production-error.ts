@@ -12,7 +12,7 @@ export class ProductionError extends StreamsError {
 
   constructor(sink: string, topic: string | undefined, cause: unknown) {
     const code = cause instanceof StreamsError ? cause.code : 'PRODUCTION_FAILED'
-    super(code, `${sink}: a record for ${topic ?? 'a topic not chosen yet'} could not be written (${code}).`, { cause })
+    super(code, cause instanceof StreamsError ? cause.message : `${sink}: a record for ${topic ?? 'a topic not chosen yet'} could not be written.`, { cause })
     this.topic = topic
     this.field = fieldOf(cause)
   }

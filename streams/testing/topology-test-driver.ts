@@ -6,6 +6,7 @@ import type { TopologyFunction } from '../dsl/streams-builder.ts'
 import { buildTopology } from '../dsl/streams-builder.ts'
 import { StreamsError } from '../errors.ts'
 import { resolvePartitions } from '../graph/partitions.ts'
+import { externalSourceTopics } from '../graph/tasks.ts'
 import { matchingTopics, matchTopics } from '../graph/topic-patterns.ts'
 import type { StoreDefinition, Topology } from '../graph/topology.ts'
 import { partitionFor } from '../kafka/partitioner.ts'
@@ -115,7 +116,7 @@ export class TopologyTestDriver {
       this.commit()
       this.redeploy(this.topology)
     } else if (!known && !this.#globals.has(topic)) {
-      throw new StreamsError('SOURCE_TOPIC_MISSING', `The topology does not read topic '${topic}'.`)
+      throw new StreamsError('SOURCE_TOPIC_MISSING', `The topology does not read the topic '${topic}'; it reads ${externalSourceTopics(this.topology).join(', ')}.`)
     }
     const target: InputTarget = { now: () => this.#time, pipe: (...record) => this.#pipe(...record) }
     return new TestInputTopic(target, topic, key, value)

@@ -1,4 +1,6 @@
 /** Operators on streams that keep nothing. Each function makes the processor of one node. */
+import { StreamsError } from '../../errors.ts'
+import { refusePromise } from '../../not-awaited.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
 import type { Record } from '../../record.ts'
 
@@ -17,9 +19,27 @@ function step<KIn, VIn, KOut, VOut>(apply: Step<KIn, VIn, KOut, VOut>): Processo
   }
 }
 
+/** What a predicate said; a promise of it would always be true. */
+export function decided(answer: unknown): boolean {
+  if (typeof answer === 'boolean') {
+    return answer
+  }
+  refusePromise(answer, 'the predicate')
+  return Boolean(answer)
+}
+
+/** Without types an object, or a promise, would pass for a record of neither key nor value. */
+function checkedPair<K, V>(pair: readonly [K, V]): readonly [K, V] {
+  if (!Array.isArray(pair)) {
+    refusePromise(pair, 'the mapper')
+    throw new StreamsError('TOPOLOGY_INVALID', 'a mapper of keys and values gives [key, value].')
+  }
+  return pair
+}
+
 export function filter<K, V>(predicate: (key: K, value: V) => boolean, keep: boolean): Processor<K, V> {
   return step((record, forward) => {
-    if (Boolean(predicate(record.key, record.value)) === keep) {
+    if (decided(predicate(record.key, record.value)) === keep) {
       forward(record)
     }
   })
@@ -27,7 +47,7 @@ export function filter<K, V>(predicate: (key: K, value: V) => boolean, keep: boo
 
 export function map<K, V, KR, VR>(mapper: (key: K, value: V) => readonly [KR, VR]): Processor<K, V, KR, VR> {
   return step(({ key, value, timestamp, headers }, forward) => {
-    const pair = mapper(key, value)
+    const pair = checkedPair(mapper(key, value))
     forward({ key: pair[0], value: pair[1], timestamp, headers })
   })
 }
@@ -39,7 +59,8 @@ export function mapValues<K, V, VR>(mapper: (value: V, key: K) => VR): Processor
 export function flatMap<K, V, KR, VR>(mapper: (key: K, value: V) => Iterable<readonly [KR, VR]>): Processor<K, V, KR, VR> {
   return step(({ key, value, timestamp, headers }, forward) => {
     for (const pair of mapper(key, value)) {
-      forward({ key: pair[0], value: pair[1], timestamp, headers })
+      const [newKey, newValue] = checkedPair(pair)
+      forward({ key: newKey, value: newValue, timestamp, headers })
     }
   })
 }
@@ -58,13 +79,13 @@ export function selectKey<K, V, KR>(mapper: (key: K, value: V) => KR): Processor
 
 export function peek<K, V>(action: (key: K, value: V) => void): Processor<K, V> {
   return step((record, forward) => {
-    action(record.key, record.value)
+    refusePromise(action(record.key, record.value), 'the action')
     forward(record)
   })
 }
 
 export function foreach<K, V>(action: (key: K, value: V) => void): Processor<K, V> {
-  return { process: ({ key, value }) => action(key, value) }
+  return { process: ({ key, value }) => refusePromise(action(key, value), 'the action') }
 }
 
 export function passThrough<K, V>(): Processor<K, V> {
@@ -82,7 +103,7 @@ export function branch<K, V>(
       context = given
     },
     process(record) {
-      const child = branches.find(({ predicate }) => predicate(record.key, record.value))?.child ?? fallback()
+      const child = branches.find(({ predicate }) => decided(predicate(record.key, record.value)))?.child ?? fallback()
       if (child !== undefined) {
         context.forward(record, child)
       }

@@ -7,6 +7,7 @@ import {
   Serdes,
   Stores,
   type StreamsBuilder,
+  StreamsError,
   TopologyBuilder,
 } from '../../index.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
@@ -513,4 +514,41 @@ t.test('the Processor API runs on the same tasks', async (t) => {
   t.same(driver.createOutputTopic('left-out', string, string).readKeyValuesToList(), [['left', 'A']])
   t.same(driver.createOutputTopic('right-out', string, string).readKeyValuesToList(), [['right', 'B']])
   driver.close()
+})
+
+t.test('what is forgotten to be awaited, or is no pair, stops there: nothing goes on with a promise', async (t) => {
+  const later = async (): Promise<never> => {
+    throw new Error('nobody hears of this, and it ends nothing')
+  }
+  const unchecked = later as never
+  const json = { value: Serdes.json() }
+  const schedule = (type: 'init' | 'process' | 'punctuate') => (): Processor<string, string> => ({
+    init: (context) => (type === 'init' ? (later() as never) : type === 'punctuate' ? void context.schedule(1, 'stream-time', later) : undefined),
+    process: type === 'process' ? later : () => undefined,
+  })
+  const promise = /gave a promise, and nothing waits for it here: await in mapAsync or processAsync/
+  const topologies: { readonly [what: string]: readonly [RegExp, (b: StreamsBuilder) => unknown] } = {
+    filter: [promise, (b) => b.stream('in', strings).filter(unchecked)],
+    filterNot: [promise, (b) => b.stream('in', strings).filterNot(unchecked)],
+    branch: [promise, (b) => b.stream('in', strings).split().branch('a', unchecked).noDefaultBranch()],
+    'filter of a table': [promise, (b) => b.table('in', strings).filter(unchecked).toStream().to('out')],
+    map: [promise, (b) => b.stream('in', strings).map(unchecked)],
+    'map to an object': [/gives \[key, value\]/, (b) => b.stream('in', strings).map((key, value) => ({ key, value }) as never)],
+    'flatMap to objects': [/gives \[key, value\]/, (b) => b.stream('in', strings).flatMap((key, value) => [{ key, value } as never])],
+    peek: [promise, (b) => b.stream('in', strings).peek(later)],
+    foreach: [promise, (b) => b.stream('in', strings).foreach(later)],
+    mapValues: [promise, (b) => b.stream('in', strings).mapValues<unknown>(later, json).to('out')],
+    aggregate: [promise, (b) => b.stream('in', strings).groupByKey().aggregate<unknown>(() => 0, later, { name: 'rows', ...json })],
+    init: [promise, (b) => b.stream('in', strings).process(schedule('init'))],
+    process: [promise, (b) => b.stream('in', strings).process(schedule('process'))],
+    punctuator: [promise, (b) => b.stream('in', strings).process(schedule('punctuate'))],
+  }
+  for (const [what, [message, topology]] of Object.entries(topologies)) {
+    const failure = t.throws(
+      () => new TopologyTestDriver((b) => void topology(b)).createInputTopic('in', string, string).pipeInput('k', 'v', 1),
+      { message },
+      what
+    )
+    t.ok(failure instanceof StreamsError)
+  }
 })

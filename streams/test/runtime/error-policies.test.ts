@@ -7,6 +7,7 @@ import type { KeyValueStore } from '../../processor.ts'
 import type { Topology } from '../../graph/topology.ts'
 import { storeSpecs } from '../../runtime/stores.ts'
 import { createTask } from '../../runtime/task.ts'
+import { Serdes } from '../../serdes.ts'
 import { TopologyTestDriver } from '../../testing/index.ts'
 import { SimulatedCollector, SimulatedTopics } from '../../testing/simulated-topics.ts'
 import { count, numbers, oneStep, processor, text } from './topologies.ts'
@@ -199,6 +200,15 @@ t.test('with the policy fail nothing is written and the task stops', async (t) =
   await driver.close()
 })
 
+t.test('deserialization: what stops says which serde it was, and where', async (t) => {
+  for (const [part, serdes, key] of [['key', { key: Serdes.long(), value: text }, 'k'], ['value', { key: text, value: Serdes.long() }, null]] as const) {
+    const driver = new TopologyTestDriver(new TopologyBuilder().addSource('source', 'in', serdes).build({ applicationId: 'app' }))
+    const message = new RegExp(`^source failed at in-0@0 in task \\S+: its ${part} is not what the serde reads: .+ \\(DESERIALIZATION_FAILED\\)\\.$`)
+    t.throws(() => driver.createInputTopic('in', text, text).pipeInput(key, 'v'), { code: 'DESERIALIZATION_FAILED', message, cause: { cause: { name: 'TypeError' } } })
+    await driver.close()
+  }
+})
+
 t.test('deserialization: dead letter of the bytes as they were', async (t) => {
   const json = { ...numbers }
   const topology = new TopologyBuilder()
@@ -321,7 +331,7 @@ t.test('upstream: an operator in the middle takes it; what is above and beside i
 
 t.test('upstream: with nobody above it fails, and says where', async (t) => {
   const driver = new TopologyTestDriver(chain(undefined))
-  t.throws(() => driver.createInputTopic('in', text, text).pipeInput('k', POISON), { code: 'SERIALIZATION_FAILED', message: /^sink failed at in-0@0/ })
+  t.throws(() => driver.createInputTopic('in', text, text).pipeInput('k', POISON), { code: 'SERIALIZATION_FAILED', message: /^sink failed at in-0@0 in task \S+: sink: the value for strict could not be serialized \(SERIALIZATION_FAILED\)\.$/ })
   await driver.close()
 })
 

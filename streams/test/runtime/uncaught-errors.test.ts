@@ -74,12 +74,13 @@ t.test('nobody waits for an answer once the application ends', async (t) => {
   t.same(warnings, [])
 })
 
-t.test('what it goes by crosses from the thread: codes, names and messages of the causes', async (t) => {
+t.test('what it goes by crosses from the thread: codes, names, messages and stacks of the causes', async (t) => {
   const deepest = Object.assign(new RangeError('beyond'), { code: 7 })
   const thrown = Object.assign(new Error('prices are down', { cause: deepest }), { code: 'PRICES_DOWN' })
   const error = revivedError(structuredClone(plainError(new StreamsError('PROCESSING_FAILED', 'price failed', { cause: thrown }))))
   t.ok(error instanceof StreamsError)
   t.match(error, { code: 'PROCESSING_FAILED', message: 'price failed', cause: { code: 'PRICES_DOWN', message: 'prices are down', cause: { name: 'RangeError', message: 'beyond', code: undefined } } })
+  t.equal((error.cause as Error).stack, thrown.stack, 'which leads to the line that threw')
   t.equal(revivedError(plainError(new Error('plain'))).cause, undefined)
 })
 
