@@ -7,7 +7,7 @@ import { LIBRARY, publishedManifest, type WorkspaceManifest } from './manifest.t
 
 const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** @platformatic/kafka and `require` of ES modules decide. */
+/** `require` of ES modules and zstd decide; older ones of these lines have been tried by nobody. */
 const NODE = '^22.22.0 || >=24.6.0'
 
 interface Package {

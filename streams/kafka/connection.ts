@@ -1,24 +1,18 @@
-import { Connection, Writer } from '@platformatic/kafka'
 import { StreamsError } from '../errors.ts'
+import { BrokerSocket } from './broker-socket.ts'
 import { clientClosed, connectionError } from './connection-error.ts'
-import type { KafkaClientOptions, SaslOptions } from './contract.ts'
+import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
-import { ByteReader } from './protocol/byte-reader.ts'
-import { ByteWriter } from './protocol/byte-writer.ts'
 import type { ApiVersionsResponse, BrokerAddress } from './protocol/metadata.ts'
 import { API_VERSIONS } from './protocol/metadata.ts'
+import type { Credentials } from './sasl.ts'
 
 const DEFAULT_REQUEST_TIMEOUT_MS = 30_000
-/** A broker that does not accept a connection in this time is treated as down: its successors are tried instead. */
-const CONNECT_TIMEOUT_MS = 5_000
 /** Keeps a broker that refuses connections from being hammered while it restarts. */
 const RECONNECT_BACKOFF_MS = { min: 20, max: 1_000 }
-const MAX_IN_FLIGHT = 64
-const REAUTHENTICATION_ENDS = ['connect', 'error', 'close'] as const
 
 export interface ConnectionSettings extends Omit<KafkaClientOptions, 'sasl'> {
-  /** The token is asked for whenever a broker is shown it. */
-  readonly sasl?: Omit<SaslOptions, 'token'> & { readonly token?: string | (() => Promise<string>) }
+  readonly sasl?: Credentials
 }
 
 /**
@@ -29,10 +23,10 @@ export class BrokerConnection {
   readonly #options: ConnectionSettings
   readonly #requestTimeoutMs: number
   #address: BrokerAddress
-  #connection: Connection | undefined
+  #socket: BrokerSocket | undefined
   /** The last one that was begun. */
-  #connecting: Connection | undefined
-  #opening: Promise<Connection> | undefined
+  #connecting: BrokerSocket | undefined
+  #opening: Promise<BrokerSocket> | undefined
   #versions: ApiVersionsResponse | undefined
   #failures = 0
   #notBefore = 0
@@ -57,7 +51,7 @@ export class BrokerConnection {
       this.#failures = 0
       this.#notBefore = 0
       this.#endPause?.()
-      this.#drop(this.#connection)
+      this.#drop(this.#socket)
       // What is on its way to the old address would be taken for the broker, or wait for one that is not there any more.
       this.#drop(this.#connecting)
     }
@@ -97,43 +91,32 @@ export class BrokerConnection {
   close(): void {
     this.#closed = true
     this.#endPause?.()
-    this.#drop(this.#connection)
+    this.#drop(this.#socket)
     // A peer that takes connections and says nothing would hold whoever closes until its request times out.
     this.#drop(this.#connecting)
   }
 
-  #ready(): Connection | undefined {
-    return this.#connection?.status === 'connected' ? this.#connection : undefined
+  #ready(): BrokerSocket | undefined {
+    return this.#socket?.status === 'connected' ? this.#socket : undefined
   }
 
   /**
    * The open connection, once the broker has been shown the credentials again: until then it closes one on which it is
    * asked anything else (KIP-368). Undefined when there is none, or none any more.
    */
-  async #reauthenticated(): Promise<Connection | undefined> {
-    const connection = this.#connection
-    if (connection?.status !== 'reauthenticating') {
-      return undefined
-    }
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    for (const event of REAUTHENTICATION_ENDS) {
-      connection.once(event, resolve)
-    }
-    await promise
-    for (const event of REAUTHENTICATION_ENDS) {
-      connection.off(event, resolve)
-    }
+  async #reauthenticated(): Promise<BrokerSocket | undefined> {
+    await this.#socket?.shown()
     return this.#ready()
   }
 
-  #open(): Promise<Connection> {
+  #open(): Promise<BrokerSocket> {
     this.#opening ??= this.#connect().finally(() => {
       this.#opening = undefined
     })
     return this.#opening
   }
 
-  async #connect(): Promise<Connection> {
+  async #connect(): Promise<BrokerSocket> {
     const open = await this.#reauthenticated()
     if (open !== undefined) {
       return open
@@ -147,15 +130,12 @@ export class BrokerConnection {
       throw clientClosed()
     }
     const { host, port } = this.#address
-    const connection = new Connection(this.#options.clientId, this.#connectionOptions())
-    // Without a listener a lost socket would be an uncaught 'error' event; the requests in flight are rejected anyway.
-    connection.on('error', () => {})
-    // Left alone, a closed one still authenticates again when its session would have ended, and takes requests meanwhile.
-    connection.on('close', () => this.#drop(connection))
-    this.#connecting = connection
+    const { clientId, tls, sasl } = this.#options
     try {
-      await connection.connect(host, port)
-      const versions = await this.#send(connection, API_VERSIONS, { name: 'millrace', version: '0' }, false)
+      const socket = new BrokerSocket(host, port, { clientId, tls, sasl, requestTimeoutMs: this.#requestTimeoutMs }, () => this.#drop(socket))
+      this.#connecting = socket
+      await socket.ready
+      const versions = await this.#send(socket, API_VERSIONS, { name: 'millrace', version: '0' })
       if (versions.errorCode !== 0) {
         throw new StreamsError('UNSUPPORTED_BROKER', `${host}:${port} refused ApiVersions version 3 (error ${versions.errorCode}): Kafka 2.4 or later is needed.`)
       }
@@ -163,12 +143,12 @@ export class BrokerConnection {
         throw clientClosed()
       }
       this.#versions = versions
-      this.#connection = connection
+      this.#socket = socket
       this.#failures = 0
       this.#onReached(this.#address)
-      return (await this.#reauthenticated()) ?? connection
+      return (await this.#reauthenticated()) ?? socket
     } catch (error) {
-      this.#drop(connection)
+      this.#drop(this.#connecting)
       this.#failures++
       const backoff = Math.min(RECONNECT_BACKOFF_MS.max, RECONNECT_BACKOFF_MS.min * 2 ** Math.min(this.#failures - 1, 10))
       this.#notBefore = Date.now() + backoff * (0.8 + Math.random() * 0.4)
@@ -185,38 +165,12 @@ export class BrokerConnection {
     this.#endPause = undefined
   }
 
-  #send<Request, Response>(connection: Connection, api: Api<Request, Response>, request: Request, flexibleAnswer = true): Promise<Response> {
-    let parts: Buffer[]
+  async #send<Request, Response>(socket: BrokerSocket, api: Api<Request, Response>, request: Request): Promise<Response> {
     try {
-      const writer = new ByteWriter()
-      api.encode(writer, request)
-      parts = writer.finish()
-    } catch (cause) {
-      return Promise.reject(new StreamsError('PROTOCOL_ERROR', `${api.name} cannot be encoded: a number is out of its field's range.`, { cause }))
+      return await socket.request(api, request)
+    } catch (error) {
+      throw error instanceof StreamsError ? error : connectionError(this.#address, `${api.name}: `, error)
     }
-    return new Promise((resolve, reject) => {
-      connection.send<Response>(
-        api.key,
-        api.version,
-        () => {
-          const payload = Writer.create()
-          for (const part of parts) {
-            payload.append(part)
-          }
-          return payload
-        },
-        (_correlationId, _key, _version, reader) => api.decode(new ByteReader(reader.buffer.buffer)),
-        true,
-        flexibleAnswer,
-        (error, response) => {
-          if (error === null || error === undefined) {
-            resolve(response as Response)
-          } else {
-            reject(error instanceof StreamsError ? error : connectionError(this.#address, `${api.name}: `, error))
-          }
-        }
-      )
-    })
   }
 
   #checkVersion(api: Api<never, unknown> | Api<unknown, unknown>): void {
@@ -231,26 +185,10 @@ export class BrokerConnection {
     }
   }
 
-  #connectionOptions(): ConstructorParameters<typeof Connection>[1] {
-    const { tls, sasl } = this.#options
-    return {
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      requestTimeout: this.#requestTimeoutMs,
-      maxInflights: MAX_IN_FLIGHT,
-      ...(tls === undefined ? {} : { tls: { ...tls } }),
-      ...(sasl === undefined ? {} : { sasl: { ...sasl } })
+  #drop(socket: BrokerSocket | undefined): void {
+    if (this.#socket === socket) {
+      this.#socket = undefined
     }
-  }
-
-  #drop(connection: Connection | undefined): void {
-    if (connection === undefined) {
-      return
-    }
-    if (this.#connection === connection) {
-      this.#connection = undefined
-    }
-    // Not `close()`: it waits for the peer to take what is still in the buffer, and a dead peer never does.
-    connection.socket?.destroy()
-    connection.close().catch(() => {})
+    socket?.destroy()
   }
 }

@@ -2,13 +2,17 @@ import type { TopicPartition } from '../contract.ts'
 import type { ByteReader } from './byte-reader.ts'
 import type { ByteWriter } from './byte-writer.ts'
 
-/** One request of the protocol in one version. All versions used here are flexible (KIP-482). */
+/** One request of the protocol in one version. All versions used here are flexible (KIP-482), unless their headers say otherwise. */
 export interface Api<Request, Response> {
   readonly name: string
   readonly key: number
   readonly version: number
   /** First broker release that speaks this version: for the error that says why it cannot be used. */
   readonly since: string
+  /** 2 unless said: 1 is without tagged fields. */
+  readonly requestHeaderVersion?: 1
+  /** 1 unless said: 0 is without tagged fields. */
+  readonly responseHeaderVersion?: 0
   encode(writer: ByteWriter, request: Request): void
   decode(reader: ByteReader): Response
 }

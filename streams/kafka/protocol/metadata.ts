@@ -19,6 +19,7 @@ export const API_VERSIONS: Api<{ name: string; version: string }, ApiVersionsRes
   key: 18,
   version: 3,
   since: '2.4',
+  responseHeaderVersion: 0,
   encode(writer, request) {
     writer.string(request.name).string(request.version).tags()
   },

@@ -11,38 +11,59 @@ const original = net.createConnection
 let held: { readonly apiKeys: readonly number[]; readonly send: (() => void)[] } | undefined
 let swallow: { apiKey: number; times: number; swallowed: () => void } | undefined
 
-function createConnection(...args: Parameters<typeof original>): net.Socket {
-  const socket = original(...args)
+type Connecting = net.NetConnectOpts & { readonly onread: net.OnReadOpts }
+
+function createConnection(options: Connecting): net.Socket {
+  const { onread } = options
+  const watching = new Set<number>()
+  const socket = original({
+    ...options,
+    onread: {
+      ...onread,
+      callback: (bytes, buffer) => {
+        if (watching.size > 0 && correlationIds(Buffer.from(buffer.buffer, buffer.byteOffset, bytes)).some((id) => watching.has(id))) {
+          swallow?.swallowed()
+          socket.destroy()
+          return false
+        }
+        return onread.callback(bytes, buffer)
+      },
+    },
+  } as Connecting)
   sockets.add(socket)
   socket.on('close', () => sockets.delete(socket))
-  const write = socket.write.bind(socket) as (...a: unknown[]) => boolean
-  const watching = new Set<number>()
-  // A request starts with its length (4 bytes), then its API key; the client writes one request per call.
-  socket.write = ((chunk: Buffer, ...rest: unknown[]) => {
-    if (swallow !== undefined && swallow.times > 0 && chunk.length > 12 && chunk.readInt16BE(4) === swallow.apiKey) {
-      swallow.times--
-      watching.add(chunk.readInt32BE(8))
+  const [write, cork, uncork] = [socket.write.bind(socket), socket.cork.bind(socket), socket.uncork.bind(socket)] as const
+  let begun = false
+  let kept: Buffer[] | undefined
+  // The client corks, writes a request, and uncorks; it starts with its length (4 bytes), then its API key.
+  socket.cork = () => {
+    cork()
+    begun = true
+  }
+  socket.write = ((chunk: Buffer) => {
+    if (begun) {
+      begun = false
+      const apiKey = chunk.readInt16BE(4)
+      if (swallow !== undefined && swallow.times > 0 && apiKey === swallow.apiKey) {
+        swallow.times--
+        watching.add(chunk.readInt32BE(8))
+      }
+      kept = held?.apiKeys.includes(apiKey) === true ? [] : undefined
     }
-    if (held !== undefined && chunk.length > 12 && held.apiKeys.includes(chunk.readInt16BE(4))) {
-      held.send.push(() => socket.destroyed || write(chunk, ...rest))
-      return true
-    }
-    return write(chunk, ...rest)
+    return kept === undefined ? write(chunk) : kept.push(chunk) > 0
   }) as typeof socket.write
-  const emit = socket.emit.bind(socket)
-  socket.emit = ((event: string, ...payload: unknown[]) => {
-    const [chunk] = payload
-    if (event === 'data' && watching.size > 0 && Buffer.isBuffer(chunk) && correlationIds(chunk).some((id) => watching.has(id))) {
-      swallow?.swallowed()
-      socket.destroy()
-      return true
+  socket.uncork = () => {
+    const request = kept
+    kept = undefined
+    if (request !== undefined) {
+      held?.send.push(() => socket.destroyed || write(Buffer.concat(request)))
     }
-    return emit(event, ...payload)
-  }) as typeof socket.emit
+    uncork()
+  }
   return socket
 }
 
-net.createConnection = createConnection as typeof original
+net.createConnection = createConnection as unknown as typeof original
 syncBuiltinESMExports()
 
 /** Pulls every connection that is open now. */

@@ -1,5 +1,6 @@
 import fc, { SEED } from '../../../state-stores/test/seeded.ts'
 import t from 'tap'
+import { AnswerFrames } from '../../kafka/answer-frames.ts'
 import { ByteReader } from '../../kafka/protocol/byte-reader.ts'
 import { ByteWriter } from '../../kafka/protocol/byte-writer.ts'
 import { OFFSET_FETCH } from '../../kafka/protocol/groups.ts'
@@ -106,4 +107,49 @@ t.test('readers refuse what is not there', async (t) => {
   t.throws(() => new ByteReader(Buffer.from([200, 1, 0])).nullableString(), refused, 'a string of 199 bytes')
   t.throws(() => new ByteReader(Buffer.from([255, 255, 255, 255, 15])).array((r) => r.int8()), refused, 'an array of 2^32 - 2')
   t.throws(() => new ByteReader(Buffer.from([255, 255, 255, 255, 255, 1])).unsignedVarint(), refused, 'a varint of six bytes')
+})
+
+t.test('answers are cut out of what arrives, however it arrives, into memory of their own', async (t) => {
+  t.comment(`seed ${SEED}`)
+  const whole = (sizes: readonly number[]): Buffer[] => sizes.map((size, number) => Buffer.alloc(size, number + 1))
+  const cutBy = (sizes: readonly number[], most: (read: number) => number): Buffer[] => {
+    const cut: Buffer[] = []
+    const frames = new AnswerFrames((answer) => cut.push(answer))
+    const sent = Buffer.concat(whole(sizes).flatMap((answer) => [Buffer.from([answer.length >>> 24, answer.length >>> 16, answer.length >>> 8, answer.length]), answer]))
+    for (let at = 0, read = 0; at < sent.length; read++) {
+      const target = frames.target()
+      const taken = sent.copy(target, 0, at, Math.min(sent.length, at + Math.max(1, most(read))))
+      target.fill(0xff, taken)
+      frames.advance(taken)
+      at += taken
+    }
+    return cut
+  }
+  const sizes = fc.array(fc.oneof({ weight: 4, arbitrary: fc.integer({ min: 4, max: 300 }) }, { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 200_000 }) }), { minLength: 1, maxLength: 6 })
+  const reads = fc.array(fc.oneof(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 30_000, max: 100_000 })), { minLength: 1, maxLength: 5 })
+  fc.assert(
+    fc.property(sizes, reads, (answers, most) => {
+      const cut = cutBy(answers, (read) => most[read % most.length]! * (answers.some((size) => size > 300) ? 300 : 1))
+      return cut.length === answers.length && whole(answers).every((answer, number) => answer.equals(cut[number]!))
+    }),
+    { numRuns: 50 }
+  )
+  const [large, small] = cutBy([20 * 1024 * 1024, 10], () => Number.MAX_SAFE_INTEGER)
+  t.ok(large!.equals(Buffer.alloc(20 * 1024 * 1024, 1)), 'one that is larger than a size is believed')
+  t.ok(small!.equals(Buffer.alloc(10, 2)))
+})
+
+t.test('what cannot be an answer', async (t) => {
+  const begun = (...bytes: number[]): void => {
+    const frames = new AnswerFrames(() => {})
+    frames.target().set(bytes)
+    frames.advance(bytes.length)
+  }
+  t.throws(() => begun(0x15, 3, 3, 0, 2, 2, 0x50), { message: 'speaks TLS only: set tls.' })
+  t.throws(() => begun(0xff, 0xff, 0xff, 0xff), { message: /claims to have -1 bytes/ })
+  t.throws(() => begun(0, 0, 0, 3, 1, 1, 1), { message: /claims to have 3 bytes/ })
+  const frames = new AnswerFrames(() => {})
+  frames.target().set([0x7f, 0xff, 0xff, 0xff])
+  frames.advance(4)
+  t.ok(frames.target().length <= 16 * 1024 * 1024, 'nothing is kept ready for a size that nobody has')
 })

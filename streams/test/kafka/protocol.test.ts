@@ -15,6 +15,7 @@ import { API_VERSIONS, FIND_COORDINATOR, METADATA } from '../../kafka/protocol/m
 import { LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH } from '../../kafka/protocol/offsets.ts'
 import { PRODUCE_V12, PRODUCE_V9 } from '../../kafka/protocol/produce.ts'
 import { CREATE_TOPICS, DELETE_RECORDS, DELETE_TOPICS, DESCRIBE_TOPIC_CONFIG } from '../../kafka/protocol/topics.ts'
+import { SASL_AUTHENTICATE, SASL_HANDSHAKE } from '../../kafka/protocol/sasl.ts'
 import {
   ADD_OFFSETS_TO_TXN,
   ADD_PARTITIONS_TO_TXN,
@@ -125,7 +126,9 @@ t.test('requests are byte for byte those of an independent implementation', asyn
     ],
     ['ListGroups', bytesOf(LIST_GROUPS, {}), pk.listGroupsV4.createRequest([], [])],
     ['DescribeGroups', bytesOf(DESCRIBE_GROUP, { groupId: 'g' }), pk.describeGroupsV5.createRequest(['g'], false)],
-    ['DeleteGroups', bytesOf(DELETE_GROUP, { groupId: 'g' }), pk.deleteGroupsV2.createRequest(['g'])]
+    ['DeleteGroups', bytesOf(DELETE_GROUP, { groupId: 'g' }), pk.deleteGroupsV2.createRequest(['g'])],
+    ['SaslHandshake', bytesOf(SASL_HANDSHAKE, { mechanism: 'PLAIN' }), pk.saslHandshakeV1.createRequest('PLAIN')],
+    ['SaslAuthenticate', bytesOf(SASL_AUTHENTICATE, { bytes: Buffer.from('x') }), pk.saslAuthenticateV2.createRequest(Buffer.from('x'))]
   ]
   for (const [name, ours, theirs] of rows) {
     t.equal(ours, hex(theirs), name)
@@ -138,7 +141,7 @@ t.test('no answer makes a decoder read over its end or fail with anything but RE
     API_VERSIONS, METADATA, FIND_COORDINATOR, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH, FETCH, PRODUCE_V9, PRODUCE_V12, INIT_PRODUCER_ID,
     ADD_PARTITIONS_TO_TXN, ADD_OFFSETS_TO_TXN, TXN_OFFSET_COMMIT_V5, END_TXN_V3, END_TXN_V5, JOIN_GROUP, SYNC_GROUP, HEARTBEAT, LEAVE_GROUP,
     OFFSET_FETCH, OFFSET_COMMIT, CREATE_TOPICS, DELETE_TOPICS, DELETE_RECORDS, DESCRIBE_TOPIC_CONFIG,
-    LIST_GROUPS, DESCRIBE_GROUP, DELETE_GROUP, OFFSET_FETCH_ALL
+    LIST_GROUPS, DESCRIBE_GROUP, DELETE_GROUP, OFFSET_FETCH_ALL, SASL_HANDSHAKE, SASL_AUTHENTICATE
   ]
   // Small bytes make plausible lengths, so that decoders get further than the first field.
   const noise = fc.array(fc.oneof({ weight: 3, arbitrary: fc.integer({ min: 0, max: 4 }) }, { weight: 1, arbitrary: fc.integer({ min: 0, max: 255 }) }), { maxLength: 200 })

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { Brokers } from '../../kafka/brokers.ts'
 import type { SaslOptions } from '../../kafka/contract.ts'
 import { METADATA } from '../../kafka/protocol/metadata.ts'
+import { ScramExchange } from '../../kafka/sasl.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
 const REQUEST = { topics: [] }
@@ -40,6 +41,31 @@ t.test('a token that ends is followed by another one', async (t) => {
     await connection.request(METADATA, REQUEST).catch((error: unknown) => t.match(error, { code: 'CONNECTION_FAILED' }))
   }
   t.equal(broker.shown[0]?.replace(/\d+/, 'N'), 'n,,\u0001auth=Bearer token-N\u0001\u0001')
+})
+
+t.test('a token that is refused: the refusal is asked for, and is no lost connection', async (t) => {
+  const { broker, brokers } = await started(t, { mechanism: 'OAUTHBEARER', token: 'old' })
+  broker.challenge = '{"status":"invalid_token"}'
+  await t.rejects(brokers.connections().to(-1).request(METADATA, REQUEST), { code: 'AUTHORIZATION_FAILED', message: /refused the SASL mechanism or its credentials/ })
+  t.same(broker.shown, ['n,,\u0001auth=Bearer old\u0001\u0001', '\u0001'])
+})
+
+t.test('SCRAM-SHA-256 by the example of RFC 7677', async (t) => {
+  const UNPROVEN = { message: /has not shown that it knows the password/ }
+  const started = () => new ScramExchange('SCRAM-SHA-256', 'user', 'pencil', 'rOprNGfwEbeRWgbNEkqO')
+  const serverFirst = Buffer.from('r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096')
+  const exchange = started()
+  t.equal(exchange.first().toString(), 'n,,n=user,r=rOprNGfwEbeRWgbNEkqO')
+  const proof = await exchange.proof(serverFirst)
+  t.equal(proof.toString(), 'c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=')
+  exchange.check(Buffer.from('v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4='))
+
+  t.throws(() => exchange.check(Buffer.from('v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=')), UNPROVEN, 'a server that does not know the password')
+  t.throws(() => started().check(Buffer.from('v=')), UNPROVEN, 'a server that has asked for no proof')
+  for (const first of ['r=other,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096', 'r=rOprNGfwEbeRWgbNEkqOx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=1', 'e=unknown-user', '']) {
+    await t.rejects(started().proof(Buffer.from(first)), { message: /has begun SCRAM with a message that cannot be accepted/ }, JSON.stringify(first))
+  }
+  t.equal(new ScramExchange('SCRAM-SHA-512', 'a=b,c', '', 'x').first().toString(), 'n,,n=a=3Db=2Cc,r=x')
 })
 
 t.test('why there is no token is what the application hears', async (t) => {

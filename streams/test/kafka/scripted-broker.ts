@@ -31,6 +31,8 @@ export class ScriptedBroker {
   readonly shown: string[] = []
   /** How long what a client has shown holds, ms. */
   sessionLifetimeMs = 0
+  /** What it says to the credentials: with OAUTHBEARER a refusal, which it only puts into a code when that was seen. */
+  challenge = ''
   readonly #transactionVersion: number
   #epoch = 0
   port = 0
@@ -87,11 +89,7 @@ export class ScriptedBroker {
         if (apiKey !== 17 && apiKey !== 18) {
           answer.tags()
         }
-        if (apiKey === 18 && frame.readInt16BE(2) === 1) {
-          answer.int16(0).int32(1).int16(36).int16(2).int16(2).int32(0)
-        } else {
-          this.#answer(apiKey, body, answer)
-        }
+        this.#answer(apiKey, body, answer)
         const bytes = Buffer.concat(answer.finish())
         bytes.writeInt32BE(bytes.length - 4, 0)
         if (apiKey === 17) {
@@ -130,7 +128,7 @@ export class ScriptedBroker {
         break
       case 36:
         this.shown.push(Buffer.from(body.nullableBytes() ?? []).toString())
-        answer.int16(0).string(null).unsignedVarint(1).int64(this.sessionLifetimeMs).tags()
+        answer.int16(this.shown.at(-1) === '\u0001' ? 58 : 0).string(null).bytes(Buffer.from(this.challenge)).int64(this.sessionLifetimeMs).tags()
         break
       case 18: {
         answer.int16(0).structs([0, 3, 10, 18, 22, 24, 25, 26, 28], (w, key) => w.int16(key).int16(0).int16(20)).int32(0)

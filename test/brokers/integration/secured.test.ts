@@ -17,9 +17,8 @@ const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePattern
 t.setTimeout(240_000)
 
 const PASSWORD = 'changeit'
-const SASL_HANDSHAKE = 17
-/** The client library's channel of requests as they are begun. */
-const REQUESTS = 'tracing:plt:kafka:connections:api:start'
+/** The client's channel of requests as they are sent. */
+const REQUESTS = 'millrace:kafka:request'
 const folder = mkdtempSync(join(tmpdir(), 'millrace-secured-'))
 t.teardown(() => rmSync(folder, { recursive: true, force: true }))
 
@@ -132,8 +131,8 @@ t.test('credentials that have to be shown again while transactions go on', async
   )
   let shownAgain = 0
   const count = (message: unknown): void => {
-    const { apiKey, connection } = message as { apiKey: number; connection: { status: string } }
-    shownAgain += apiKey === SASL_HANDSHAKE && connection.status === 'reauthenticating' ? 1 : 0
+    const { api, status } = message as { api: string; status: string }
+    shownAgain += api === 'SaslHandshake' && status === 'reauthenticating' ? 1 : 0
   }
   subscribe(REQUESTS, count)
   t.teardown(() => unsubscribe(REQUESTS, count))

@@ -12,6 +12,7 @@ import * as groups from '../../../kafka/protocol/groups.ts'
 import * as metadata from '../../../kafka/protocol/metadata.ts'
 import * as offsets from '../../../kafka/protocol/offsets.ts'
 import * as produce from '../../../kafka/protocol/produce.ts'
+import * as sasl from '../../../kafka/protocol/sasl.ts'
 import * as topics from '../../../kafka/protocol/topics.ts'
 import * as transactions from '../../../kafka/protocol/transactions.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from '../../../membership/protocol.ts'
@@ -169,7 +170,7 @@ function isApi(value: unknown): value is Api<never, unknown> {
 }
 
 /** Every API there is: a new one in these files is fuzzed without a word here. */
-const apis = [fetch, groupAdmin, groups, metadata, offsets, produce, topics, transactions].flatMap((module) => Object.values<unknown>(module).filter(isApi))
+const apis = [fetch, groupAdmin, groups, metadata, offsets, produce, sasl, topics, transactions].flatMap((module) => Object.values<unknown>(module).filter(isApi))
 
 const subtopology = { name: 'orders', fingerprint: 'abc', inputs: [{ topic: 'in', partitions: 3 }], changelogs: ['c'], tasks: 3, weight: 1 }
 const task = { subtopology: 'orders', fingerprint: 'abc', partition: 1 }
