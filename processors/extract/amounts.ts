@@ -12,11 +12,11 @@ export interface FoundAmount {
 const number = /(?:\d{1,3}(?:[.,'’\u00a0\u202f\u2009 ]\d{3}){1,4}|\d{1,2}(?:,\d{2}){1,4},\d{3}|\d{1,12})(?:\s?[.,]\s?\d{2})?/
 /** Every part is bounded, so the time is linear in the text. */
 const pattern = new RegExp(String.raw`([-−]\s?|\()?(${number.source})(?![\d%]|[.,]\d)(-(?!\s?\d|[A-Za-z])|\s-(?!\s?[\dA-Za-z]))?\)?`, 'g')
-const codes = 'EUR|GBP|USD|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|CAD|AUD|NZD|SGD|HKD|MYR|INR|JPY|CNY|ZAR|AED|BRL|MXN'
-const currencyBefore = new RegExp(String.raw`(?:[€£$¥₹]|\b(?:${codes}|RM|Rs\.?|kr\.?|zł))\s?$`, 'i')
-const currencyAfter = new RegExp(String.raw`^\s?(?:[€£$¥₹]|(?:${codes}|kr|zł|Kč)(?!\p{L}))`, 'iu')
+const codes = 'EUR|GBP|USD|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|CAD|AUD|NZD|SGD|HKD|MYR|INR|JPY|CNY|ZAR|AED|BRL|MXN|THB|RON|BGN|ISK|IDR|VND|KRW|TWD|ILS|SAR|RSD|UAH'
+const currencyBefore = new RegExp(String.raw`(?:[€£$¥₹₩₫₺₴₪฿]|\b(?:${codes}|RM|Rs\.?|Rp\.?|kr\.?|zł))\s?$`, 'i')
+const currencyAfter = new RegExp(String.raw`^\s?(?:[€£$¥₹₩₫₺₴₪฿]|(?:${codes}|kr|zł|Kč|Ft|lei|лв)(?!\p{L}))`, 'iu')
 /** The sign of an amount may stand before its currency: -$12.50. */
-const negativeCurrency = new RegExp(String.raw`(?:^|[\s:(])[-−](?:[€£$¥₹]|${codes}|RM|Rs\.?|kr\.?)\s?$`, 'i')
+const negativeCurrency = new RegExp(String.raw`(?:^|[\s:(])[-−](?:[€£$¥₹₩₫₺₴₪฿]|${codes}|RM|Rs\.?|Rp\.?|kr\.?)\s?$`, 'i')
 
 /** Amounts in a line of text, left to right. Decimal comma and decimal point are told apart by the last separator. */
 export function findAmounts(text: string): FoundAmount[] {

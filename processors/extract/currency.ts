@@ -3,13 +3,14 @@ import { fieldOf } from './field.ts'
 import type { Layout, Run } from './layout.ts'
 
 /** Most runs name none, and are not looked at with each pattern. */
-const anySign = /[€£$¥₹]|zł|kč|uro|sfr|rs|rm|kr/i
+const anySign = /[€£$¥₹₩₫₺₴₪฿]|zł|kč|uro|sfr|rs|rm|kr|rp|ft|lei|лв/i
 /** ISO 4217. Letters beside a code make it a word, digits do not: EUR12.50. */
-const isoCode = /(?<!\p{L})(?:EUR|EURO|GBP|USD|CHF|INR|MYR|SEK|DKK|NOK|PLN|CZK|HUF|JPY|CNY|SGD|AUD|CAD|NZD|HKD|ZAR|AED|BRL|MXN|THB)(?!\p{L})/gu
+const isoCode = /(?<!\p{L})(?:EUR|EURO|GBP|USD|CHF|INR|MYR|SEK|DKK|NOK|PLN|CZK|HUF|JPY|CNY|SGD|AUD|CAD|NZD|HKD|ZAR|AED|BRL|MXN|THB|RON|BGN|ISK|IDR|VND|KRW|TWD|ILS|SAR|RSD|UAH)(?!\p{L})/gu
 /** Signs and words of one currency only. */
 const ownSigns: readonly (readonly [RegExp, string])[] = [
   [/€|\b[Ee]uros?\b/g, 'EUR'], [/£/g, 'GBP'], [/(?<!\p{L})US\$/gu, 'USD'], [/\bSFr\b/g, 'CHF'], [/₹|\bRs\.? ?(?=-?\d)/g, 'INR'], [/(?<!\p{L})RM(?!\p{L})/gu, 'MYR'],
   [/zł(?!\p{L})/gu, 'PLN'], [/Kč(?!\p{L})/gu, 'CZK'], [/¥/g, 'JPY'], [/(?<!\p{L})S\$/gu, 'SGD'], [/(?<!\p{L})AU?\$/gu, 'AUD'], [/(?<!\p{L})CA?\$/gu, 'CAD'],
+  [/(?<!\p{L})Rp\.? ?(?=-?\d)/gu, 'IDR'], [/(?<=\d ?)Ft(?!\p{L})/gu, 'HUF'], [/(?<=\d ?)lei(?!\p{L})/giu, 'RON'], [/(?<=\d ?)лв(?!\p{L})/gu, 'BGN'], [/₩/g, 'KRW'], [/₫/g, 'VND'], [/₺/g, 'TRY'], [/₴/g, 'UAH'], [/₪/g, 'ILS'], [/฿/g, 'THB'],
   [/(?<!\p{L})NZ\$/gu, 'NZD'], [/(?<!\p{L})HK\$/gu, 'HKD'], [/(?<!\p{L})R\$/gu, 'BRL'],
 ]
 

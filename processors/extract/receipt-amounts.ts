@@ -30,11 +30,24 @@ export interface Mention {
 const maxMentions = 400
 /** Characters before an amount that may name it. */
 const maxLabel = 120
-const currencySign = /(?:RM|R[MNH]|MYR|\$|€|£|EUR|USD|GBP|CHF|S\$|Rs\.?)\s?[:.]?\s?$/i
+const currencySign = /(?:RM|R[MNH]|MYR|\$|€|£|EUR|USD|GBP|CHF|S\$|Rs\.?|Rp\.?|IDR|[¥₩₫])\s?[:.]?\s?$/i
 /** Every part is bounded, so the time is linear in the text. */
 const pattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:\.\d{3}){1,3}(?=,\d\d(?!\d))|\d{1,3}(?:[,' ]\d{3}){1,3}|[\dOoQDIlSB]{0,5}\d[OoQ]?|\d{1,7}|[OoQ]|(?<=RM|[$€£])[SIlB](?=[.,]\d))(?<point>\s?[.,·:]\s?|\s)?(?<cents>[\dOoQCDIlSB]{2})?(?<more>[\dOo])?/g
 
+/** Amounts of currencies without cents: `71.500`, `Rp 71,500`, `500`. */
+const wholePattern = /(?<sign>[-–−]\s?|\()?(?<whole>\d{1,3}(?:[.,' ]\d{3}){1,3}|\d{1,8})(?:[.,](?:00|-))?/g
+const grouped = /(?<![\d.,])\d{1,3}(?:[.,]\d{3}){1,3}(?![\d%]|[.,]\d)/g
+const withCents = /(?<![\d.,])\d{1,3}(?:[.,]?\d{3}){0,3}[.,]\d{2}(?![\d%]|[.,]\d)/g
+
+/** Does this paper print no cents? Some amounts in thousands, next to none with two decimals; 9.000 beside 9.00 is a price or a weight. */
+function isOfWholeUnits(rows: readonly ReceiptRow[]): boolean {
+  const count = (what: RegExp): number => rows.reduce((sum, { runs }) => sum + runs.reduce((inRow, { text }) => inRow + (text.match(what)?.length ?? 0), 0), 0)
+  const thousands = count(grouped)
+  return thousands >= 2 && count(withCents) * 4 <= thousands
+}
+
 export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
+  const wholeUnits = isOfWholeUnits(rows)
   const mentions: Mention[] = []
   let above: ReadonlySet<AmountWord> = new Set()
   for (const [at, row] of rows.entries()) {
@@ -42,8 +55,8 @@ export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
     const found: Omit<Mention, 'last'>[] = []
     let before = ''
     for (const [run, { text, confidence }] of row.runs.entries()) {
-      for (const match of text.matchAll(pattern)) {
-        const read = mentions.length + found.length >= maxMentions ? undefined : readAmount(text, match)
+      for (const match of text.matchAll(wholeUnits ? wholePattern : pattern)) {
+        const read = mentions.length + found.length >= maxMentions ? undefined : wholeUnits ? readWhole(text, match) : readAmount(text, match)
         if (read !== undefined) {
           const left = `${before} ${text.slice(0, match.index)}`.slice(-maxLabel)
           const own = labelWords(left)
@@ -56,6 +69,25 @@ export function amountMentions(rows: readonly ReceiptRow[]): Mention[] {
     above = words
   }
   return mentions
+}
+
+/** Units of {@link Mention.cents} are hundredths all the same, so that amounts of every currency compare. */
+function readWhole(text: string, match: RegExpExecArray): Pick<Mention, 'cents' | 'text' | 'form' | 'currency'> | undefined {
+  const { sign, whole } = match.groups as { whole: string } & Record<string, string | undefined>
+  const before = text.slice(0, match.index)
+  const after = text.slice(match.index + match[0].length)
+  const currency = currencySign.test(before)
+  if ((/[\p{L}\d/:#@.,-]$/u.test(before) && !currency) || /^(?:\d|[/:-]\d|\s?%|[.,]\d|\p{L})/u.test(after)) {
+    return undefined
+  }
+  const separated = /\D/.test(whole)
+  const digits = whole.replace(/\D/g, '')
+  // Counts, numbers of tables and postcodes are whole, too: without thousands or a currency little speaks for an amount.
+  if (!separated && !currency && digits.length < 3) {
+    return undefined
+  }
+  const negative = sign !== undefined && (sign.trim() !== '(' || after.startsWith(')'))
+  return { cents: (negative ? -100 : 100) * Number(digits), text: match[0].slice(sign?.length ?? 0).trim(), form: separated ? 'exact' : currency ? 'whole' : 'pointless', currency }
 }
 
 function readAmount(text: string, match: RegExpExecArray): Pick<Mention, 'cents' | 'text' | 'form' | 'currency'> | undefined {

@@ -24,7 +24,7 @@ function values(fields: DocumentFields, ...names: readonly ('invoiceNumber' | 'i
 t.test('amounts of other places', async (t) => {
   for (const [text, value] of [
     ['₹ 1,23,456.00', '123456.00'], ['Rs. 12,34,567.50', '1234567.50'], ['1\u202f234,56 €', '1234.56'], ['1\u2009234,56', '1234.56'], ["CHF 1'234.50", '1234.50'], ['1.234,56 kr', '1234.56'],
-    ['-$12.50', '-12.50'], ['-EUR 12,50', '-12.50'], ['12,50- EUR', '-12.50'], ['(12.50)', '-12.50'], ['1 234,50 zł', '1234.50'], ['USD12.00', '12.00'],
+    ['-$12.50', '-12.50'], ['-EUR 12,50', '-12.50'], ['Rp 71.500', '71500.00'], ['12 500 Ft', '12500.00'], ['99,90 lei', '99.90'], ['₩12,000', '12000.00'], ['12,50- EUR', '-12.50'], ['(12.50)', '-12.50'], ['1 234,50 zł', '1234.50'], ['USD12.00', '12.00'],
   ] as const) {
     t.match(findAmounts(text), [{ value, monetary: true }], text)
   }
@@ -48,6 +48,19 @@ t.test('who writes the month first', async (t) => {
   const rows = (more: string): Rows => [['Alder Supplies LLC'], ['1 Main Street'], ['Springfield, IL 62704'], ['Invoice # A-77'], ['Invoice Date: 03/04/2026'], [more], ['Total', 500, '$10.00']]
   t.equal(read(rows('Thank you')).fields.issueDate?.normalised, '2026-03-04', 'an address in the United States')
   t.equal(read(rows('VAT no. GB 980780684')).fields.issueDate?.normalised, '2026-04-03', 'a tax of elsewhere')
+})
+
+t.test('receipts of currencies without cents', async (t) => {
+  for (const [sign, point, currency] of [['', '.', undefined], ['Rp ', '.', 'IDR'], ['Rp. ', ',', 'IDR'], ['₩', ',', 'KRW']] as const) {
+    const of = (amount: string): string => sign + amount.replace('.', point)
+    const text = page([
+      ['WARUNG SINAR PAGI'], ['Jl. Mawar No. 12'], ['Jakarta 12190'], ['12/03/2019 18:22'], ['Nasi', 200, of('25.000')], ['Sate', 200, of('40.000')], ['Subtotal', 200, of('65.000')],
+      ['PB1 10%', 200, of('6.500')], ['Total', 200, of('71.500')], ['Tunai', 200, of('100.000')], ['Kembali', 200, of('28.500')],
+    ], { route: 'ocr', confidence: 0.93 })
+    const result = extract({ ...text, pages: [{ ...text.pages[0]!, width: 300 }] })
+    t.match(result, { ok: true, value: { fields: { grandTotal: { value: /71.500$/, normalised: '71500.00' }, issueDate: { normalised: '2019-03-12' } } } }, `${sign}71${point}500`)
+    t.equal(result.ok ? result.value.fields.currency?.normalised : '', currency)
+  }
 })
 
 t.test('invoices in other languages', async (t) => {
