@@ -57,11 +57,15 @@ export interface Punctuation {
   readonly clear: boolean
 }
 
+/** Keeps the versions of so many ms; only where Kafka Streams keeps its stores in RocksDB. */
+export interface Versions {
+  readonly history?: number
+}
+
 /** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
 export type Operator =
   | { readonly op: 'stream'; readonly topics: readonly string[] }
-  /** `history` keeps the versions of so many ms; only where Kafka Streams keeps its stores in RocksDB. */
-  | { readonly op: 'table'; readonly topic: string; readonly history?: number }
+  | ({ readonly op: 'table'; readonly topic: string } & Versions)
   | { readonly op: 'globalTable'; readonly topic: string }
   | { readonly op: 'filter' | 'filterNot'; readonly of: number; readonly when: Condition }
   | { readonly op: 'map'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction }
@@ -76,37 +80,39 @@ export type Operator =
   | ({ readonly op: 'processValues'; readonly of: number } & Processing)
   /** One of a processor's children, by its name. */
   | { readonly op: 'child'; readonly of: number; readonly index: number }
-  | { readonly op: 'repartition' | 'toTable' | 'toStream'; readonly of: number }
+  | { readonly op: 'repartition' | 'toStream'; readonly of: number }
+  | ({ readonly op: 'toTable'; readonly of: number } & Versions)
   /** `by` groups by another key than the record's. */
-  | { readonly op: 'count'; readonly of: number; readonly by?: KeyFunction }
-  | { readonly op: 'reduce'; readonly of: number; readonly by?: KeyFunction; readonly add: Combiner }
-  | { readonly op: 'aggregate'; readonly of: number; readonly by?: KeyFunction; readonly add: Combiner }
-  | { readonly op: 'tableCount'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction }
-  | {
+  | ({ readonly op: 'count'; readonly of: number; readonly by?: KeyFunction } & Versions)
+  | ({ readonly op: 'reduce' | 'aggregate'; readonly of: number; readonly by?: KeyFunction; readonly add: Combiner } & Versions)
+  | ({ readonly op: 'tableCount'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction } & Versions)
+  | ({
       readonly op: 'tableReduce' | 'tableAggregate'
       readonly of: number
       readonly key: KeyFunction
       readonly value: ValueFunction
       readonly add: Combiner
       readonly subtract: Combiner
-    }
-  | { readonly op: 'tableFilter' | 'tableFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean }
-  | { readonly op: 'tableMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean }
+    } & Versions)
+  | ({ readonly op: 'tableFilter' | 'tableFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean } & Versions)
+  | ({ readonly op: 'tableMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean } & Versions)
+  /** With `state`, folds what it is given in a store of its own; what deletes a row stays. */
+  | { readonly op: 'tableTransformValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean; readonly state?: Combiner }
   /** `grace` waits for a versioned table. */
   | { readonly op: 'joinTable' | 'leftJoinTable'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly grace?: number }
   /** Two streams in one aggregate, each with a fold of its own. */
-  | { readonly op: 'cogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner }
+  | ({ readonly op: 'cogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner } & Versions)
   /** The same per window, told with every update. */
   | { readonly op: 'windowCogroup'; readonly of: number; readonly with: number; readonly add: Combiner; readonly other: Combiner; readonly windows: WindowsOf }
-  | { readonly op: 'tableJoin' | 'tableLeftJoin' | 'tableOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean }
-  | {
+  | ({ readonly op: 'tableJoin' | 'tableLeftJoin' | 'tableOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean } & Versions)
+  | ({
       readonly op: 'foreignKeyJoin' | 'foreignKeyLeftJoin'
       readonly of: number
       readonly with: number
       readonly key: KeyFunction
       readonly joiner: Combiner
       readonly stored: boolean
-    }
+    } & Versions)
   | {
       readonly op: 'streamJoin' | 'streamLeftJoin' | 'streamOuterJoin'
       readonly of: number
@@ -126,6 +132,12 @@ export type Operator =
       readonly retention?: number
       readonly add: Combiner
     }
+  /** Tables whose keys have windows, behind other operators. */
+  | { readonly op: 'windowFilter' | 'windowFilterNot'; readonly of: number; readonly when: Condition; readonly stored: boolean }
+  | { readonly op: 'windowMapValues'; readonly of: number; readonly value: ValueFunction; readonly stored: boolean }
+  | { readonly op: 'windowJoin' | 'windowLeftJoin' | 'windowOuterJoin'; readonly of: number; readonly with: number; readonly joiner: Combiner; readonly stored: boolean }
+  /** Grouped by keys without windows. */
+  | { readonly op: 'windowGroup'; readonly of: number; readonly key: KeyFunction; readonly value: ValueFunction; readonly add: Combiner; readonly subtract: Combiner }
   /** Final results only; then a stream whose keys are text: `key@start/end`. */
   | { readonly op: 'windowSuppress' | 'windowToStream'; readonly of: number }
   | { readonly op: 'tableSuppress'; readonly of: number; readonly limit: number; readonly maxRecords?: number }
@@ -167,7 +179,11 @@ export type Output = readonly [string | null, string | null, number, readonly (r
 export interface Outcome {
   /** Every topic that was written but changelogs, in order; repartition topics included. */
   readonly topics: { readonly [topic: string]: readonly Output[] }
-  /** Rows of every store but sessions, in key order: key (of windows `key@start/end`, in the order of this text), value, timestamp (-1: it keeps none). */
+  /**
+   * Rows of every store, in key order: key (of windows `key@start/end`, in the order of this text), value, timestamp (-1: it keeps none).
+   * Of sessions those of the keys that came out, with the times of their ends; of versioned tables the row of each key that came out at
+   * each of its times, as `key@time`.
+   */
   readonly stores: { readonly [store: string]: readonly (readonly [string, string, number])[] }
 }
 
@@ -189,9 +205,12 @@ export type Shape = 'stream' | 'table' | 'global' | 'split' | 'windowed'
 const TABLES: ReadonlySet<Operator['op']> = new Set([
   'table', 'toTable', 'count', 'reduce', 'aggregate', 'tableCount', 'tableReduce', 'tableAggregate', 'tableFilter', 'tableFilterNot', 'tableMapValues',
   'tableJoin', 'tableLeftJoin', 'tableOuterJoin', 'foreignKeyJoin', 'foreignKeyLeftJoin',
-  'tableSuppress', 'cogroup',
+  'tableSuppress', 'cogroup', 'tableTransformValues', 'windowGroup',
 ])
-const WINDOWED: ReadonlySet<Operator['op']> = new Set(['windowCount', 'windowReduce', 'windowAggregate', 'windowCogroup', 'windowSuppress'])
+const WINDOWED: ReadonlySet<Operator['op']> = new Set([
+  'windowCount', 'windowReduce', 'windowAggregate', 'windowCogroup', 'windowSuppress',
+  'windowFilter', 'windowFilterNot', 'windowMapValues', 'windowJoin', 'windowLeftJoin', 'windowOuterJoin',
+])
 
 export function shapeOf(operator: Operator): Shape {
   if (operator.op === 'split') {
@@ -225,6 +244,8 @@ export function isLong(operators: readonly Operator[], position: number): boolea
     case 'tableFilterNot':
     case 'tableSuppress':
     case 'windowSuppress':
+    case 'windowFilter':
+    case 'windowFilterNot':
     case 'windowToStream':
       return isLong(operators, operator.of)
     default:
@@ -242,12 +263,18 @@ export function keepsStore(operator: Operator): boolean {
   if (operator.op === 'tableSuppress' || 'history' in operator) {
     return false
   }
-  return shapeOf(operator) === 'global' || (shapeOf(operator) === 'table' && !('stored' in operator && !operator.stored))
+  const shape = shapeOf(operator)
+  return shape === 'global' || (shape === 'table' ? !('stored' in operator && !operator.stored) : 'stored' in operator && operator.stored)
 }
 
-/** The window stores that an operator is asked to keep: sessions are not compared but by what comes out. */
+/** The window stores that an operator is asked to keep. */
 export function keepsWindows(operator: Operator): boolean {
   return 'windows' in operator && operator.windows.kind !== 'session'
+}
+
+/** The sessions that an operator is asked to keep. */
+export function keepsSessions(operator: Operator): boolean {
+  return 'windows' in operator && operator.windows.kind === 'session'
 }
 
 /** How the window of an operator with windowed keys, or of the one it suppresses, is written. */

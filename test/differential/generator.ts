@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { allowancesOf } from './allowances.ts'
-import { type Case, isLong, type Operator, shapeOf, waits } from './case.ts'
+import { type Case, isLong, type Operator, shapeOf, type Versions, waits, windowsOf } from './case.ts'
 import { type Choice, choice, line } from './choices.ts'
 import { script } from './input-script.ts'
 import { type Known, knownOf, mayBeAnswered, mayMeet, topicsOf } from './known.ts'
@@ -18,12 +18,13 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
     .record({
       choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }),
       lines: fc.array(line, { maxLength: inputs, size: 'max' }),
+      flavour: fc.nat({ max: FLAVOURS.length - 1 }),
       /** Nothing goes through a repartition topic: then it is decided what stream time is. */
       oneTask: fc.nat({ max: 4 }).map((number) => number === 1),
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
-    .map(({ choices, lines, oneTask, persistent }) => {
-      const topology = build(choices, oneTask).map(persistent ? inRocksDB : inMemory)
+    .map(({ choices, lines, flavour, oneTask, persistent }) => {
+      const topology = build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory)
       return { operators: topology, inputs: script(topology, lines), ...(persistent ? { persistent } : {}), ...allowancesOf(topology, persistent) }
     })
 }
@@ -39,8 +40,9 @@ function inRocksDB(operator: Operator): Operator {
 
 /** It keeps no versions in memory. */
 function inMemory(operator: Operator): Operator {
-  if (operator.op === 'table') {
-    return { op: operator.op, topic: operator.topic }
+  if ('history' in operator) {
+    const { history: _, ...rest } = operator
+    return rest
   }
   if (operator.op === 'joinTable' || operator.op === 'leftJoinTable') {
     const { grace: _, ...rest } = operator
@@ -49,11 +51,11 @@ function inMemory(operator: Operator): Operator {
   return operator
 }
 
-function build(choices: readonly Choice[], oneTask: boolean): Operator[] {
+function build(choices: readonly Choice[], flavour: number, oneTask: boolean): Operator[] {
   const operators: Operator[] = []
   const known: Known[] = []
   for (const one of choices) {
-    const made = operators.length === 0 ? source('stream', one, operators) : (make(one, operators, known) ?? undefined)
+    const made = operators.length === 0 ? source('stream', one, operators) : (make(one, flavour, operators, known) ?? undefined)
     if (made === undefined || (oneTask && (('topic' in made && made.op !== 'globalTable') || knownOf(made, known).repartitioned))) {
       continue
     }
@@ -76,23 +78,33 @@ function source(op: 'stream' | 'table' | 'globalTable', one: Choice, operators: 
   if (op === 'stream') {
     return { op, topics: one.flag && one.flag2 ? [`t${number}`, `t${number + 1}`] : [`t${number}`] }
   }
-  return op === 'table' && one.versioned ? { op, topic: `t${number}`, history: 5 + one.limit * 5 } : { op, topic: `t${number}` }
+  return op === 'table' && one.versioned ? { op, topic: `t${number}`, history: historyOf(one) } : { op, topic: `t${number}` }
+}
+
+function historyOf(one: Choice): number {
+  return 5 + one.limit * 5
 }
 
 const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [3, 'stream'], [8, 'table'], [3, 'globalTable'], [3, 'filter'], [2, 'filterNot'], [4, 'map'], [4, 'mapValues'], [4, 'flatMap'], [3, 'flatMapValues'],
   [4, 'selectKey'], [4, 'merge'], [3, 'split'], [9, 'process'], [7, 'processValues'], [4, 'repartition'], [4, 'toTable'], [4, 'toStream'], [5, 'count'], [5, 'reduce'], [6, 'aggregate'], [5, 'cogroup'],
-  [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'],
+  [5, 'tableCount'], [5, 'tableReduce'], [6, 'tableAggregate'], [4, 'tableFilter'], [3, 'tableFilterNot'], [5, 'tableMapValues'], [5, 'tableTransformValues'],
+  [6, 'windowFilter'], [4, 'windowFilterNot'], [6, 'windowMapValues'], [14, 'windowJoin'], [14, 'windowLeftJoin'], [14, 'windowOuterJoin'], [8, 'windowGroup'],
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
   [8, 'windowCount'], [8, 'windowReduce'], [10, 'windowAggregate'], [8, 'windowCogroup'], [14, 'windowSuppress'], [12, 'windowToStream'], [6, 'tableSuppress'],
   [6, 'streamJoin'], [6, 'streamLeftJoin'], [6, 'streamOuterJoin'],
 ]
-const TOTAL = KINDS.reduce((sum, [weight]) => sum + weight, 0)
 
-function kindOf(number: number): Operator['op'] {
-  let left = number % TOTAL
-  for (const [weight, kind] of KINDS) {
+/** Half of the cases are of anything; the others of what seldom meets by chance: tables behind tables, windows behind windows. */
+const FLAVOURS = [/./, /./, /^(stream|map|process|toTable|count|reduce|aggregate)$|^(table|foreignKey)/, /^(stream|selectKey|process)$|^window/]
+  .map((flavour) => KINDS.filter(([, kind]) => flavour.test(kind)))
+  .map((kinds) => ({ kinds, total: kinds.reduce((sum, [weight]) => sum + weight, 0) }))
+
+function kindOf(number: number, flavour: number): Operator['op'] {
+  const { kinds, total } = FLAVOURS[flavour]!
+  let left = number % total
+  for (const [weight, kind] of kinds) {
     left -= weight
     if (left < 0) {
       return kind
@@ -102,8 +114,8 @@ function kindOf(number: number): Operator['op'] {
 }
 
 /** The operator a choice means here; undefined when there is nothing it could take. */
-function make(one: Choice, operators: readonly Operator[], known: readonly Known[]): Operator | undefined {
-  const op = kindOf(one.kind)
+function make(one: Choice, flavour: number, operators: readonly Operator[], known: readonly Known[]): Operator | undefined {
+  const op = kindOf(one.kind, flavour)
   const positions = operators.map((_, position) => position)
   const pick = (number: number, fits: (position: number) => boolean): number | undefined => {
     const all = positions.filter(fits).reverse()
@@ -111,8 +123,9 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
   }
   const isStream = (position: number) => shapeOf(operators[position]!) === 'stream' && !waits(operators[position]!)
   const stream = () => pick(one.of, isStream)
-  // See `deliberate/`: what was the old value of a row that was held back.
-  const isTable = (position: number) => shapeOf(operators[position]!) === 'table' && operators[position]!.op !== 'tableSuppress'
+  const isTable = (position: number) => shapeOf(operators[position]!) === 'table' && mayBeRead(operators[position]!)
+  const isWindowed = (position: number) => shapeOf(operators[position]!) === 'windowed' && mayBeRead(operators[position]!)
+  const versions = one.versioned && one.mod <= 2 ? { history: historyOf(one) } : {}
   const table = () => pick(one.of, isTable)
   switch (op) {
     case 'stream':
@@ -141,7 +154,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
         return undefined
       }
       if (op === 'cogroup') {
-        return { op, of, with: other, add: one.add, other: one.subtract }
+        return { op, of, with: other, add: one.add, other: one.subtract, ...versions }
       }
       const { windows, add, subtract } = one
       // See `deliberate/`: a merger that gives nothing.
@@ -162,7 +175,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       if (of === undefined || other === undefined) {
         return undefined
       }
-      const both = { of, with: other, joiner: one.joiner, stored: one.flag }
+      const both = { of, with: other, joiner: one.joiner, stored: one.flag, ...(one.flag ? versions : {}) }
       return isForeign ? { op, ...both, key: one.key } : { op, ...both }
     }
     case 'streamJoin':
@@ -205,11 +218,34 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
         return undefined
       }
       // See `deliberate/`: a filter that is kept, of a table that is not.
-      return unary(op, of, op !== 'tableMapValues' && isUnkept(operators, of) ? { ...one, flag: false } : one)
+      return unary(op, of, op !== 'tableMapValues' && isUnkept(operators, of) ? { ...one, flag: false } : one, versions)
+    }
+    case 'tableTransformValues': {
+      // What transforms is asked for the latest only.
+      const of = pick(one.of, (position) => isTable(position) && !isVersioned(operators, position))
+      return of === undefined ? undefined : { op, of, value: one.value, stored: one.flag, ...(one.flag && one.flag2 ? { state: one.add } : {}) }
+    }
+    case 'windowFilter':
+    case 'windowFilterNot':
+    case 'windowMapValues':
+    case 'windowGroup': {
+      const of = pick(one.of, (position) => isWindowed(position) && (op === 'windowMapValues' || knowsOldValues(operators, position)))
+      return of === undefined ? undefined : unary(op, of, one, versions)
+    }
+    case 'windowJoin':
+    case 'windowLeftJoin':
+    case 'windowOuterJoin': {
+      const isSession = (position: number) => windowsOf(operators, position).kind === 'session'
+      const knows = (position: number) => op === 'windowJoin' || knowsOldValues(operators, position)
+      const fitsAlone = (position: number) => isWindowed(position) && knows(position) && !isFromCogroup(operators, position)
+      const of = pick(one.of, fitsAlone)
+      const fits = (position: number) => position !== of && fitsAlone(position) && isSession(position) === isSession(of!)
+      const other = of === undefined ? undefined : pick(one.with, (position) => fits(position) && mayMeet(known[of]!, known[position]!))
+      return of === undefined || other === undefined ? undefined : { op, of, with: other, joiner: one.joiner, stored: one.flag }
     }
     case 'toStream': {
       const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'table')
-      return of === undefined ? undefined : unary(op, of, one)
+      return of === undefined ? undefined : unary(op, of, one, versions)
     }
     case 'tableSuppress': {
       // Kafka Streams refuses to hold versions back.
@@ -218,8 +254,7 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
       return of === undefined ? undefined : { op, of, limit, ...(maxRecords === undefined ? {} : { maxRecords }) }
     }
     case 'windowSuppress': {
-      const updates = (operator: Operator) => 'onClose' in operator && !operator.onClose
-      const of = pick(one.of, (position) => updates(operators[position]!))
+      const of = pick(one.of, (position) => shapeOf(operators[position]!) === 'windowed' && tellsUpdates(operators, position))
       return of === undefined ? undefined : { op, of }
     }
     case 'windowToStream': {
@@ -230,13 +265,46 @@ function make(one: Choice, operators: readonly Operator[], known: readonly Known
     case 'reduce': {
       // A reduction keeps the type, and the functions of cases make text.
       const of = pick(one.of, (position) => isStream(position) && !isLong(operators, position))
-      return of === undefined ? undefined : unary(op, of, one)
+      return of === undefined ? undefined : unary(op, of, one, versions)
     }
     default: {
       const of = stream()
-      return of === undefined ? undefined : unary(op, of, one)
+      return of === undefined ? undefined : unary(op, of, one, versions)
     }
   }
+}
+
+/** Nothing but streams stand behind what was held back, or transformed and not kept (`deliberate/`). */
+function mayBeRead(operator: Operator): boolean {
+  return operator.op !== 'tableSuppress' && operator.op !== 'windowSuppress' && !(operator.op === 'tableTransformValues' && !operator.stored)
+}
+
+/** See `deliberate/`: what was the old value of a sliding window that a record begins, or of a session it only changes. */
+function knowsOldValues(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  if ('windows' in operator) {
+    return operator.windows.kind === 'time'
+  }
+  return 'of' in operator && knowsOldValues(operators, operator.of) && !('with' in operator && !knowsOldValues(operators, operator.with))
+}
+
+/** Read in the windows of a cogroup: Kafka Streams 4.3.1 looks there for a store without windows, and does not start. */
+function isFromCogroup(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  if ('windows' in operator || ('stored' in operator && operator.stored)) {
+    return operator.op === 'windowCogroup'
+  }
+  return ('of' in operator && isFromCogroup(operators, operator.of)) || ('with' in operator && isFromCogroup(operators, operator.with))
+}
+
+/** Windows that are told with every update, by all that are joined. */
+function tellsUpdates(operators: readonly Operator[], position: number): boolean {
+  const operator = operators[position]!
+  if ('windows' in operator) {
+    return !('onClose' in operator && operator.onClose)
+  }
+  const sides = 'with' in operator ? [operator.of, operator.with] : 'of' in operator ? [operator.of] : []
+  return operator.op !== 'windowSuppress' && sides.every((side) => tellsUpdates(operators, side))
 }
 
 /** The result of a foreign-key join, or what is computed from one, without a store. */
@@ -254,7 +322,7 @@ function isVersioned(operators: readonly Operator[], position: number): boolean 
   return 'history' in operator || ('stored' in operator && !operator.stored && !('with' in operator) && isVersioned(operators, operator.of))
 }
 
-function unary(op: Operator['op'], of: number, one: Choice): Operator | undefined {
+function unary(op: Operator['op'], of: number, one: Choice, versions: Versions): Operator | undefined {
   const { when, key, value, add, subtract } = one
   const by = one.flag ? { by: key } : {}
   // See `deliberate/`: Kafka Streams' stores in memory forget windows before their results could be told, unless they are kept for longer.
@@ -280,14 +348,15 @@ function unary(op: Operator['op'], of: number, one: Choice): Operator | undefine
     case 'split':
       return { op, of, branches: one.branches, fallback: one.flag }
     case 'repartition':
-    case 'toTable':
     case 'toStream':
       return { op, of }
+    case 'toTable':
+      return { op, of, ...versions }
     case 'count':
-      return { op, of, ...by }
+      return { op, of, ...by, ...versions }
     case 'reduce':
     case 'aggregate':
-      return { op, of, ...by, add }
+      return { op, of, ...by, add, ...versions }
     case 'windowCount':
       return { op, of, ...by, windows: one.windows, ...closing }
     case 'windowReduce':
@@ -295,15 +364,23 @@ function unary(op: Operator['op'], of: number, one: Choice): Operator | undefine
       // See `deliberate/`: a merger that gives nothing.
       return { op, of, ...by, windows: one.windows, ...closing, add: one.windows.kind === 'session' ? { text: add.text } : add }
     case 'tableCount':
-      return { op, of, key, value }
+      return { op, of, key, value, ...versions }
     case 'tableReduce':
     case 'tableAggregate':
-      return { op, of, key, value, add, subtract }
+      // See `deliberate/`: a deletion at the time of what it deletes.
+      return { op, of, key, value, add: 'history' in versions ? { text: add.text } : add, subtract, ...versions }
     case 'tableFilter':
     case 'tableFilterNot':
-      return { op, of, when, stored: one.flag }
+      return { op, of, when, stored: one.flag, ...(one.flag ? versions : {}) }
     case 'tableMapValues':
+      return { op, of, value, stored: one.flag, ...(one.flag ? versions : {}) }
+    case 'windowFilter':
+    case 'windowFilterNot':
+      return { op, of, when, stored: one.flag }
+    case 'windowMapValues':
       return { op, of, value, stored: one.flag }
+    case 'windowGroup':
+      return { op, of, key, value, add, subtract }
     default:
       return undefined
   }

@@ -11,11 +11,18 @@ export function script(operators: readonly Operator[], lines: readonly Line[]): 
   // See `deliberate/`: what headers a record without partner has, and a result of windows, and when the former is given out if others are late.
   const inOrder = operators.some(waits)
   const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || ('onClose' in operator && operator.onClose)))
+  // See `deliberate/`: a deletion at the time of what it deletes.
+  const isVersioned = operators.some((operator) => 'history' in operator)
+  const times = new Set<number>()
   const onWallClock = operators.some((operator) => 'punctuate' in operator && operator.punctuate?.clock === 'wall-clock-time')
   let now = 0
   const inputs = lines.flatMap(({ topic, key, value, step, wait, headers }): (Input | Advance)[] => {
     now += inOrder ? Math.abs(step) : Math.max(0, step)
-    const timestamp = inOrder ? now : Math.max(0, now + Math.min(0, step))
+    let timestamp = inOrder ? now : Math.max(0, now + Math.min(0, step))
+    while (isVersioned && times.has(timestamp)) {
+      timestamp++
+    }
+    times.add(timestamp)
     const input = { topic: topics[topic % topics.length]!, key, value, timestamp, headers: noHeaders ? [] : headers }
     return onWallClock && wait > 0 ? [{ advance: wait }, input] : [input]
   })

@@ -4,7 +4,7 @@ import { BufferConfig, EmitStrategy, JoinWindows, Serdes, SessionWindows, Slidin
 import { type Allowance, type Case, childName, isLong, nameOf, type Operator } from './case.ts'
 import * as functions from './functions.ts'
 import { applyKey, copies, holds, text } from './functions.ts'
-import { CaseProcessor, processorStore } from './processors.ts'
+import { CaseProcessor, CaseTransformer, processorStore, stateName } from './processors.ts'
 
 export type Value = string | number
 type Stream = KStream<string | null, Value | null>
@@ -42,17 +42,19 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
   const splits = new Map<number, { readonly [branch: string]: Stream }>()
   const stream = (position: number) => streams.get(position)!
   const table = (position: number) => tables.get(position)!
+  const windowedTable = (position: number) => windowed.get(position)!
 
   operators.forEach((it, position) => {
     const name = nameOf(position)
     const value = serdeOf(operators, position)
-    const store = 'stored' in it && it.stored ? { name } : undefined
+    const history = 'history' in it ? { historyRetention: it.history } : {}
+    const store = 'stored' in it && it.stored ? { name, ...history } : undefined
     switch (it.op) {
       case 'stream':
         streams.set(position, b.stream<string, Value>(it.topics, strings) as Stream)
         break
       case 'table':
-        tables.set(position, b.table<string, Value>(it.topic, { ...strings, name, historyRetention: it.history }))
+        tables.set(position, b.table<string, Value>(it.topic, { ...strings, name, ...history }))
         break
       case 'globalTable':
         globals.set(position, b.globalTable<string, Value>(it.topic, { ...strings, name }))
@@ -94,34 +96,34 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         streams.set(position, stream(it.of).repartition({ name }))
         break
       case 'toTable':
-        tables.set(position, stream(it.of).toTable({ name }) as Table)
+        tables.set(position, stream(it.of).toTable({ name, ...history }) as Table)
         break
       case 'toStream':
         streams.set(position, table(it.of).toStream() as Stream)
         break
       case 'count':
-        tables.set(position, grouped(stream(it.of), it, name).count({ name }) as Table)
+        tables.set(position, grouped(stream(it.of), it, name).count({ name, ...history }) as Table)
         break
       case 'reduce':
-        tables.set(position, grouped(stream(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), { name }))
+        tables.set(position, grouped(stream(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), { name, ...history }))
         break
       case 'aggregate':
-        tables.set(position, grouped(stream(it.of), it, name).aggregate<Value>(() => START, (k, v, a) => combine(it.add, k, a, v), { name, value }))
+        tables.set(position, grouped(stream(it.of), it, name).aggregate<Value>(() => START, (k, v, a) => combine(it.add, k, a, v), { name, value, ...history }))
         break
       case 'cogroup': {
         const one = stream(it.of).groupByKey({ name: `${name}-one` })
         const two = stream(it.with).groupByKey({ name: `${name}-two` })
         const cogrouped = one.cogroup<Value>((k, v, a) => combine(it.add, k, a, v)).cogroup(two, (k, v, a) => combine(it.other, k, a, v))
-        tables.set(position, cogrouped.aggregate(() => START, { name, value }))
+        tables.set(position, cogrouped.aggregate(() => START, { name, value, ...history }))
         break
       }
       case 'tableCount':
-        tables.set(position, groupedTable(table(it.of), it, name).count({ name }) as Table)
+        tables.set(position, groupedTable(table(it.of), it, name).count({ name, ...history }) as Table)
         break
       case 'tableReduce':
         tables.set(
           position,
-          groupedTable(table(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), (a, v) => combine(it.subtract, null, a, v), { name })
+          groupedTable(table(it.of), it, name).reduce((a, v) => combine(it.add, null, a, v), (a, v) => combine(it.subtract, null, a, v), { name, ...history })
         )
         break
       case 'tableAggregate':
@@ -131,7 +133,7 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
             () => START,
             (k, v, a) => combine(it.add, k, a, v),
             (k, v, a) => combine(it.subtract, k, a, v),
-            { name, value }
+            { name, value, ...history }
           )
         )
         break
@@ -143,6 +145,41 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         break
       case 'tableMapValues':
         tables.set(position, table(it.of).mapValues<Value>((v, k) => applyValue(it.value, k, v), { value, store }))
+        break
+      case 'tableTransformValues':
+        tables.set(
+          position,
+          table(it.of).transformValues<Value>(() => new CaseTransformer(it, name), { name, value, store, stores: it.state === undefined ? undefined : [processorStore(stateName(name))] })
+        )
+        break
+      case 'windowFilter':
+        windowed.set(position, windowedTable(it.of).filter((k, v) => holds(it.when, k, v), { store }))
+        break
+      case 'windowFilterNot':
+        windowed.set(position, windowedTable(it.of).filterNot((k, v) => holds(it.when, k, v), { store }))
+        break
+      case 'windowMapValues':
+        windowed.set(position, windowedTable(it.of).mapValues<Value>((v, k) => applyValue(it.value, k, v), { value, store }))
+        break
+      case 'windowJoin':
+        windowed.set(position, windowedTable(it.of).join(windowedTable(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'windowLeftJoin':
+        windowed.set(position, windowedTable(it.of).leftJoin(windowedTable(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'windowOuterJoin':
+        windowed.set(position, windowedTable(it.of).outerJoin(windowedTable(it.with), (l, r) => combine(it.joiner, null, l, r), { value, store }))
+        break
+      case 'windowGroup':
+        tables.set(
+          position,
+          groupedTable(windowedTable(it.of), it, name).aggregate<Value>(
+            () => START,
+            (k, v, a) => combine(it.add, k, a, v),
+            (k, v, a) => combine(it.subtract, k, a, v),
+            { name, value }
+          )
+        )
         break
       case 'joinTable':
         streams.set(position, stream(it.of).join(table(it.with), (l, r, k) => combine(it.joiner, k, l, r), { name, value, grace: it.grace }))
@@ -192,10 +229,10 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         break
       }
       case 'windowSuppress':
-        windowed.set(position, windowed.get(it.of)!.suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name }))
+        windowed.set(position, windowedTable(it.of).suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name }))
         break
       case 'windowToStream':
-        streams.set(position, windowed.get(it.of)!.toStream().selectKey((key) => text(key), { key: Serdes.string() }) as Stream)
+        streams.set(position, windowedTable(it.of).toStream().selectKey((key) => text(key), { key: Serdes.string() }) as Stream)
         break
       case 'tableSuppress': {
         const buffer = it.maxRecords === undefined ? BufferConfig.unbounded() : BufferConfig.maxRecords(it.maxRecords).emitEarlyWhenFull()
@@ -252,7 +289,7 @@ function grouped(stream: Stream, { by }: { readonly by?: Parameters<typeof apply
   return by === undefined ? stream.groupByKey({ name }) : stream.groupBy((k, v) => applyKey(by, k, v), { name, key: Serdes.string() })
 }
 
-function groupedTable(table: Table, it: Operator & { readonly op: 'tableCount' | 'tableReduce' | 'tableAggregate' }, name: string): KGroupedTable<string, Value> {
+function groupedTable<K>(table: KTable<K, Value>, it: Operator & { readonly op: 'tableCount' | 'tableReduce' | 'tableAggregate' | 'windowGroup' }, name: string): KGroupedTable<string, Value> {
   // A mapper may leave a side out by a null; the type of the DSL's pair has no word for it.
   return table.groupBy((k, v) => [applyKey(it.key, k, v), applyValue(it.value, k, v)] as unknown as [string, Value], { name, ...strings })
 }

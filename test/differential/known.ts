@@ -34,8 +34,8 @@ export function mayBeAnswered(left: Known): boolean {
 }
 
 const CHANGES_KEY: ReadonlySet<Operator['op']> = new Set(['map', 'flatMap', 'selectKey', 'process', 'windowToStream'])
-const MULTIPLIES: ReadonlySet<Operator['op']> = new Set(['flatMap', 'flatMapValues', 'process', 'processValues', 'tableCount', 'tableReduce', 'tableAggregate'])
-const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
+const MULTIPLIES: ReadonlySet<Operator['op']> = new Set(['flatMap', 'flatMapValues', 'process', 'processValues', 'tableCount', 'tableReduce', 'tableAggregate', 'windowGroup'])
+const REPARTITIONS: ReadonlySet<Operator['op']> = new Set(['repartition', 'tableCount', 'tableReduce', 'tableAggregate', 'windowGroup', 'foreignKeyJoin', 'foreignKeyLeftJoin'])
 const REPARTITIONS_CHANGED_KEYS: ReadonlySet<Operator['op']> = new Set([
   'toTable', 'count', 'reduce', 'aggregate', 'joinTable', 'leftJoinTable', 'streamJoin', 'streamLeftJoin', 'streamOuterJoin',
   'windowCount', 'windowReduce', 'windowAggregate', 'cogroup', 'windowCogroup',

@@ -1,9 +1,15 @@
 /** Our side: runs a case in `millrace/testing`. */
 import { Serdes } from 'millrace'
 import { TopologyTestDriver } from 'millrace/testing'
-import { APPLICATION_ID, type Case, keepsStore, keepsWindows, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
+import { APPLICATION_ID, type Case, keepsSessions, keepsStore, keepsWindows, nameOf, type Operator, type Outcome, type Output, shapeOf } from './case.ts'
 import { text } from './functions.ts'
 import { describe, type Value } from './interpreter.ts'
+import { stateName } from './processors.ts'
+
+type Row = Outcome['stores'][string][number]
+
+/** Bytes of a session's end and start behind its key. */
+const SESSION_TIMES = 16
 
 const bytes = Serdes.bytes()
 
@@ -33,22 +39,49 @@ export async function runMillrace(test: Case): Promise<Outcome> {
       latin(record.key), latin(record.value), record.timestamp, record.headers.map((header) => [header.key, latin(header.value)]),
     ])
   }
-  const stores: { [store: string]: (readonly [string, string, number])[] } = {}
+  const stores: { [store: string]: readonly Row[] } = {}
   for (const name of storesOf(operators)) {
-    stores[name] = [...driver.getTimestampedKeyValueStore<string, Value>(name).all()].map(([key, row]) => [key, text(row.value), row.timestamp])
+    stores[name] = [...driver.getTimestampedKeyValueStore<unknown, Value>(name).all()].map(([key, row]) => [text(key), text(row.value), row.timestamp])
   }
   operators.forEach((operator, position) => {
+    const name = nameOf(position)
+    const written = topics[`out-${position}`] ?? []
     if ('store' in operator) {
-      stores[nameOf(position)] = [...driver.getKeyValueStore<string, string>(nameOf(position)).all()].map(([key, value]) => [key, value, -1])
+      stores[name] = plain(driver, name)
+    }
+    if ('state' in operator) {
+      stores[stateName(name)] = plain(driver, stateName(name))
     }
     if (keepsWindows(operator)) {
-      const rows = [...driver.getTimestampedWindowStore<string, Value>(nameOf(position)).all()]
-      const texts = rows.map(([key, row]) => [text(key), text(row.value), row.timestamp] as const)
-      stores[nameOf(position)] = texts.sort(([a], [b]) => (a < b ? -1 : 1))
+      const rows = [...driver.getTimestampedWindowStore<string, Value>(name).all()]
+      stores[name] = sorted(rows.map(([key, row]) => [text(key), text(row.value), row.timestamp]))
+    }
+    if (keepsSessions(operator)) {
+      const store = driver.getSessionStore<string, Value>(name)
+      const keys = new Set(written.map(([key]) => decoded(key!.slice(0, -SESSION_TIMES))))
+      stores[name] = sorted([...keys].flatMap((key) => [...store.fetch(key)].map(([session, value]): Row => [text(session), text(value), session.window.end])))
+    }
+    if ('history' in operator) {
+      const store = driver.getVersionedKeyValueStore<string, Value>(name)
+      const asked = new Map(written.filter(([key]) => key !== null).map(([key, , time]) => [`${decoded(key!)}@${time}`, [decoded(key!), time] as const]))
+      const rows = [...asked].map(([name, [key, time]]) => [name, store.get(key, time)] as const)
+      stores[name] = sorted(rows.flatMap(([key, row]) => (row === undefined ? [] : [[key, text(row.value), row.timestamp] as const])))
     }
   })
   await driver.close()
   return { topics, stores }
+}
+
+function plain(driver: TopologyTestDriver, store: string): Row[] {
+  return [...driver.getKeyValueStore<string, string>(store).all()].map(([key, value]) => [key, value, -1])
+}
+
+function sorted(rows: readonly Row[]): Row[] {
+  return [...rows].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function decoded(latin: string): string {
+  return Buffer.from(latin, 'latin1').toString()
 }
 
 function storesOf(operators: readonly Operator[]): string[] {

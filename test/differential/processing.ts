@@ -16,7 +16,8 @@ export function processing({ value, add, mod, flag2, processing }: Choice): Proc
 
 /**
  * Leaves out what nobody promises. The test driver of Kafka Streams has one task for a whole topology: its stream time is that of all
- * subtopologies, and punctuators of several fire in turns. Joins in which records wait are made for records in order.
+ * subtopologies, and punctuators of several fire in turns; which of two fires first that are due at the same time is an accident.
+ * Joins in which records wait are made for records in order.
  */
 export function withPromisedTimes(operators: readonly Operator[], isOneTask: boolean): Operator[] {
   const inOrder = operators.some(waits)
@@ -27,12 +28,13 @@ export function withPromisedTimes(operators: readonly Operator[], isOneTask: boo
     }
     const { punctuate, copies, tell, ...rest } = operator
     const fits = !inOrder && punctuators < (isOneTask ? 2 : 1)
+    const odd = punctuate !== undefined && punctuators === 1 ? { from: (punctuate.from ?? 0) + 1 } : {}
     punctuators += punctuate === undefined ? 0 : 1
     return {
       ...rest,
       ...(copies === undefined ? {} : { copies: inOrder ? { ...copies, later: 0 } : copies }),
       ...(tell === undefined || (tell === 'stream-time' && !isOneTask) ? {} : { tell }),
-      ...(punctuate === undefined || !fits ? {} : { punctuate: isOneTask ? punctuate : { ...punctuate, clock: 'wall-clock-time' as const } }),
+      ...(punctuate === undefined || !fits ? {} : { punctuate: { ...punctuate, ...odd, ...(isOneTask ? {} : { clock: 'wall-clock-time' as const }) } }),
     }
   })
 }

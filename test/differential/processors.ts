@@ -1,5 +1,6 @@
 /** The processors of random topologies. Processors.java is this file in Java: both must do the same. */
-import { type Cancellable, type FixedKeyProcessor, type KeyValueStore, type Processor, type ProcessorContext, type Record, Serdes, type StoreBuilder, Stores } from 'millrace'
+import type { Cancellable, FixedKeyProcessor, KeyValueStore, ProcessingContext, Processor, ProcessorContext, Record, StoreBuilder, ValueTransformer } from 'millrace'
+import { Serdes, Stores } from 'millrace'
 import { childName, nameOf, type Operator, type Processing } from './case.ts'
 import { applyKey, applyValue, combine, copies, holds, limit, text } from './functions.ts'
 
@@ -88,5 +89,39 @@ export class CaseProcessor implements Processor<Key, Value>, FixedKeyProcessor<K
         this.#context.forward({ key, value: changed, timestamp, headers: [] })
       }
     }
+  }
+}
+
+/** The store of a transformer beside that of its table. */
+export function stateName(name: string): string {
+  return `${name}-state`
+}
+
+export class CaseTransformer implements ValueTransformer<string, string | number, string> {
+  readonly #it: Operator & { readonly op: 'tableTransformValues' }
+  readonly #name: string
+  #state: KeyValueStore<string, string> | undefined
+
+  constructor(it: Operator & { readonly op: 'tableTransformValues' }, name: string) {
+    this.#it = it
+    this.#name = name
+  }
+
+  init(context: ProcessingContext): void {
+    this.#state = this.#it.state === undefined ? undefined : context.getStateStore(stateName(this.#name))
+  }
+
+  transform(key: string, value: string | number | null): string | null {
+    const { state } = this.#it
+    if (value === null) {
+      return null
+    }
+    const result = applyValue(this.#it.value, key, value)
+    if (state === undefined || this.#state === undefined) {
+      return result
+    }
+    const folded = combine(state, key, this.#state.get(key) ?? '0', result)
+    this.#state.put(key, folded)
+    return folded
   }
 }

@@ -1,6 +1,6 @@
 import { dropped } from '../../graph/dropped.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
-import type { Change, OldValues } from '../change.ts'
+import { type Change, changed, type OldValues } from '../change.ts'
 import { type TableStore, tableStore } from './table-store.ts'
 
 export interface StreamAggregation<K, V, VA> {
@@ -13,7 +13,8 @@ export interface StreamAggregation<K, V, VA> {
 /**
  * Folds the records of a key into its aggregate. The result has the greatest timestamp of its inputs. `null` as a
  * result deletes the aggregate. A key's first change has no old value, where Kafka Streams gives the initializer's:
- * a table grouped from this one must not subtract what it was never given.
+ * a table grouped from this one must not subtract what it was never given. An aggregate that is older than the history of
+ * its store is not kept, and not told.
  */
 export function streamAggregate<K, V, VA>(
   node: string,
@@ -36,8 +37,10 @@ export function streamAggregate<K, V, VA>(
       const newest = old === undefined ? timestamp : Math.max(timestamp, old.timestamp)
       const oldValue = old === undefined || !oldValues.enabled ? null : unshared(store, key, old.value)
       const newValue = (old === undefined ? aggregation.first(key, value) : aggregation.next(key, value, old.value)) ?? null
-      store.put(key, newValue, newest)
-      context.forward({ key, value: { newValue, oldValue }, timestamp: newest, headers })
+      const put = store.put(key, newValue, newest)
+      if (put !== 'expired') {
+        context.forward({ key, value: changed(newValue, oldValue, put === 'out-of-order'), timestamp: newest, headers })
+      }
     },
   }
 }

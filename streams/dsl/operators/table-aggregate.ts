@@ -1,6 +1,6 @@
 import { dropped } from '../../graph/dropped.ts'
 import type { Processor, ProcessorContext } from '../../processor.ts'
-import { type Change, type OldValues, sameKey } from '../change.ts'
+import { type Change, changed, type OldValues, sameKey } from '../change.ts'
 import { unshared } from './stream-aggregate.ts'
 import { type TableStore, tableStore } from './table-store.ts'
 import type { AnySerde } from '../../graph/topology.ts'
@@ -74,8 +74,10 @@ export function tableAggregate<K, V, VA>(
       if (change.newValue !== null) {
         aggregate = aggregation.add(key, change.newValue, aggregate) ?? null
       }
-      store.put(key, aggregate, newest)
-      context.forward({ key, value: { newValue: aggregate, oldValue }, timestamp: newest, headers })
+      const put = store.put(key, aggregate, newest)
+      if (put !== 'expired') {
+        context.forward({ key, value: changed(aggregate, oldValue, put === 'out-of-order'), timestamp: newest, headers })
+      }
     },
   }
 }

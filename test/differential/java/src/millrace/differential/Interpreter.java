@@ -86,7 +86,7 @@ final class Interpreter {
     return switch (operator.get("op").asText()) {
       case "count", "tableCount", "windowCount" -> Serdes.Long();
       case "filter", "filterNot", "selectKey", "merge", "split", "branch", "child", "repartition", "toTable", "toStream", "tableFilter",
-          "tableFilterNot", "tableSuppress", "windowSuppress", "windowToStream" -> serdes.get(operator.get("of").asInt());
+          "tableFilterNot", "tableSuppress", "windowSuppress", "windowFilter", "windowFilterNot", "windowToStream" -> serdes.get(operator.get("of").asInt());
       default -> Serdes.String();
     };
   }
@@ -95,7 +95,8 @@ final class Interpreter {
   private Serde keySerde(int position) {
     JsonNode it = operators.get(position);
     return switch (it.get("op").asText()) {
-      case "windowSuppress" -> keySerde(it.get("of").asInt());
+      case "windowSuppress", "windowFilter", "windowFilterNot", "windowMapValues", "windowJoin", "windowLeftJoin", "windowOuterJoin" ->
+          keySerde(it.get("of").asInt());
       case "windowCount", "windowReduce", "windowAggregate", "windowCogroup" -> it.get("windows").get("kind").asText().equals("session")
           ? WindowedSerdes.sessionWindowedSerdeFrom(String.class)
           : WindowedSerdes.timeWindowedSerdeFrom(String.class, Windows.size(it.get("windows")));
@@ -116,12 +117,9 @@ final class Interpreter {
       }
       case "child" -> stream(it).filter((k, v) -> true, Named.as("n" + it.get("of").asInt() + "-c" + it.get("index").asInt()));
       case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(Serdes.String(), Serdes.String()));
-      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), it.has("history")
-          ? Materialized.as(Stores.persistentVersionedKeyValueStore(name, Duration.ofMillis(it.get("history").asLong()))).withKeySerde((Serde) Serdes.String())
-              .withValueSerde(value)
-          : kept(name, value));
-      case "cogroup" -> cogrouped(it, name).aggregate(() -> noInitialOldValue ? null : "0", kept(name, value));
-      case "globalTable" -> builder.globalTable(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(name, value));
+      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(it, name, value));
+      case "cogroup" -> cogrouped(it, name).aggregate(() -> noInitialOldValue ? null : "0", kept(it, name, value));
+      case "globalTable" -> builder.globalTable(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(it, name, value));
       case "filter" -> stream(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
       case "filterNot" -> stream(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
       case "map" -> stream(it).map((k, v) -> KeyValue.pair(Functions.applyKey(it.get("key"), k, v), Functions.applyValue(it.get("value"), k, v)));
@@ -147,48 +145,71 @@ final class Interpreter {
       case "split" -> split(it, name);
       case "branch" -> ((List) built.get(it.get("of").asInt())).get(it.get("index").asInt());
       case "repartition" -> stream(it).repartition(Repartitioned.with(Serdes.String(), value).withName(name));
-      case "toTable" -> stream(it).toTable(Named.as(name), kept(name, value));
+      case "toTable" -> stream(it).toTable(Named.as(name), kept(it, name, value));
       case "toStream" -> table(it).toStream();
       case "count" -> noInitialOldValue
-          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> a == null ? 1L : (Long) a + 1L, kept(name, value))
-          : grouped(it, name).count(kept(name, value));
-      case "reduce" -> grouped(it, name).reduce((a, v) -> Functions.combine(it.get("add"), null, a, v), kept(name, value));
+          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> a == null ? 1L : (Long) a + 1L, kept(it, name, value))
+          : grouped(it, name).count(kept(it, name, value));
+      case "reduce" -> grouped(it, name).reduce((a, v) -> Functions.combine(it.get("add"), null, a, v), kept(it, name, value));
       case "aggregate" -> noInitialOldValue
-          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> Functions.combine(it.get("add"), k, a == null ? "0" : a, v), kept(name, value))
-          : grouped(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v), kept(name, value));
-      case "tableCount" -> groupedTable(it, name).count(kept(name, value));
+          ? grouped(it, name).aggregate(() -> null, (k, v, a) -> Functions.combine(it.get("add"), k, a == null ? "0" : a, v), kept(it, name, value))
+          : grouped(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v), kept(it, name, value));
+      case "tableCount" -> groupedTable(it, name).count(kept(it, name, value));
       case "tableReduce" -> groupedTable(it, name).reduce(
-          (a, v) -> Functions.combine(it.get("add"), null, a, v), (a, v) -> Functions.combine(it.get("subtract"), null, a, v), kept(name, value));
+          (a, v) -> Functions.combine(it.get("add"), null, a, v), (a, v) -> Functions.combine(it.get("subtract"), null, a, v), kept(it, name, value));
       case "tableAggregate" -> groupedTable(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v),
-          (k, v, a) -> Functions.combine(it.get("subtract"), k, a, v), kept(name, value));
+          (k, v, a) -> Functions.combine(it.get("subtract"), k, a, v), kept(it, name, value));
       case "tableFilter" -> it.get("stored").asBoolean()
-          ? table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v), kept(name, value))
+          ? table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v), kept(it, name, value))
           : table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
       case "tableFilterNot" -> it.get("stored").asBoolean()
-          ? table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v), kept(name, value))
+          ? table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v), kept(it, name, value))
           : table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
       case "tableMapValues" -> it.get("stored").asBoolean()
-          ? table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v), kept(name, value))
+          ? table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v), kept(it, name, value))
           : table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v));
       case "joinTable" -> stream(it).join(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
       case "leftJoinTable" -> stream(it).leftJoin(otherTable(it), (k, l, r) -> Functions.combine(it.get("joiner"), k, l, r), joined(it, name));
       case "tableJoin" -> it.get("stored").asBoolean()
-          ? table(it).join(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).join(otherTable(it), tableJoiner(it));
+          ? table(it).join(otherTable(it), tableJoiner(it), kept(it, name, value)) : table(it).join(otherTable(it), tableJoiner(it));
       case "tableLeftJoin" -> it.get("stored").asBoolean()
-          ? table(it).leftJoin(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).leftJoin(otherTable(it), tableJoiner(it));
+          ? table(it).leftJoin(otherTable(it), tableJoiner(it), kept(it, name, value)) : table(it).leftJoin(otherTable(it), tableJoiner(it));
       case "tableOuterJoin" -> it.get("stored").asBoolean()
-          ? table(it).outerJoin(otherTable(it), tableJoiner(it), kept(name, value)) : table(it).outerJoin(otherTable(it), tableJoiner(it));
+          ? table(it).outerJoin(otherTable(it), tableJoiner(it), kept(it, name, value)) : table(it).outerJoin(otherTable(it), tableJoiner(it));
       case "foreignKeyJoin" -> it.get("stored").asBoolean()
-          ? table(it).join(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(name, value))
+          ? table(it).join(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(it, name, value))
           : table(it).join(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), unkept(value));
       case "foreignKeyLeftJoin" -> it.get("stored").asBoolean()
-          ? table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(name, value))
+          ? table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), kept(it, name, value))
           : table(it).leftJoin(otherTable(it), foreignKey(it), tableJoiner(it), TableJoined.as(name), unkept(value));
       case "streamJoin" -> side(it, "of").join(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
       case "streamLeftJoin" -> side(it, "of").leftJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
       case "streamOuterJoin" -> side(it, "of").outerJoin(side(it, "with"), streamJoiner(it), joinWindows(it), streamJoined(it, name));
-      case "windowCount", "windowReduce", "windowAggregate" -> Windows.aggregate(it, (KGroupedStream) grouped(it, name), kept(name, value));
-      case "windowCogroup" -> Windows.aggregate(it, cogrouped(it, name), kept(name, value));
+      case "windowCount", "windowReduce", "windowAggregate" -> Windows.aggregate(it, (KGroupedStream) grouped(it, name), kept(it, name, value), noInitialOldValue);
+      case "windowCogroup" -> Windows.aggregate(it, cogrouped(it, name), kept(it, name, value), noInitialOldValue);
+      case "tableTransformValues" -> {
+        Processors.addState(builder, it, name, persistent);
+        yield it.get("stored").asBoolean()
+            ? table(it).transformValues(() -> new Processors.Transformer(it, name), kept(it, name, value), Named.as(name), Processors.states(it, name))
+            : table(it).transformValues(() -> new Processors.Transformer(it, name), Named.as(name), Processors.states(it, name));
+      }
+      case "windowFilter" -> it.get("stored").asBoolean()
+          ? table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v), keptByWindow(name, value))
+          : table(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "windowFilterNot" -> it.get("stored").asBoolean()
+          ? table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v), keptByWindow(name, value))
+          : table(it).filterNot((k, v) -> Functions.holds(it.get("when"), k, v));
+      case "windowMapValues" -> it.get("stored").asBoolean()
+          ? table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v), keptByWindow(name, value))
+          : table(it).mapValues((k, v) -> Functions.applyValue(it.get("value"), k, v));
+      case "windowJoin" -> it.get("stored").asBoolean()
+          ? table(it).join(otherTable(it), tableJoiner(it), keptByWindow(name, value)) : table(it).join(otherTable(it), tableJoiner(it));
+      case "windowLeftJoin" -> it.get("stored").asBoolean()
+          ? table(it).leftJoin(otherTable(it), tableJoiner(it), keptByWindow(name, value)) : table(it).leftJoin(otherTable(it), tableJoiner(it));
+      case "windowOuterJoin" -> it.get("stored").asBoolean()
+          ? table(it).outerJoin(otherTable(it), tableJoiner(it), keptByWindow(name, value)) : table(it).outerJoin(otherTable(it), tableJoiner(it));
+      case "windowGroup" -> groupedTable(it, name).aggregate(() -> "0", (k, v, a) -> Functions.combine(it.get("add"), k, a, v),
+          (k, v, a) -> Functions.combine(it.get("subtract"), k, a, v), kept(it, name, value));
       case "windowSuppress" -> table(it).suppress((Suppressed) Suppressed.untilWindowCloses(Suppressed.BufferConfig.unbounded()).withName(name));
       case "windowToStream" -> table(it).toStream().selectKey((k, v) -> Windows.text((Windowed) k));
       case "tableSuppress" -> table(it).suppress(Suppressed.untilTimeLimit(Duration.ofMillis(it.get("limit").asLong()), it.has("maxRecords")
@@ -292,8 +313,14 @@ final class Interpreter {
     return (KTable<Object, Object>) built.get(it.get("with").asInt());
   }
 
-  private static Materialized kept(String name, Serde value) {
-    return Materialized.as(name).withKeySerde((Serde) Serdes.String()).withValueSerde(value);
+  private static Materialized kept(JsonNode it, String name, Serde value) {
+    Materialized kept = it.has("history") ? Materialized.as(Stores.persistentVersionedKeyValueStore(name, Duration.ofMillis(it.get("history").asLong()))) : Materialized.as(name);
+    return kept.withKeySerde((Serde) Serdes.String()).withValueSerde(value);
+  }
+
+  /** Of a table whose keys have windows. */
+  private Materialized keptByWindow(String name, Serde value) {
+    return Materialized.as(name).withKeySerde(keySerde(built.size())).withValueSerde(value);
   }
 
   private static Materialized unkept(Serde value) {

@@ -8,6 +8,7 @@ import java.util.List;
 import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.ValueTransformerWithKey;
 import org.apache.kafka.streams.processor.Cancellable;
 import org.apache.kafka.streams.processor.PunctuationType;
 import org.apache.kafka.streams.processor.Punctuator;
@@ -36,6 +37,52 @@ final class Processors {
 
   static String[] stores(JsonNode it, String name) {
     return it.has("store") ? new String[] {name} : new String[0];
+  }
+
+  static void addState(StreamsBuilder builder, JsonNode it, String name, boolean persistent) {
+    if (it.has("state")) {
+      String state = name + "-state";
+      builder.addStateStore(Stores.keyValueStoreBuilder(
+          persistent ? Stores.persistentKeyValueStore(state) : Stores.inMemoryKeyValueStore(state), Serdes.String(), Serdes.String()));
+    }
+  }
+
+  static String[] states(JsonNode it, String name) {
+    return it.has("state") ? new String[] {name + "-state"} : new String[0];
+  }
+
+  static final class Transformer implements ValueTransformerWithKey<Object, Object, Object> {
+    private final JsonNode it;
+    private final String name;
+    private KeyValueStore<String, String> state;
+
+    Transformer(JsonNode it, String name) {
+      this.it = it;
+      this.name = name;
+    }
+
+    @Override
+    public void init(org.apache.kafka.streams.processor.ProcessorContext context) {
+      state = it.has("state") ? context.getStateStore(name + "-state") : null;
+    }
+
+    @Override
+    public Object transform(Object key, Object value) {
+      if (value == null) {
+        return null;
+      }
+      String result = Functions.applyValue(it.get("value"), key, value);
+      if (state == null) {
+        return result;
+      }
+      String old = state.get((String) key);
+      String folded = Functions.combine(it.get("state"), key, old == null ? "0" : old, result);
+      state.put((String) key, folded);
+      return folded;
+    }
+
+    @Override
+    public void close() {}
   }
 
   /** What both kinds of processors do. */

@@ -27,9 +27,12 @@ import org.apache.kafka.streams.kstream.Windowed;
 import org.apache.kafka.streams.processor.StateStore;
 import org.apache.kafka.streams.state.KeyValueIterator;
 import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.SessionStore;
 import org.apache.kafka.streams.state.TimestampedKeyValueStore;
 import org.apache.kafka.streams.state.TimestampedWindowStore;
 import org.apache.kafka.streams.state.ValueAndTimestamp;
+import org.apache.kafka.streams.state.VersionedKeyValueStore;
+import org.apache.kafka.streams.state.VersionedRecord;
 import org.apache.kafka.streams.test.TestRecord;
 
 /** Runs cases in Kafka Streams' TopologyTestDriver: one JSON case per line of input, one JSON outcome per line of output. */
@@ -88,8 +91,9 @@ public final class TestDriverPeer {
         topic.pipeInput(new TestRecord<>(bytes(input.get("key")), bytes(input.get("value")), headers, input.get("timestamp").asLong()));
       }
       ObjectNode answer = JSON.createObjectNode();
-      answer.set("topics", written(driver));
-      answer.set("stores", kept(driver));
+      ObjectNode written = written(driver);
+      answer.set("topics", written);
+      answer.set("stores", kept(driver, written));
       return answer;
     }
   }
@@ -112,15 +116,22 @@ public final class TestDriverPeer {
     return topics;
   }
 
-  private static ObjectNode kept(TopologyTestDriver driver) {
+  private static ObjectNode kept(TopologyTestDriver driver, ObjectNode written) {
     ObjectNode stores = JSON.createObjectNode();
     for (Map.Entry<String, StateStore> entry : new java.util.TreeMap<>(driver.getAllStateStores()).entrySet()) {
       // Stores an operator keeps under the name a case gives it; others are the engine's own business.
-      if (!entry.getKey().matches("n[0-9]+")) {
+      if (!entry.getKey().matches("n[0-9]+(-state)?")) {
         continue;
       }
       if (entry.getValue() instanceof TimestampedWindowStore) {
         windows((TimestampedWindowStore<Object, Object>) entry.getValue(), stores.putArray(entry.getKey()));
+      }
+      JsonNode out = written.path("out-" + entry.getKey().substring(1));
+      if (entry.getValue() instanceof SessionStore) {
+        sessions((SessionStore<Object, Object>) entry.getValue(), out, stores.putArray(entry.getKey()));
+      }
+      if (entry.getValue() instanceof VersionedKeyValueStore) {
+        versions((VersionedKeyValueStore<Object, Object>) entry.getValue(), out, stores.putArray(entry.getKey()));
       }
       if (!(entry.getValue() instanceof TimestampedKeyValueStore)) {
         if (entry.getValue() instanceof KeyValueStore) {
@@ -147,6 +158,38 @@ public final class TestDriverPeer {
         rows.addArray().add(Functions.text(row.key)).add(Functions.text(row.value)).add(-1);
       }
     }
+  }
+
+  /** Of keys that came out: behind them in the bytes are the end and the start of a session. */
+  private static void sessions(SessionStore<Object, Object> store, JsonNode out, ArrayNode rows) {
+    TreeSet<String> keys = new TreeSet<>();
+    out.forEach(record -> keys.add(decoded(record.get(0).asText().substring(0, record.get(0).asText().length() - 16))));
+    java.util.TreeMap<String, KeyValue<Windowed<Object>, Object>> sorted = new java.util.TreeMap<>();
+    for (String key : keys) {
+      try (KeyValueIterator<Windowed<Object>, Object> all = store.fetch(key)) {
+        all.forEachRemaining(row -> sorted.put(Windows.text(row.key), row));
+      }
+    }
+    sorted.forEach((key, row) -> rows.addArray().add(key).add(Functions.text(row.value)).add(row.key.window().end()));
+  }
+
+  /** Of keys that came out, at the times at which they did. */
+  private static void versions(VersionedKeyValueStore<Object, Object> store, JsonNode out, ArrayNode rows) {
+    java.util.TreeMap<String, VersionedRecord<Object>> sorted = new java.util.TreeMap<>();
+    for (JsonNode record : out) {
+      if (!record.get(0).isNull()) {
+        String key = decoded(record.get(0).asText());
+        VersionedRecord<Object> row = store.get(key, record.get(2).asLong());
+        if (row != null) {
+          sorted.put(key + "@" + record.get(2).asLong(), row);
+        }
+      }
+    }
+    sorted.forEach((key, row) -> rows.addArray().add(key).add(Functions.text(row.value())).add(row.timestamp()));
+  }
+
+  private static String decoded(String latin) {
+    return new String(latin.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8);
   }
 
   private static void windows(TimestampedWindowStore<Object, Object> store, ArrayNode rows) {
