@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import process from 'node:process'
-import { fileURLToPath } from 'node:url'
 
 export type EngineName = 'millrace' | 'java' | 'quix-streams'
 
@@ -124,14 +123,4 @@ export class EngineProcess {
       clearTimeout(limit)
     }
   }
-}
-
-/** Ours, from this checkout. */
-export const millrace: Engine = {
-  name: 'millrace',
-  version: 'this checkout',
-  command(settings) {
-    const options = process.env['MILLRACE_BENCHMARK_NODE_OPTIONS']?.split(' ').filter((option) => option !== '') ?? []
-    return { file: process.execPath, args: [...options, fileURLToPath(new URL('millrace-app.ts', import.meta.url)), JSON.stringify(settings)] }
-  },
 }

@@ -7,8 +7,10 @@ const REPORT_MILLISECONDS = 5_000
 
 const { application, input, table, output, ...settings } = JSON.parse(process.argv[2]!) as EngineSettings
 
+// As this file: sources, or built.
+const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'))
 const app = new KafkaStreams({
-  topology: new URL(`./topologies/${application}.ts`, import.meta.url),
+  topology: new URL(`./topologies/${application}${extension}`, import.meta.url),
   settings: { input, output, ...(table === undefined ? {} : { table }) },
   applicationId: settings.applicationId,
   bootstrapServers: settings.bootstrapServers,

@@ -1,11 +1,12 @@
 /** Brings what the engines that were asked for need, and says what each of them cannot be asked. */
-import { type Engine, type EngineName, millrace } from './engines.ts'
+import type { Engine, EngineName } from './engines.ts'
 import { prepareJavaPeer } from './java-peer.ts'
+import { prepareMillrace } from './millrace-build.ts'
 import type { Workload } from './options.ts'
 import { prepareQuixStreamsPeer } from './quix-streams-peer.ts'
 
 const PREPARE: { readonly [name in EngineName]: (say: (line: string) => void) => Promise<Engine> } = {
-  millrace: async () => millrace,
+  millrace: prepareMillrace,
   java: prepareJavaPeer,
   'quix-streams': prepareQuixStreamsPeer,
 }

@@ -7,7 +7,8 @@ import process from 'node:process'
 import { fileURLToPath } from 'node:url'
 import { command } from '../command-line.ts'
 import { withBroker } from '../engine/broker.ts'
-import { millrace } from '../engine/engines.ts'
+import type { Engine, EngineEnvironment } from '../engine/engines.ts'
+import { prepareMillrace } from '../engine/millrace-build.ts'
 import { describeMachine, machine } from '../engine/report.ts'
 import { BenchmarkTopics } from '../engine/topics.ts'
 import { measurePoint, type PointRow } from './measure.ts'
@@ -25,9 +26,10 @@ export function main(args: readonly string[]): Promise<number> {
 }
 
 async function runGrowth(options: GrowthOptions): Promise<number> {
+  const engine = await prepareMillrace(say)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-growth-'))
   try {
-    const rows = await withBroker(say, (bootstrapServers, signal) => measureAll(options, bootstrapServers, folder, signal))
+    const rows = await withBroker(say, (bootstrapServers, signal) => measureAll(engine, options, bootstrapServers, { folder, signal }))
     say(`\n${tables(rows)}\n`)
     if (options.json !== undefined) {
       writeFileSync(options.json, `${JSON.stringify({ machine: machine(), rows }, null, 2)}\n`)
@@ -45,12 +47,12 @@ async function runGrowth(options: GrowthOptions): Promise<number> {
 }
 
 /** As many points as the budget allows: how long one took says how long a larger one will. */
-async function measureAll(options: GrowthOptions, bootstrapServers: string, folder: string, signal: AbortSignal): Promise<PointRow[]> {
+async function measureAll(engine: Engine, options: GrowthOptions, bootstrapServers: string, environment: EngineEnvironment): Promise<PointRow[]> {
   const end = performance.now() + options.budgetMinutes * 60_000
   const rows: PointRow[] = []
   let before: { readonly milliseconds: number; readonly work: number } | undefined
   for (const point of planOf(options)) {
-    signal.throwIfAborted()
+    environment.signal.throwIfAborted()
     const work = workOf(point)
     const expected = before === undefined ? 0 : before.milliseconds * Math.max(1, work / before.work)
     const begin = performance.now()
@@ -58,7 +60,7 @@ async function measureAll(options: GrowthOptions, bootstrapServers: string, fold
       say(`not measured, it would take ${Math.round(expected / 1000)} s and the budget is ${options.budgetMinutes} minutes: ${point.axis} ${point[point.axis]}`)
       continue
     }
-    const row = await withFreshTopics(point, bootstrapServers, folder, signal)
+    const row = await withFreshTopics(engine, point, bootstrapServers, environment)
     before = { milliseconds: performance.now() - begin, work }
     say(describePoint(row))
     rows.push(row)
@@ -66,14 +68,14 @@ async function measureAll(options: GrowthOptions, bootstrapServers: string, fold
   return rows
 }
 
-async function withFreshTopics(point: Point, bootstrapServers: string, folder: string, signal: AbortSignal): Promise<PointRow> {
+async function withFreshTopics(engine: Engine, point: Point, bootstrapServers: string, environment: EngineEnvironment): Promise<PointRow> {
   const applicationId = `growth-${randomBytes(4).toString('hex')}`
-  const [input, output, stateDir] = [`${applicationId}-input`, `${applicationId}-output`, join(folder, applicationId)]
+  const [input, output, stateDir] = [`${applicationId}-input`, `${applicationId}-output`, join(environment.folder, applicationId)]
   const topics = new BenchmarkTopics(bootstrapServers, point.partitions)
   try {
     await topics.create(input)
     await topics.create(output)
-    return await measurePoint(millrace, { application: 'growth', bootstrapServers, applicationId, stateDir, input, output, threads: 1 }, point, topics, { folder, signal })
+    return await measurePoint(engine, { application: 'growth', bootstrapServers, applicationId, stateDir, input, output, threads: 1 }, point, topics, environment)
   } finally {
     rmSync(stateDir, { recursive: true, force: true })
     await topics.delete([], [applicationId]).catch((error: Error) => say(`topics named ${applicationId}… could not be deleted: ${error.message}`))

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import process from 'node:process'
 import { setTimeout as pause } from 'node:timers/promises'
-import { type EngineEnvironment, EngineProcess, type EngineSettings, millrace } from '../engine/engines.ts'
+import { type Engine, type EngineEnvironment, EngineProcess, type EngineSettings } from '../engine/engines.ts'
 import { everyPartitionAdvances } from '../engine/failover.ts'
 import { cpuMicroseconds, folderMiB, openFiles, residentMiB, threadsOf } from '../engine/process-usage.ts'
 import type { BenchmarkTopics } from '../engine/topics.ts'
@@ -36,11 +36,13 @@ export interface Kill {
 }
 
 export class Instances {
+  readonly #engine: Engine
   readonly #settings: EngineSettings
   readonly #environment: EngineEnvironment
   readonly #processes = new Map<string, EngineProcess>()
 
-  constructor(settings: EngineSettings, environment: EngineEnvironment) {
+  constructor(engine: Engine, settings: EngineSettings, environment: EngineEnvironment) {
+    this.#engine = engine
     this.#settings = settings
     this.#environment = environment
   }
@@ -51,7 +53,7 @@ export class Instances {
   }
 
   #start(name: string): EngineProcess {
-    const child = EngineProcess.start(millrace, { ...this.#settings, stateDir: this.#folder(name) }, this.#environment)
+    const child = EngineProcess.start(this.#engine, { ...this.#settings, stateDir: this.#folder(name) }, this.#environment)
     this.#processes.set(name, child)
     return child
   }

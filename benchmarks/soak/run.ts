@@ -8,6 +8,8 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { command } from '../command-line.ts'
 import { withBroker } from '../engine/broker.ts'
+import type { Engine, EngineEnvironment } from '../engine/engines.ts'
+import { prepareMillrace } from '../engine/millrace-build.ts'
 import { describeMachine, machine } from '../engine/report.ts'
 import { BenchmarkTopics } from '../engine/topics.ts'
 import { outputs } from './input.ts'
@@ -27,10 +29,11 @@ const say = (line: string): void => {
 
 /** Returns the exit code of the command. */
 async function runSoak(options: SoakOptions): Promise<number> {
+  const engine = await prepareMillrace(say)
   const folder = mkdtempSync(join(tmpdir(), 'millrace-soak-'))
   let kept = true
   try {
-    const result = await withBroker(say, (bootstrapServers, signal) => soak(options, bootstrapServers, folder, signal))
+    const result = await withBroker(say, (bootstrapServers, signal) => soak(engine, options, bootstrapServers, { folder, signal }))
     kept = result.outputs !== 'right'
     const lines = summary(result, options)
     say(`\n${lines.join('\n')}`)
@@ -56,19 +59,19 @@ async function runSoak(options: SoakOptions): Promise<number> {
   }
 }
 
-async function soak(options: SoakOptions, bootstrapServers: string, folder: string, signal: AbortSignal): Promise<SoakResult> {
+async function soak(engine: Engine, options: SoakOptions, bootstrapServers: string, environment: EngineEnvironment): Promise<SoakResult> {
   const applicationId = `soak-${randomBytes(4).toString('hex')}`
   const names: SoakTopics = { input: `${applicationId}-events`, approvals: `${applicationId}-approvals`, output: applicationId }
   const topics = new BenchmarkTopics(bootstrapServers)
-  const settings = { application: 'soak', bootstrapServers, applicationId, stateDir: join(folder, 'state'), input: names.input, table: names.approvals, output: names.output, threads: 1, storeMemoryMiB: options.storeMemoryMiB }
-  const instances = new Instances(settings, { folder, signal })
+  const settings = { application: 'soak', bootstrapServers, applicationId, stateDir: join(environment.folder, 'state'), input: names.input, table: names.approvals, output: names.output, threads: 1, storeMemoryMiB: options.storeMemoryMiB }
+  const instances = new Instances(engine, settings, environment)
   try {
     for (const topic of [names.input, names.approvals, ...Object.values(outputs(names.output))]) {
       await topics.create(topic)
     }
     await instances.start()
     const load = new SoakLoad(topics, names, options)
-    const { samples, kills } = await watch(options, { load, instances, topics, names, applicationId, signal })
+    const { samples, kills } = await watch(options, { load, instances, topics, names, applicationId, signal: environment.signal })
     await load.stop()
     const problems = [...load.input.problems(), ...(load.failure === undefined ? [] : [load.failure.message])]
     return { minutes: load.latencies().slice(0, options.minutes), samples, kills, events: load.input.events, outputs: problems.length === 0 ? 'right' : problems }

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { LIBRARY, publishedManifest, type WorkspaceManifest } from './manifest.ts'
+import { LIBRARY, type PublishedManifest, publishedManifest, type WorkspaceManifest } from './manifest.ts'
 
 const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
@@ -38,42 +38,63 @@ export interface Packed {
   readonly files: readonly string[]
 }
 
+/** A package as it is published, not packed yet. */
+export interface Staged {
+  readonly folder: string
+  readonly manifest: PublishedManifest
+}
+
 /** Compiles and packs both packages into `out`; earlier builds there are replaced. */
 export async function pack(out: string, say: (line: string) => void): Promise<Packed[]> {
-  const build = join(out, 'build')
-  for (const before of [build, join(out, 'stage')]) {
-    rmSync(before, { recursive: true, force: true })
-  }
-  mkdirSync(build, { recursive: true })
-  say('compiling')
-  await run(process.execPath, [compiler(), '-p', join(checkout, 'cli', 'pack', 'tsconfig.json'), '--outDir', build])
+  const stages = join(out, 'stage')
+  rmSync(stages, { recursive: true, force: true })
+  mkdirSync(out, { recursive: true })
   const packed: Packed[] = []
-  for (const { folder, commands = {}, docs = [], assets = [] } of packages) {
-    const stage = join(out, 'stage', folder)
-    mkdirSync(stage, { recursive: true })
-    cpSync(join(build, folder), join(stage, LIBRARY), { recursive: true })
-    nameDeclarations(join(stage, LIBRARY))
-    for (const path of assets) {
-      cpSync(join(checkout, folder, path), join(stage, LIBRARY, path), { recursive: true })
-    }
-    for (const file of ['LICENSE', 'NOTICE']) {
-      cpSync(join(checkout, file), join(stage, file))
-    }
-    cpSync(join(checkout, folder, 'README.md'), join(stage, 'README.md'))
-    for (const path of docs.filter((path) => existsSync(join(checkout, 'docs', path)))) {
-      cpSync(join(checkout, 'docs', path), join(stage, 'docs', path), { recursive: true })
-    }
-    const workspace = JSON.parse(readFileSync(join(checkout, folder, 'package.json'), 'utf8')) as WorkspaceManifest
-    const manifest = publishedManifest(workspace, NODE, commands)
-    writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
-    refuseForeign(stage, assets)
+  for (const { folder, manifest } of await stagePackages(out, stages, say)) {
     say(`packing ${manifest.name} ${manifest.version}`)
-    await run('npm', ['pack', '--ignore-scripts', '--pack-destination', out, '--loglevel', 'error'], stage)
+    await run('npm', ['pack', '--ignore-scripts', '--pack-destination', out, '--loglevel', 'error'], folder)
     const file = join(out, `${manifest.name}-${manifest.version}.tgz`)
-    packed.push({ name: manifest.name, version: manifest.version, file, bytes: statSync(file).size, files: filesOf(stage) })
+    packed.push({ name: manifest.name, version: manifest.version, file, bytes: statSync(file).size, files: filesOf(folder) })
   }
-  rmSync(build, { recursive: true })
   return packed
+}
+
+/** Compiles both packages and puts each into a folder of its name in `stages`. `work` is where the compiler's output lies meanwhile. */
+export async function stagePackages(work: string, stages: string, say: (line: string) => void): Promise<Staged[]> {
+  const build = join(work, 'build')
+  rmSync(build, { recursive: true, force: true })
+  say('compiling')
+  await compile(join(checkout, 'cli', 'pack', 'tsconfig.json'), build)
+  const staged = packages.map((one) => stage(one, build, stages))
+  rmSync(build, { recursive: true })
+  return staged
+}
+
+function stage({ folder, commands = {}, docs = [], assets = [] }: Package, build: string, stages: string): Staged {
+  const workspace = JSON.parse(readFileSync(join(checkout, folder, 'package.json'), 'utf8')) as WorkspaceManifest
+  const manifest = publishedManifest(workspace, NODE, commands)
+  const stage = join(stages, manifest.name)
+  mkdirSync(stage, { recursive: true })
+  cpSync(join(build, folder), join(stage, LIBRARY), { recursive: true })
+  nameDeclarations(join(stage, LIBRARY))
+  for (const path of assets) {
+    cpSync(join(checkout, folder, path), join(stage, LIBRARY, path), { recursive: true })
+  }
+  for (const file of ['LICENSE', 'NOTICE']) {
+    cpSync(join(checkout, file), join(stage, file))
+  }
+  cpSync(join(checkout, folder, 'README.md'), join(stage, 'README.md'))
+  for (const path of docs.filter((path) => existsSync(join(checkout, 'docs', path)))) {
+    cpSync(join(checkout, 'docs', path), join(stage, 'docs', path), { recursive: true })
+  }
+  writeFileSync(join(stage, 'package.json'), `${JSON.stringify(manifest, undefined, 2)}\n`)
+  refuseForeign(stage, assets)
+  return { folder: stage, manifest }
+}
+
+/** Throws PackError with what the compiler says. */
+export async function compile(configuration: string, out: string): Promise<void> {
+  await run(process.execPath, [compiler(), '-p', configuration, '--outDir', out])
 }
 
 /** The compiler is a program behind a launcher in JavaScript. */
