@@ -2,13 +2,14 @@
 import type { AddressInfo } from 'node:net'
 import type { KafkaCluster } from 'millrace/kafka'
 import type { Registry } from '../avro/index.ts'
-import { CassandraReader, PostgresqlCorrections, PostgresqlIntake, PostgresqlRateLimits, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
+import { CassandraReader, ConnectorError, PostgresqlCorrections, PostgresqlIntake, PostgresqlRateLimits, PostgresqlReader, PostgresqlSearch } from '../connectors/index.ts'
 import { openFolderContentStore } from '../content/index.ts'
 import { type ApplicationConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
 import { openModels } from '../topology/models.ts'
 import { createPageImages } from '../topology/page-images.ts'
 import { valueSerde } from '../topology/serdes.ts'
+import { cassandraAddress, postgresqlAddress } from '../topology/servers.ts'
 import type { TenantDirectory } from '../topology/tenant-directory.ts'
 import { topics } from '../topology/topics.ts'
 import { FileAuthenticator, requireLoopback } from './authenticator.ts'
@@ -43,6 +44,7 @@ export interface Api {
 /**
  * Listens for tenants.
  * @throws ApplicationError CONFIG_INVALID (no databases, or a listener beyond this machine with development tokens), CONFIG_UNREADABLE
+ * @throws ConnectorError ACCESS_REFUSED when a database answers and lets nobody in
  */
 export async function startApi({ config, cluster, registry, tenants, vendorMemories, observer, onError }: ApiOptions): Promise<Api> {
   const { api, postgresql, cassandra } = config
@@ -56,15 +58,14 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
   const correction = valueSerde(registry, correctionsTopic, 'DocumentCorrection')
   const erasure = valueSerde(registry, erasuresTopic, 'VendorMemoryErasure')
   await Promise.all([received.open(), correction.open(), erasure.open()])
-  const { host, port, database, passwordFile } = postgresql
-  const access = { host, port, database, password: readSecret(passwordFile) }
+  const access = { ...postgresqlAddress(postgresql), password: readSecret(postgresql.passwordFile) }
   const content = await openFolderContentStore({ path: config.contentDir })
   const intake = new PostgresqlIntake(access)
   const documents = new PostgresqlReader(access)
   const search = new PostgresqlSearch(access)
   const corrections = new PostgresqlCorrections({ ...access, connections: 2 })
   const rateLimits = new PostgresqlRateLimits({ ...access, connections: 2 })
-  const archive = new CassandraReader({ contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace })
+  const archive = new CassandraReader(cassandraAddress(cassandra))
   const producer = new RawProducer(cluster, raw.name)
   const correctionProducer = new RawProducer(cluster, correctionsTopic.name)
   const erasureProducer = new RawProducer(cluster, erasuresTopic.name)
@@ -86,8 +87,10 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
     await Promise.all([intake.close(), documents.close(), search.close(), corrections.close(), rateLimits.close(), archive.close(), content.close(), pages.close()])
   }
   try {
+    await letIn(documents, archive)
     await app.listen({ host: api.host, port: api.port })
   } catch (error) {
+    await app.close()
     await closeStores()
     throw error
   }
@@ -100,5 +103,15 @@ export async function startApi({ config, cluster, registry, tenants, vendorMemor
       clearTimeout(limit)
       await closeStores()
     },
+  }
+}
+
+/** A database that is away comes back, and requests say so meanwhile; one that lets nobody in waits for a person. */
+async function letIn(...stores: readonly { open(): Promise<void> }[]): Promise<void> {
+  // all of them end: a driver that is closed while it connects never comes to rest
+  for (const result of await Promise.allSettled(stores.map((store) => store.open()))) {
+    if (result.status === 'rejected' && result.reason instanceof ConnectorError) {
+      throw result.reason
+    }
   }
 }

@@ -4,6 +4,8 @@ import { AvroError } from './errors.ts'
 export interface RegistryOptions {
   /** Base of the Confluent-compatible API, e.g. `http://127.0.0.1:8080/apis/ccompat/v7`. */
   url: string
+  /** Basic authentication. */
+  credentials?: { username: string; password: string }
   /** Told about every failed attempt: an unreachable registry holds records back, which must be seen. */
   onRetry?: (event: { operation: string; attempt: number; error: unknown }) => void
   /** For how long an id the registry does not know is refused without asking again. Default 30 s. */
@@ -26,6 +28,7 @@ const MAXIMUM_UNKNOWN = 10_000
  */
 export class Registry {
   readonly #url: string
+  readonly #authorization: { authorization?: string }
   readonly #onRetry: RegistryOptions['onRetry']
   readonly #unknownForMs: number
   readonly #schemas = new Map<number, string>()
@@ -37,6 +40,8 @@ export class Registry {
 
   constructor(options: RegistryOptions) {
     this.#url = options.url.replace(/\/+$/, '')
+    const { credentials } = options
+    this.#authorization = credentials === undefined ? {} : { authorization: `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}` }
     this.#onRetry = options.onRetry
     this.#unknownForMs = options.unknownForMs ?? 30_000
   }
@@ -108,6 +113,11 @@ export class Registry {
         await response.body?.cancel()
         return undefined
       }
+      if (LOCKED_OUT.has(response.status)) {
+        // a password that was changed: whoever waits is good
+        await response.body?.cancel()
+        throw new AvroError('REGISTRY_UNAVAILABLE', lockedOut(response.status, `GET /schemas/ids/${id}`))
+      }
       return (await success(response, `GET /schemas/ids/${id}`)) as { schema: string; schemaType?: string }
     })
     if (schema === undefined || typeof schema.schema !== 'string' || (schema.schemaType ?? 'AVRO') !== 'AVRO') {
@@ -145,7 +155,7 @@ export class Registry {
   async #request(method: string, path: string, body?: unknown): Promise<Response> {
     return await fetch(this.#url + path, {
       method,
-      headers: { 'content-type': 'application/vnd.schemaregistry.v1+json', accept: 'application/vnd.schemaregistry.v1+json, application/json' },
+      headers: { 'content-type': 'application/vnd.schemaregistry.v1+json', accept: 'application/vnd.schemaregistry.v1+json, application/json', ...this.#authorization },
       body: body === undefined ? null : JSON.stringify(body),
       signal: AbortSignal.any([this.#closed.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)])
     })
@@ -180,8 +190,12 @@ async function success(response: Response, operation: string): Promise<unknown> 
   await response.body?.cancel()
   // 429 and 5xx: the registry is there but cannot now
   const code = response.status >= 500 || response.status === 429 ? 'REGISTRY_UNAVAILABLE' : 'REGISTRY_REFUSED'
-  throw new AvroError(code, `The schema registry answered ${response.status} to ${operation}.`)
+  throw new AvroError(code, LOCKED_OUT.has(response.status) ? lockedOut(response.status, operation) : `The schema registry answered ${response.status} to ${operation}.`)
 }
+
+const LOCKED_OUT: ReadonlySet<number> = new Set([401, 403])
+
+const lockedOut = (status: number, operation: string): string => `The schema registry answered ${status} to ${operation}: it wants another user and password ("registryAuth").`
 
 function unknownSchema(id: number): AvroError {
   return new AvroError('SCHEMA_UNKNOWN', `The schema registry knows no Avro schema ${id}.`)

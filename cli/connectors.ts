@@ -11,6 +11,7 @@ import { stackFolders } from '../stack/index.ts'
 import { type ApplicationConfig, loadConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
 import { kafkaClientOptions } from '../topology/kafka.ts'
+import { cassandraAddress, postgresqlAddress } from '../topology/servers.ts'
 import { connectorsConfig, createAllTopics, type StoresConfig } from './connectors/deploy.ts'
 
 const help = `Looks after the connectors of Kafka Connect, and the tables behind them.
@@ -25,8 +26,11 @@ const help = `Looks after the connectors of Kafka Connect, and the tables behind
 NAME and SINK: ${Object.keys(CONNECTORS).join(', ')}, or a connector's full name.
 
   --connect URL        Connect's REST interface; default: that of the local stack
+  --connect-user NAME  whom Connect's REST interface asks for (basic authentication), with
+  --connect-password-file FILE
   --kafka HOST:PORT    brokers, separated by commas; default: those of the local stack
   --folder DIR         another local stack than the one in .millrace
+  --config FILE        find and skip: brokers, TLS and SASL of this configuration
 
 migrate takes the databases from an instance's configuration (docs/runbooks/migrations.md):
 
@@ -34,6 +38,8 @@ migrate takes the databases from an instance's configuration (docs/runbooks/migr
   --secrets DIR        holds postgresql.properties, the passwords of the roles millrace_owner, millrace_sink and millrace_api
   --admin NAME         an administrator of PostgreSQL: makes those roles, the schema and the extension; a new database needs it
   --admin-password-file FILE
+  --cassandra-admin NAME   who may make keyspace and tables; default: the user of the configuration, if it has one
+  --cassandra-admin-password-file FILE
   --replication MAP    of a keyspace that is not there yet, as CQL; default: one copy
 
 deploy takes topics, registry and databases from it, too (docs/runbooks/connectors.md); it needs both databases:
@@ -61,6 +67,8 @@ interface Addresses {
 
 interface AddressOptions {
   connect?: string | undefined
+  'connect-user'?: string | undefined
+  'connect-password-file'?: string | undefined
   kafka?: string | undefined
   folder?: string | undefined
 }
@@ -70,14 +78,36 @@ function localAddresses(folder: string | undefined): Partial<Addresses> {
   return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as Addresses) : {}
 }
 
-function addresses(given: AddressOptions): Addresses {
-  const local = localAddresses(given.folder)
-  const connect = given.connect ?? local.connect
-  const kafka = given.kafka ?? local.kafka
-  if (connect === undefined || kafka === undefined) {
-    throw new UsageError('No stack runs here (npm run stack -- up): name the servers with --connect and --kafka.')
+/** Whom a server is entered as, by the option that names him. */
+function login(option: string, name: string | undefined, passwordFile: string | undefined): { username: string; password: string } | undefined {
+  if (name === undefined && passwordFile === undefined) {
+    return undefined
   }
-  return { connect, kafka }
+  if (name === undefined || passwordFile === undefined) {
+    throw new UsageError(`${option} goes together with its password file.`)
+  }
+  return { username: name, password: readSecret(passwordFile) }
+}
+
+/** Connect's REST interface, of the local stack unless it is named. */
+function connectAt(given: AddressOptions, patienceMs?: number): ConnectRest {
+  const url = given.connect ?? localAddresses(given.folder).connect
+  if (url === undefined) {
+    throw new UsageError('No stack runs here (npm run stack -- up): name Connect with --connect.')
+  }
+  const credentials = login('--connect-user', given['connect-user'], given['connect-password-file'])
+  return new ConnectRest(url, { credentials, ...(patienceMs === undefined ? {} : { patienceMs }) })
+}
+
+function brokersOf({ config, kafka, folder }: AddressOptions & { config?: string | undefined }): Omit<KafkaClientOptions, 'clientId'> {
+  if (config !== undefined) {
+    return kafkaClientOptions(loadConfig(config))
+  }
+  const named = kafka ?? localAddresses(folder).kafka
+  if (named === undefined) {
+    throw new UsageError('No stack runs here (npm run stack -- up): name the brokers with --kafka or --config.')
+  }
+  return { bootstrapServers: named.split(',') }
 }
 
 const fullName = (name: string): string => (Object.hasOwn(CONNECTORS, name) ? CONNECTORS[name as keyof typeof CONNECTORS] : name)
@@ -120,26 +150,30 @@ interface MigrateOptions {
   secrets?: string | undefined
   admin?: string | undefined
   'admin-password-file'?: string | undefined
+  'cassandra-admin'?: string | undefined
+  'cassandra-admin-password-file'?: string | undefined
   replication?: string | undefined
 }
 
 /** The databases an instance's configuration names, one after the other. */
-async function migrate({ config, secrets, admin, 'admin-password-file': adminPasswordFile, replication }: MigrateOptions): Promise<void> {
+async function migrate({ config, secrets, admin, 'admin-password-file': adminPasswordFile, replication, ...given }: MigrateOptions): Promise<void> {
   const { postgresql, cassandra } = loadConfig(config)
   if (postgresql === undefined && cassandra === undefined) {
     throw new UsageError('Nothing to migrate: the configuration has no "postgresql" and no "cassandra" (--config FILE, or MILLRACE_* variables).')
   }
   if (postgresql !== undefined) {
-    const { host, port, database } = postgresql
+    const address = postgresqlAddress(postgresql)
+    const { host, port, database } = address
     if (secrets === undefined || (admin === undefined) !== (adminPasswordFile === undefined)) {
       throw new UsageError('PostgreSQL needs --secrets DIR, and --admin NAME only together with --admin-password-file FILE.')
     }
     const administrator = admin === undefined ? {} : { admin: { user: admin, password: readSecret(adminPasswordFile!) } }
-    await applied(`PostgreSQL ${host}:${port}/${database}`, migratePostgresql({ host, port, database, passwords: readPostgresqlPasswords(secrets), ...administrator }))
+    await applied(`PostgreSQL ${host}:${port}/${database}`, migratePostgresql({ ...address, passwords: readPostgresqlPasswords(secrets), ...administrator }))
   }
   if (cassandra !== undefined) {
-    const { contactPoint, localDataCenter, keyspace } = cassandra
-    const address = { contactPoints: [contactPoint], datacenter: localDataCenter, keyspace }
+    const { contactPoint, keyspace } = cassandra
+    const credentials = login('--cassandra-admin', given['cassandra-admin'], given['cassandra-admin-password-file'])
+    const address = { ...cassandraAddress(cassandra), ...(credentials === undefined ? {} : { credentials }) }
     await applied(`Cassandra ${contactPoint}/${keyspace}`, migrateCassandra({ ...address, ...(replication === undefined ? {} : { replication }) }))
   }
 }
@@ -170,19 +204,15 @@ interface DeploySettings extends AddressOptions {
 /** Topics first, then the connectors that read and write them; ends when their tasks run. */
 async function deploy({ config: file, secrets, share, ...given }: DeploySettings): Promise<void> {
   const config = withStores(loadConfig(file))
-  const url = given.connect ?? localAddresses(given.folder).connect
-  if (url === undefined) {
-    throw new UsageError('No stack runs here (npm run stack -- up): name Connect with --connect.')
-  }
+  // a worker rebalances after each connector it is given: the client's own patience
+  const rest = connectAt(given)
   if (secrets === undefined || ![secrets, share ?? secrets].every((folder) => isAbsolute(folder))) {
     throw new UsageError('--secrets DIR is needed; it and --share are absolute: the Connect worker reads them, wherever it was started.')
   }
   // nothing is made, no topic and no schema, for a worker that is away
-  await attempt('--connect', () => new ConnectRest(url, { patienceMs: PATIENCE_MS }).names())
-  const connectors = await attempt('registry', () => connectorsConfig(config, { url, secretsFolder: secrets, share }))
+  await attempt('--connect', () => connectAt(given, PATIENCE_MS).names())
+  const connectors = await attempt('registry', () => connectorsConfig(config, { url: rest.url, secretsFolder: secrets, share }))
   await attempt('kafka.bootstrapServers', () => withCluster(kafkaClientOptions(config), (cluster) => createAllTopics(cluster, config, connectors)))
-  // a worker rebalances after each connector it is given: the client's own patience
-  const rest = new ConnectRest(url)
   const names = new Set<string>()
   await deployConnectors(connectors, {
     rest,
@@ -220,7 +250,8 @@ async function main(args: readonly string[]): Promise<number> {
     args: [...args],
     allowPositionals: true,
     options: {
-      connect: text, kafka: text, folder: text, config: text, secrets: text, admin: text, 'admin-password-file': text, replication: text, share: text, help: { type: 'boolean', short: 'h' },
+      connect: text, 'connect-user': text, 'connect-password-file': text, kafka: text, folder: text, config: text, secrets: text, share: text,
+      admin: text, 'admin-password-file': text, 'cassandra-admin': text, 'cassandra-admin-password-file': text, replication: text, help: { type: 'boolean', short: 'h' },
     },
   })
   const [command, name, ...rest] = positionals
@@ -236,9 +267,7 @@ async function main(args: readonly string[]): Promise<number> {
     await deploy(values)
     return 0
   }
-  const { connect, kafka } = addresses(values)
-  const brokers = { bootstrapServers: kafka.split(',') }
-  const connectors = new ConnectRest(connect, { patienceMs: PATIENCE_MS })
+  const connectors = connectAt(values, PATIENCE_MS)
   if (command === 'status' && name === undefined) {
     return await status(connectors)
   }
@@ -249,12 +278,12 @@ async function main(args: readonly string[]): Promise<number> {
     return 0
   }
   if (command === 'find' && name !== undefined) {
-    const poison = await withCluster(brokers, (cluster) => findPoison(connectors, cluster, fullName(name)))
+    const poison = await withCluster(brokersOf(values), (cluster) => findPoison(connectors, cluster, fullName(name)))
     list(poison, 'blocked by')
     return poison.length === 0 ? 0 : 3
   }
   if (command === 'skip' && name !== undefined) {
-    list(await withCluster(brokers, (cluster) => skipPoison(connectors, cluster, fullName(name))), 'set aside')
+    list(await withCluster(brokersOf(values), (cluster) => skipPoison(connectors, cluster, fullName(name))), 'set aside')
     return 0
   }
   throw new UsageError(`"${positionals.join(' ')}" is no command.\n\n${help}`)

@@ -11,6 +11,7 @@ import { loadConfig } from '../topology/config.ts'
 import { kafkaClientOptions } from '../topology/kafka.ts'
 import { ruleSetIdOfType, ruleSetKey, toWireRuleSet } from '../topology/rule-sets.ts'
 import { valueSerde } from '../topology/serdes.ts'
+import { registryOptions } from '../topology/servers.ts'
 import { TenantDirectory } from '../topology/tenant-directory.ts'
 import { decode, TopicFollower } from '../topology/topic-follower.ts'
 import { type TopicDefinition, topics } from '../topology/topics.ts'
@@ -30,7 +31,7 @@ const summary = ({ id, version, rules, examples = [] }: RuleSet): string => `${i
 async function connected<T>(file: string | undefined, work: (place: Place) => Promise<T>): Promise<T> {
   const config = loadConfig(file ?? (existsSync(RUNNING) ? RUNNING : undefined))
   const cluster = createCluster({ ...kafkaClientOptions(config), clientId: `${config.topicPrefix}${config.applicationId}-rules` })
-  const registry = new Registry({ url: config.registry })
+  const registry = new Registry(registryOptions(config))
   try {
     return await work({ cluster, registry, declared: topics(config.topicPrefix) })
   } finally {

@@ -1,9 +1,12 @@
+import { join } from 'node:path'
+import { secretReference, WORKER_FILES } from './secrets.ts'
+
 /** Everything the connectors are made from. Addresses and folders are as the Connect worker sees them, unless said otherwise. */
 export interface ConnectorsConfig {
   /** Connect's REST interface, as we see it. */
   connect: { url: string }
   /** Confluent-compatible API of the registry; `url` as we see it, `workerUrl` as the worker does (default: the same). */
-  registry: { url: string; workerUrl?: string }
+  registry: { url: string; workerUrl?: string; authenticated?: boolean }
   topics: {
     raw: string
     archive: string
@@ -15,9 +18,9 @@ export interface ConnectorsConfig {
     /** Of the Cassandra sink. */
     cassandraDeadLetters: string
   }
-  postgresql: { host: string; port: number; database: string }
-  cassandra: { contactPoints: string[]; datacenter: string; keyspace: string }
-  /** Holds `postgresql.properties` (secrets.ts); the worker's `file` config provider may read this folder and no other. */
+  postgresql: { host: string; port: number; database: string; workerTls?: WorkerTls }
+  cassandra: { contactPoints: string[]; datacenter: string; keyspace: string; authenticated?: boolean; workerTls?: WorkerTls }
+  /** Holds the files of secrets.ts that are asked for; the worker's `file` config provider may read this folder and no other. */
   secretsFolder: string
   /**
    * The file share; null for none. `schema` is DocumentReceived as the registry has it for the raw topic: the source
@@ -30,6 +33,13 @@ export interface ConnectorsConfig {
   deadLetterReplication?: number
   /** Tasks per sink; more than partitions of the topic are idle. Default 2. */
   sinkTasks?: number
+}
+
+/** Files of the secrets folder that a sink's TLS takes; without `ca` the worker's own roots are trusted. */
+export interface WorkerTls {
+  readonly ca: boolean
+  /** A certificate of the sink's own. */
+  readonly client: boolean
 }
 
 export type ConnectorSettings = { [setting: string]: string }
@@ -55,9 +65,18 @@ export function avroConverter(config: ConnectorsConfig, side: 'key' | 'value'): 
     [`${prefix}.apicurio.registry.url`]: url,
     [`${prefix}.apicurio.registry.as-confluent`]: 'true',
     [`${prefix}.apicurio.registry.use-id`]: 'contentId',
-    [`${prefix}.apicurio.registry.headers.enabled`]: 'false'
+    [`${prefix}.apicurio.registry.headers.enabled`]: 'false',
+    ...(config.registry.authenticated === true
+      ? {
+          [`${prefix}.apicurio.auth.username`]: secretReference(config.secretsFolder, WORKER_FILES.registry, 'username'),
+          [`${prefix}.apicurio.auth.password`]: secretReference(config.secretsFolder, WORKER_FILES.registry, 'password')
+        }
+      : {})
   }
 }
+
+/** A file of the secrets folder, as the worker sees it. */
+export const workerFile = (config: ConnectorsConfig, file: keyof typeof WORKER_FILES): string => join(config.secretsFolder, WORKER_FILES[file])
 
 /** What both sinks ask of their consumers. */
 export const SINK_CONSUMER: ConnectorSettings = {

@@ -2,6 +2,7 @@
 export type ConnectorErrorCode =
   | 'CONFIG_INVALID'
   | 'SECRETS_INVALID'
+  | 'ACCESS_REFUSED'
   | 'MIGRATION_INVALID'
   | 'MIGRATION_CHANGED'
   | 'DATABASE_NEWER'

@@ -25,6 +25,14 @@ export interface SinkOffset {
   offset: number
 }
 
+export interface RestOptions {
+  /** Basic authentication. */
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined
+  /** How long a worker may rebalance or be away. Default 60 s. */
+  readonly patienceMs?: number
+  readonly signal?: AbortSignal
+}
+
 /** Prevents a worker that accepts connections but never answers from holding us. */
 const REQUEST_TIMEOUT_MS = 60_000
 /** A rebalance answers 409 for some seconds. */
@@ -32,23 +40,26 @@ const PATIENCE_MS = 60_000
 const PAUSE_MS = 250
 
 /**
- * Client of Connect's REST interface. Whoever reaches that interface runs code in the worker: it stays on loopback.
+ * Client of Connect's REST interface. Whoever reaches that interface runs code in the worker: it stays on loopback, or asks who comes.
  * Answers of a worker that rebalances (409) or does not answer yet are tried again for a minute.
  */
 export class ConnectRest {
-  readonly #url: string
+  /** Without a slash at its end. */
+  readonly url: string
+  readonly #credentials: RestOptions['credentials']
   readonly #patienceMs: number
   readonly #signal: AbortSignal | undefined
 
-  constructor(url: string, options: { patienceMs?: number; signal?: AbortSignal } = {}) {
-    this.#url = url.replace(/\/+$/, '')
+  constructor(url: string, options: RestOptions = {}) {
+    this.url = url.replace(/\/+$/, '')
+    this.#credentials = options.credentials
     this.#patienceMs = options.patienceMs ?? PATIENCE_MS
     this.#signal = options.signal
   }
 
   /** The same, for a caller that may give up: running calls end with the signal (CONNECT_ABORTED). What the worker has begun it finishes. */
   withSignal(signal: AbortSignal): ConnectRest {
-    return new ConnectRest(this.#url, { patienceMs: this.#patienceMs, signal })
+    return new ConnectRest(this.url, { patienceMs: this.#patienceMs, signal, credentials: this.#credentials })
   }
 
   async names(): Promise<string[]> {
@@ -131,27 +142,32 @@ export class ConnectRest {
   async #call(method: string, resource: string, body?: unknown, absent?: number): Promise<unknown> {
     const until = Date.now() + this.#patienceMs
     const signal = this.#signal
+    const headers = {
+      accept: 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(this.#credentials === undefined ? {} : { authorization: basic(this.#credentials) })
+    }
     for (;;) {
       let response: Response
       let text: string
       try {
         const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS)
-        response = await fetch(this.#url + resource, {
+        response = await fetch(this.url + resource, {
           method,
-          headers: { accept: 'application/json', ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          headers,
           body: body === undefined ? null : JSON.stringify(body),
           signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal])
         })
         text = await response.text()
       } catch (cause) {
         if (signal?.aborted === true) {
-          throw new ConnectorError('CONNECT_ABORTED', `${method} ${resource} was given up before Kafka Connect had answered at ${this.#url}.`, { cause })
+          throw new ConnectorError('CONNECT_ABORTED', `${method} ${resource} was given up before Kafka Connect had answered at ${this.url}.`, { cause })
         }
         if (Date.now() < until) {
           await pause(PAUSE_MS, signal)
           continue
         }
-        throw new ConnectorError('CONNECT_UNAVAILABLE', `Kafka Connect does not answer at ${this.#url}.`, { cause })
+        throw new ConnectorError('CONNECT_UNAVAILABLE', `Kafka Connect does not answer at ${this.url}.`, { cause })
       }
       if (response.ok) {
         return text === '' ? undefined : JSON.parse(text)
@@ -165,10 +181,14 @@ export class ConnectRest {
         await pause(PAUSE_MS, signal)
         continue
       }
-      throw new ConnectorError('CONNECT_REFUSED', `Kafka Connect answered ${response.status} to ${method} ${resource}: ${reason(text)}`)
+      const why = response.status === 401 ? 'it wants another user and password (--connect-user)' : reason(text)
+      throw new ConnectorError('CONNECT_REFUSED', `Kafka Connect answered ${response.status} to ${method} ${resource}: ${why}`)
     }
   }
 }
+
+const basic = ({ username, password }: { readonly username: string; readonly password: string }): string =>
+  `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
 
 /** Ends early when nobody waits any more; what comes next tells so. */
 export async function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {

@@ -7,6 +7,19 @@ import { POSTGRESQL_ROLES, type PostgresqlPasswords } from './postgresql/roles.t
 /** Read by the sink's `file` config provider as well as by us: one `role=password` per line. */
 const POSTGRESQL_FILE = 'postgresql.properties'
 
+/** What the secrets folder holds, as far as it is asked for. `.properties` are read by the worker's `file` config provider. */
+export const WORKER_FILES = {
+  postgresql: POSTGRESQL_FILE,
+  postgresqlCa: 'postgresql-ca.pem',
+  /** `username` and `password` of the sink's role. */
+  cassandra: 'cassandra.properties',
+  cassandraCa: 'cassandra-ca.pem',
+  /** The sink's own key, unencrypted PKCS #8, and its certificate. */
+  cassandraClient: 'cassandra-client.pem',
+  /** `username` and `password` of the converters. */
+  registry: 'registry.properties'
+} as const
+
 /** The passwords of the three PostgreSQL roles; generated and written (0600 in a 0700 folder) when their file is not there yet. */
 export function postgresqlPasswords(folder: string): PostgresqlPasswords {
   const file = join(folder, POSTGRESQL_FILE)
@@ -49,6 +62,6 @@ export function readPostgresqlPasswords(folder: string): PostgresqlPasswords {
 }
 
 /** How a connector's settings name a secret: the worker reads it itself, its REST interface shows the name only. */
-export function secretReference(folder: string, key: string): string {
-  return `\${file:${join(folder, POSTGRESQL_FILE)}:${key}}`
+export function secretReference(folder: string, file: string, key: string): string {
+  return `\${file:${join(folder, file)}:${key}}`
 }

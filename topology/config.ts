@@ -18,6 +18,26 @@ export interface DatabaseConfig {
   readonly database: string
   /** File that holds the password of `millrace_api` and nothing else. */
   readonly passwordFile: string
+  /** Absent: no TLS. Without `caFile` the system's roots are trusted. */
+  readonly tls?: { readonly caFile?: string }
+}
+
+/** PEM files. Without `caFile` the system's roots are trusted; certificate and key are the client's own. */
+export interface TlsFiles {
+  readonly caFile?: string
+  readonly certFile?: string
+  readonly keyFile?: string
+}
+
+export interface ArchiveConfig {
+  readonly contactPoint: string
+  readonly localDataCenter: string
+  readonly keyspace: string
+  /** Together, or neither: a cluster that asks nobody who he is. */
+  readonly username?: string
+  readonly passwordFile?: string
+  /** Absent: no TLS. */
+  readonly tls?: TlsFiles
 }
 
 export interface ApplicationConfig {
@@ -27,11 +47,13 @@ export interface ApplicationConfig {
   readonly replicationFactor: number
   readonly kafka: {
     readonly bootstrapServers: readonly string[]
-    readonly tls?: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string }
+    readonly tls?: TlsFiles
     readonly sasl?: { readonly mechanism: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'; readonly username: string; readonly passwordFile: string }
   }
   /** Base of a Confluent-compatible API. */
   readonly registry: string
+  /** Basic authentication. */
+  readonly registryAuth?: { readonly username: string; readonly passwordFile: string }
   readonly stateDir: string
   readonly contentDir: string
   readonly threads: number
@@ -72,7 +94,7 @@ export interface ApplicationConfig {
     /** Requests of one task at once. Default 2. */
     readonly concurrency?: number
   }
-  readonly cassandra?: { readonly contactPoint: string; readonly localDataCenter: string; readonly keyspace: string }
+  readonly cassandra?: ArchiveConfig
   /** Tenants that have a raw topic of their own. */
   readonly tenantTopics: readonly string[]
 }
@@ -98,21 +120,24 @@ const defaults = {
   tenantTopics: [],
 } as const
 
+const tlsFiles = { 'caFile?': 'string', 'certFile?': 'string', 'keyFile?': 'string' } as const
+
 /** What may stand where; a section lists its own keys. `?` marks what may be absent. */
 const shape = {
   applicationId: 'string', topicPrefix: 'string', partitions: 'integer', replicationFactor: 'integer', registry: 'string', stateDir: 'string', contentDir: 'string',
   threads: 'integer', engine: 'string', sessionTimeoutMs: 'integer', standbyReplicas: 'integer', ocrWorkers: 'integer', parserWorkers: 'integer', ocrProfile: 'string', 'ocrEngineDir?': 'string', tenantTopics: 'strings',
   kafka: {
     bootstrapServers: 'strings',
-    'tls?': { 'caFile?': 'string', 'certFile?': 'string', 'keyFile?': 'string' },
+    'tls?': tlsFiles,
     'sasl?': { mechanism: 'string', username: 'string', passwordFile: 'string' },
   },
+  'registryAuth?': { username: 'string', passwordFile: 'string' },
   'peers?': { listen: 'string', 'advertised?': 'string', 'secretFile?': 'string', 'tls?': { caFile: 'string', certFile: 'string', keyFile: 'string' } },
   'api?': { host: 'string', port: 'integer', tokensFile: 'string', maximumBytes: 'integer' },
   ops: { host: 'string', port: 'integer' },
-  'postgresql?': { host: 'string', port: 'integer', database: 'string', passwordFile: 'string' },
+  'postgresql?': { host: 'string', port: 'integer', database: 'string', passwordFile: 'string', 'tls?': { 'caFile?': 'string' } },
   'ollama?': { url: 'string', 'fieldsModel?': 'string', 'answersModel?': 'string', 'embeddingModel?': 'string', 'timeoutMs?': 'integer', 'concurrency?': 'integer' },
-  'cassandra?': { contactPoint: 'string', localDataCenter: 'string', keyspace: 'string' },
+  'cassandra?': { contactPoint: 'string', localDataCenter: 'string', keyspace: 'string', 'username?': 'string', 'passwordFile?': 'string', 'tls?': tlsFiles },
 } as const
 
 type Shape = { readonly [key: string]: 'string' | 'integer' | 'strings' | Shape }
@@ -127,6 +152,11 @@ const choices: { readonly [path: string]: readonly string[] } = {
   ocrProfile: ['standard', 'thorough'],
   'kafka.sasl.mechanism': ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
 }
+
+/** Neither says anything without the other. */
+const together: readonly (readonly [section: string, one: string, other: string])[] = [
+  ['kafka.tls', 'certFile', 'keyFile'], ['cassandra', 'username', 'passwordFile'], ['cassandra.tls', 'certFile', 'keyFile'],
+]
 
 /**
  * Reads `file` (JSON) and the variables: `MILLRACE_KAFKA_BOOTSTRAP_SERVERS=a:1,b:2` sets `kafka.bootstrapServers`,
@@ -146,6 +176,7 @@ export function checkConfig(given: unknown): ApplicationConfig {
   const ops = (given as { ops?: unknown }).ops
   const config = { ...defaults, ...given, ops: isObject(ops) ? { ...defaults.ops, ...ops } : (ops ?? defaults.ops) }
   check(config, shape, '')
+  checkTogether(config)
   const checked = config as unknown as ApplicationConfig
   return { ...checked, stateDir: resolve(checked.stateDir), contentDir: resolve(checked.contentDir) }
 }
@@ -203,6 +234,16 @@ function check(value: object, allowed: Shape, path: string): void {
   }
 }
 
+function checkTogether(config: object): void {
+  for (const [path, one, other] of together) {
+    const section = path.split('.').reduce<{ readonly [key: string]: unknown } | undefined>((at, key) => at?.[key] as typeof at, config as { readonly [key: string]: unknown }) ?? {}
+    const [given, missing] = section[one] === undefined ? [other, one] : [one, other]
+    if (section[given] !== undefined && section[missing] === undefined) {
+      throw new ApplicationError('CONFIG_INVALID', `The setting "${path}.${given}" needs "${path}.${missing}".`)
+    }
+  }
+}
+
 function checkValue(value: unknown, kind: 'string' | 'integer' | 'strings', at: string): void {
   if (kind === 'strings') {
     if (!Array.isArray(value) || value.some((item) => typeof item !== 'string' || item === '')) {
@@ -213,6 +254,9 @@ function checkValue(value: unknown, kind: 'string' | 'integer' | 'strings', at: 
   if (kind === 'string') {
     if (typeof value !== 'string') {
       throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must be a string.`)
+    }
+    if (at === 'registry' && /^[a-z]+:\/\/[^/]*@/i.test(value)) {
+      throw new ApplicationError('CONFIG_INVALID', 'The setting "registry" must not hold a password, which addresses show wherever they are printed: "registryAuth" takes user and password file.')
     }
     const allowed = choices[at]
     if (allowed !== undefined && !allowed.includes(value)) {

@@ -1,6 +1,6 @@
 import type { StreamsConfig } from 'millrace'
 import type { KafkaClientOptions } from 'millrace/kafka'
-import { type ApplicationConfig, readSecret } from './config.ts'
+import { type ApplicationConfig, readSecret, type TlsFiles } from './config.ts'
 
 /** How to reach the brokers, secrets read from their files. @throws ApplicationError CONFIG_UNREADABLE */
 export function kafkaClientOptions({ kafka }: Pick<ApplicationConfig, 'kafka'>): Omit<KafkaClientOptions, 'clientId'> {
@@ -26,7 +26,8 @@ export function peersOptions({ peers }: Pick<ApplicationConfig, 'peers'>): NonNu
   }
 }
 
-function pemFiles(files: NonNullable<ApplicationConfig['kafka']['tls']>): { ca?: string; cert?: string; key?: string } {
+/** @throws ApplicationError CONFIG_UNREADABLE */
+export function pemFiles(files: TlsFiles): { ca?: string; cert?: string; key?: string } {
   return {
     ...(files.caFile === undefined ? {} : { ca: readSecret(files.caFile) }),
     ...(files.certFile === undefined ? {} : { cert: readSecret(files.certFile) }),

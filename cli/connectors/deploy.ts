@@ -1,10 +1,11 @@
 /** From an instance's configuration to the connectors it needs, with the topics they need. */
 import type { KafkaCluster } from 'millrace/kafka'
-import { Registry, schemaText } from '../../avro/index.ts'
-import { type ConnectorsConfig, deadLetterTopics } from '../../connectors/index.ts'
-import type { ApplicationConfig } from '../../topology/config.ts'
+import { Registry, type RegistryOptions, schemaText } from '../../avro/index.ts'
+import { type ConnectorsConfig, deadLetterTopics, type WorkerTls } from '../../connectors/index.ts'
+import type { ApplicationConfig, TlsFiles } from '../../topology/config.ts'
 import { createTopics } from '../../topology/create-topics.ts'
 import { valueSerde } from '../../topology/serdes.ts'
+import { registryOptions } from '../../topology/servers.ts'
 import { topics } from '../../topology/topics.ts'
 
 /** The configuration of an instance that has both stores. */
@@ -14,7 +15,7 @@ export type StoresConfig = ApplicationConfig & Required<Pick<ApplicationConfig, 
 export interface Worker {
   /** Connect's REST interface. */
   readonly url: string
-  /** Holds `postgresql.properties`. */
+  /** Holds passwords and certificates, named as in connectors/secrets.ts. */
   readonly secretsFolder: string
   /** The file share; absent: none. */
   readonly share?: string | undefined
@@ -28,9 +29,10 @@ export async function connectorsConfig(config: StoresConfig, { url, secretsFolde
   const { topicPrefix, registry, postgresql, cassandra } = config
   const { raw, archive, chunks, lifecycle, deadLetter } = topics(topicPrefix)
   const { host, port, database } = postgresql
+  const { contactPoint, localDataCenter, keyspace } = cassandra
   return {
     connect: { url },
-    registry: { url: registry },
+    registry: { url: registry, authenticated: config.registryAuth !== undefined },
     topics: {
       raw: raw.name,
       archive: archive.name,
@@ -39,16 +41,20 @@ export async function connectorsConfig(config: StoresConfig, { url, secretsFolde
       postgresqlDeadLetters: `${deadLetter.name}.postgresql`,
       cassandraDeadLetters: `${deadLetter.name}.cassandra`,
     },
-    postgresql: { host, port, database },
-    cassandra: { contactPoints: [cassandra.contactPoint], datacenter: cassandra.localDataCenter, keyspace: cassandra.keyspace },
+    postgresql: { host, port, database, ...workerTls(postgresql.tls) },
+    cassandra: { contactPoints: [contactPoint], datacenter: localDataCenter, keyspace, authenticated: cassandra.username !== undefined, ...workerTls(cassandra.tls) },
     secretsFolder,
-    share: share === undefined ? null : { root: share, schema: { id: await receivedSchemaId(registry, topicPrefix), text: schemaText('DocumentReceived') } },
+    share: share === undefined ? null : { root: share, schema: { id: await receivedSchemaId(registryOptions(config), topicPrefix), text: schemaText('DocumentReceived') } },
     namePrefix: topicPrefix,
   }
 }
 
-async function receivedSchemaId(url: string, topicPrefix: string): Promise<number> {
-  const registry = new Registry({ url })
+/** The worker does as the instance does, with files of its own. */
+const workerTls = (tls: TlsFiles | undefined): { workerTls?: WorkerTls } =>
+  tls === undefined ? {} : { workerTls: { ca: tls.caFile !== undefined, client: tls.certFile !== undefined } }
+
+async function receivedSchemaId(options: RegistryOptions, topicPrefix: string): Promise<number> {
+  const registry = new Registry(options)
   try {
     const received = valueSerde(registry, topics(topicPrefix).raw, 'DocumentReceived')
     await received.open()

@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import cassandra from 'cassandra-driver'
+import type cassandra from 'cassandra-driver'
 import { ConnectorError } from '../errors.ts'
 import { pendingMigrations, readMigrations } from '../migrations.ts'
-
-export interface CassandraAddress {
-  /** `host:port` */
-  contactPoints: string[]
-  datacenter: string
-  keyspace: string
-  credentials?: { username: string; password: string }
-}
+import { cassandraRefusal } from '../refusal.ts'
+import { type CassandraAddress, cassandraClient } from './client.ts'
 
 export interface CassandraMigrationOptions extends CassandraAddress {
   /** CQL map of the keyspace's replication; used when the keyspace is created. Default: SimpleStrategy, one copy. */
@@ -26,6 +20,7 @@ const LOCK_PAUSE_MS = 500
  * Brings the keyspace to the newest version. Cassandra has no transactions over its schema: every statement of a
  * migration is idempotent (IF NOT EXISTS), and a migration that was cut off runs again.
  * @returns the names of the migrations it applied
+ * @throws ConnectorError ACCESS_REFUSED when the cluster does not let this user in, or does not let it make tables
  */
 export async function migrateCassandra(options: CassandraMigrationOptions): Promise<string[]> {
   const { keyspace } = options
@@ -40,6 +35,8 @@ export async function migrateCassandra(options: CassandraMigrationOptions): Prom
     await client.execute(`CREATE TABLE IF NOT EXISTS ${keyspace}.schema_migrations (version int PRIMARY KEY, name text, checksum text, applied_at timestamp)`)
     await client.execute(`CREATE TABLE IF NOT EXISTS ${keyspace}.schema_lock (name text PRIMARY KEY, holder text)`)
     return await locked(client, keyspace, async () => await applyAll(client, keyspace))
+  } catch (error) {
+    throw cassandraRefusal(error) ?? error
   } finally {
     await client.shutdown()
   }
@@ -94,30 +91,4 @@ async function locked<T>(client: cassandra.Client, keyspace: string, work: () =>
   } finally {
     await client.execute(`DELETE FROM ${keyspace}.schema_lock WHERE name = 'migrate' IF holder = ?`, [holder], { prepare: true })
   }
-}
-
-/** The driver's own policy doubles up to ten minutes: a store that was away for half a minute would stay away for two. */
-const RECONNECT_MS = { first: 500, most: 5_000 }
-
-/** What the driver's hosts have and its types do not tell. */
-interface ClosableHost {
-  shutdown(waitForPending: boolean): Promise<void>
-}
-
-/** A client with this project's settings; it connects at `connect()` or with the first query, and must be shut down. */
-export function cassandraClient(address: CassandraAddress, options: Partial<cassandra.ClientOptions> = {}): cassandra.Client {
-  const client = new cassandra.Client({
-    contactPoints: address.contactPoints,
-    localDataCenter: address.datacenter,
-    ...(address.credentials === undefined ? {} : { credentials: address.credentials }),
-    policies: { reconnection: new cassandra.policies.reconnection.ExponentialReconnectionPolicy(RECONNECT_MS.first, RECONNECT_MS.most) },
-    ...options
-  })
-  // After an outage of every host the driver (4.10) puts new hosts in the place of the old ones, whose pools it forgets: they
-  // reconnect, nobody closes what they opened, and the process never ends.
-  client.on('hostRemove', (host: cassandra.Host) => {
-    const { shutdown } = host as cassandra.Host & Partial<ClosableHost>
-    shutdown?.call(host, false).catch(() => {}) // closing a connection that is broken already
-  })
-  return client
 }

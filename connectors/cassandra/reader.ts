@@ -1,5 +1,6 @@
 import cassandra from 'cassandra-driver'
-import { cassandraClient, type CassandraAddress } from './migrate.ts'
+import { cassandraRefusal } from '../refusal.ts'
+import { type CassandraAddress, cassandraClient } from './client.ts'
 
 /** One change of state, as the API gives it out. */
 export interface StoredLifecycleEvent {
@@ -35,6 +36,15 @@ export class CassandraReader {
       encoding: { useBigIntAsLong: true }
     })
     this.#keyspace = address.keyspace
+  }
+
+  /** Connects, which the first read does otherwise. @throws ConnectorError ACCESS_REFUSED; what the driver throws when no node answers */
+  async open(): Promise<void> {
+    try {
+      await this.#client.connect()
+    } catch (error) {
+      throw cassandraRefusal(error) ?? error
+    }
   }
 
   /** Every change of state of a document, oldest first. */
@@ -84,7 +94,9 @@ export class CassandraReader {
     const rows: cassandra.types.Row[] = []
     let pageState: string | undefined
     do {
-      const page = await this.#client.execute(query, parameters, pageState === undefined ? { prepare: true } : { prepare: true, pageState })
+      const page = await this.#client.execute(query, parameters, pageState === undefined ? { prepare: true } : { prepare: true, pageState }).catch((error: unknown) => {
+        throw cassandraRefusal(error) ?? error
+      })
       rows.push(...page.rows)
       pageState = page.pageState
     } while (pageState != null)

@@ -1,5 +1,5 @@
-import { avroConverter, type ConnectorDefinition, type ConnectorsConfig, type ConnectorSettings, connectorName, deadLetters, SINK_CONSUMER } from '../config.ts'
-import { secretReference } from '../secrets.ts'
+import { avroConverter, type ConnectorDefinition, type ConnectorsConfig, type ConnectorSettings, connectorName, deadLetters, SINK_CONSUMER, workerFile } from '../config.ts'
+import { secretReference, WORKER_FILES } from '../secrets.ts'
 
 /** Which table a topic's records go to: one connector for both, because each costs the worker a start and memory. */
 const tables = (topics: ConnectorsConfig['topics']): { readonly [table: string]: string } => ({ documents: topics.archive, chunks: topics.chunks })
@@ -20,9 +20,9 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       topics: routes.map(([, topic]) => topic).join(','),
       transforms: routes.map(([table]) => table).join(','),
       ...Object.assign({}, ...routes.map(([table, topic]) => routeTo(table, topic))),
-      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60`,
+      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60${tls(config)}`,
       'connection.username': 'millrace_sink',
-      'connection.password': secretReference(config.secretsFolder, 'millrace_sink'),
+      'connection.password': secretReference(config.secretsFolder, WORKER_FILES.postgresql, 'millrace_sink'),
       'connection.pool.min_size': '1',
       'connection.pool.max_size': '4',
       'connection.restart.on.errors': 'true',
@@ -45,6 +45,16 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       ...deadLetters(config.topics.postgresqlDeadLetters, config.deadLetterReplication ?? 1)
     }
   }
+}
+
+/** Without an authority of its own the driver would look into a home folder, not at the Java runtime's roots. */
+function tls(config: ConnectorsConfig): string {
+  const { workerTls } = config.postgresql
+  if (workerTls === undefined) {
+    return ''
+  }
+  const roots = workerTls.ca ? `sslrootcert=${encodeURIComponent(workerFile(config, 'postgresqlCa'))}` : 'sslfactory=org.postgresql.ssl.DefaultJavaSSLFactory'
+  return `&sslmode=verify-full&${roots}`
 }
 
 /** The record's topic becomes the table's name; offsets and dead letters keep the topic's own. */

@@ -1,11 +1,14 @@
 import pg from 'pg'
 import { type AppliedMigration, pendingMigrations, readMigrations } from '../migrations.ts'
+import { postgresqlTlsRefusal } from '../refusal.ts'
 import { createRoles, type PostgresqlPasswords, SCHEMA } from './roles.ts'
 
 export interface PostgresqlAddress {
   host: string
   port: number
   database: string
+  /** PEM text; an empty object: TLS with the system's roots. */
+  tls?: { ca?: string }
 }
 
 export interface PostgresqlMigrationOptions extends PostgresqlAddress {
@@ -25,15 +28,21 @@ const LOCK_TIMEOUT = '30s'
  * @returns the names of the migrations it applied
  */
 export async function migratePostgresql(options: PostgresqlMigrationOptions): Promise<string[]> {
-  const { host, port, database, passwords } = options
+  const { passwords } = options
+  const server = connectionOf(options)
   if (options.admin !== undefined) {
-    await withClient({ host, port, database, ...options.admin }, async (admin) => {
+    await withClient({ ...server, ...options.admin }, async (admin) => {
       await locked(admin, async () => await createRoles(admin, passwords))
     })
   }
-  return await withClient({ host, port, database, user: 'millrace_owner', password: passwords.millrace_owner }, async (owner) => {
+  return await withClient({ ...server, user: 'millrace_owner', password: passwords.millrace_owner }, async (owner) => {
     return await locked(owner, async () => await applyAll(owner))
   })
+}
+
+/** The driver's settings for an address; certificates are checked, and that they are the host's. */
+export function connectionOf({ host, port, database, tls }: PostgresqlAddress): pg.ClientConfig {
+  return { host, port, database, ...(tls === undefined ? {} : { ssl: { ...tls } }) }
 }
 
 async function applyAll(owner: pg.Client): Promise<string[]> {
@@ -69,7 +78,9 @@ async function withClient<T>(config: pg.ClientConfig, work: (client: pg.Client) 
   const client = new pg.Client({ ...config, connectionTimeoutMillis: 10_000 })
   // a server that dies between two queries tells it here; the next query fails
   client.on('error', () => {})
-  await client.connect()
+  await client.connect().catch((error: unknown) => {
+    throw postgresqlTlsRefusal(error) ?? error
+  })
   try {
     return await work(client)
   } finally {

@@ -115,6 +115,11 @@ export class PostgresqlReader {
     this.#pool = new TenantPool(options)
   }
 
+  /** Connects, which the first read does otherwise. @throws ConnectorError ACCESS_REFUSED; what the driver throws when the server is away */
+  async open(): Promise<void> {
+    await this.#pool.open()
+  }
+
   async get(tenantId: string, documentId: string): Promise<StoredDocument | undefined> {
     const rows = await this.#query<RawRow>(tenantId, `SELECT ${COLUMNS} FROM millrace.documents WHERE tenant_id = $1 AND document_id = $2`, [tenantId, documentId])
     return rows.map(document)[0]

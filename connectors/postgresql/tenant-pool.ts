@@ -1,5 +1,6 @@
 import pg from 'pg'
-import type { PostgresqlAddress } from './migrate.ts'
+import { postgresqlRefusal } from '../refusal.ts'
+import { connectionOf, type PostgresqlAddress } from './migrate.ts'
 
 export interface TenantPoolOptions extends PostgresqlAddress {
   /** Of `millrace_api`. */
@@ -23,11 +24,9 @@ export class TenantPool {
   readonly #pool: pg.Pool
 
   constructor(options: TenantPoolOptions) {
-    const { host, port, database, password } = options
+    const { password } = options
     this.#pool = new pg.Pool({
-      host,
-      port,
-      database,
+      ...connectionOf(options),
       user: 'millrace_api',
       password,
       max: options.connections ?? 8,
@@ -39,9 +38,15 @@ export class TenantPool {
     this.#pool.on('error', () => {})
   }
 
+  /** Connects, which the first transaction does otherwise. @throws ConnectorError ACCESS_REFUSED; what the driver throws when the server is away */
+  async open(): Promise<void> {
+    const client = await this.#connect()
+    client.release()
+  }
+
   /** Runs `work` for one tenant and commits; whatever it throws rolls back. */
   async transaction<T>(tenantId: string, mode: 'READ ONLY' | 'READ WRITE', work: (client: pg.ClientBase) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect()
+    const client = await this.#connect()
     let broken: Error | undefined
     try {
       await client.query(`BEGIN ${mode}`)
@@ -65,5 +70,13 @@ export class TenantPool {
 
   async close(): Promise<void> {
     await this.#pool.end()
+  }
+
+  async #connect(): Promise<pg.PoolClient> {
+    try {
+      return await this.#pool.connect()
+    } catch (error) {
+      throw postgresqlRefusal(error) ?? error
+    }
   }
 }

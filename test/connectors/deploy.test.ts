@@ -72,6 +72,27 @@ t.test('a worker that does not answer is an error', async (t) => {
   await t.rejects(deployConnectors(config, { rest }), { code: 'CONNECT_UNAVAILABLE' })
 })
 
+t.test('servers that want to know who comes: secrets are named, never said, and certificates are checked', async (t) => {
+  const [postgresql, cassandra] = connectorDefinitions({
+    ...config,
+    registry: { ...config.registry, authenticated: true },
+    postgresql: { ...config.postgresql, workerTls: { ca: true, client: false } },
+    cassandra: { ...config.cassandra, authenticated: true, workerTls: { ca: true, client: true } }
+  })
+  const secret = (file: string, key: string): string => `\${file:/run/secrets/millrace/${file}.properties:${key}}`
+  t.match(postgresql!.settings, {
+    'connection.url': /&sslmode=verify-full&sslrootcert=%2Frun%2Fsecrets%2Fmillrace%2Fpostgresql-ca\.pem$/,
+    'value.converter.apicurio.auth.username': secret('registry', 'username'), 'key.converter.apicurio.auth.password': secret('registry', 'password')
+  })
+  t.match(cassandra!.settings, {
+    'cassandra.username': secret('cassandra', 'username'), 'cassandra.password': secret('cassandra', 'password'), 'cassandra.tls': 'true',
+    'cassandra.ssl.truststore.type': 'PEM', 'cassandra.ssl.truststore.location': '/run/secrets/millrace/cassandra-ca.pem', 'cassandra.ssl.keystore.location': '/run/secrets/millrace/cassandra-client.pem'
+  })
+  const [plain, open] = connectorDefinitions({ ...config, postgresql: { ...config.postgresql, workerTls: { ca: false, client: false } } })
+  t.match(plain!.settings['connection.url'], /&sslmode=verify-full&sslfactory=org\.postgresql\.ssl\.DefaultJavaSSLFactory$/, "the Java runtime's roots")
+  t.same(Object.keys(open!.settings).filter((setting) => /username|password|tls|ssl/.test(setting)), [])
+})
+
 t.test('what the definitions must say', async (t) => {
   const [postgresql, cassandra, files] = connectorDefinitions({ ...config, namePrefix: 'test-' })
   t.same([postgresql!.name, cassandra!.name, files!.name], ['test-documents-postgresql', 'test-documents-cassandra', 'test-documents-files'])

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import t from 'tap'
-import { migratePostgresql, PostgresqlSearch, postgresqlPasswords, type SearchOptions } from '../../../connectors/index.ts'
+import { migratePostgresql, PostgresqlChunks, PostgresqlSearch, postgresqlPasswords, type SearchOptions, type StoredChunk } from '../../../connectors/index.ts'
 import { stackFile } from './support.ts'
 
 const stack = stackFile()
@@ -116,6 +116,31 @@ t.test('embeddings and words together; of another model or length they do not co
   t.same(await found('acme', asked('nothing of this', { embedding })), ['d1', 'd2'])
   t.same(await found('acme', asked('nothing of this', { embedding: { model: 'other', vector: [1, 0, 0] } })), [])
   t.same(await found('acme', asked('nothing of this', { embedding: { model: 'm', vector: [1, 0] } })), [])
+})
+
+t.test('what has no embedding of a model is told, of one tenant, page by page', async (t) => {
+  const chunks = new PostgresqlChunks({ host, port, database, password: passwords.millrace_api })
+  t.teardown(() => chunks.close())
+  const lacking = async (tenant: string, model: string): Promise<readonly StoredChunk[]> => {
+    const all: StoredChunk[] = []
+    for await (const some of chunks.lacking(tenant, model)) {
+      all.push(...some)
+    }
+    return all
+  }
+  // of `m` the contract of the first test has none: it was read again since
+  t.same((await lacking('acme', 'm')).map(({ documentId }) => documentId), ['d3', 'r'])
+  t.same(await lacking('globex', 'm'), [])
+  t.match(await lacking('globex', 'new'), [{ documentId: 'g1', chunk: 0, revision: 1, chunks: 1, page: 1, language: 'en', text: 'Invoice of globex: oak shelves, very private' }])
+  t.same(await chunks.count('globex', 'new'), { all: 1, lacking: 1 })
+  await sink.query("INSERT INTO millrace.chunks (tenant_id, document_id, chunk, revision, chunks, text) SELECT 'many', 'd' || n % 2, n / 2, 1, 501, CASE n WHEN 7 THEN '' ELSE 'word' END FROM generate_series(0, 1001) AS n")
+  const many = await lacking('many', 'm')
+  t.equal(new Set(many.map(({ documentId, chunk }) => `${documentId} ${chunk}`)).size, 1_001, 'all but the one without words')
+  t.equal(many.length, 1_001)
+  t.same(await chunks.count('many', 'm'), { all: 1_001, lacking: 1_001 })
+  await chunkRow('globex', 'g1', 0, 'Invoice of globex: oak shelves, very private', { embedding: '[0,1,0]', embedding_model: 'new' })
+  t.same(await chunks.count('globex', 'new'), { all: 1, lacking: 0 })
+  t.same(await found('globex', asked('nothing of this', { embedding: { model: 'new', vector: [0, 1, 0] } })), ['g1'])
 })
 
 t.test('filters by fields', async (t) => {

@@ -11,6 +11,7 @@ import org.apache.kafka.common.config.ConfigDef.Importance;
 import org.apache.kafka.common.config.ConfigDef.Range;
 import org.apache.kafka.common.config.ConfigDef.Type;
 import org.apache.kafka.common.config.ConfigException;
+import org.apache.kafka.common.config.SslConfigs;
 
 /** The settings of the sink. Which topic feeds which tables, and which columns a table gets, is always spelled out. */
 final class CassandraSinkConfig extends AbstractConfig {
@@ -18,6 +19,9 @@ final class CassandraSinkConfig extends AbstractConfig {
     static final String DATACENTER = "cassandra.local.datacenter";
     static final String USER = "cassandra.username";
     static final String PASSWORD = "cassandra.password";
+    static final String TLS = "cassandra.tls";
+    /** Before Kafka's own names of TLS settings: {@code cassandra.ssl.truststore.location} and so on. */
+    static final String TLS_PREFIX = "cassandra.";
     static final String KEYSPACE = "cassandra.keyspace";
     static final String CONSISTENCY = "cassandra.consistency";
     static final String TOPIC_TABLES = "topic.tables";
@@ -27,11 +31,19 @@ final class CassandraSinkConfig extends AbstractConfig {
     static final String WRITE_TIMEOUT_MS = "write.timeout.ms";
     static final String RETRY_BACKOFF_MS = "retry.backoff.ms";
 
+    private static final ConfigDef TLS_DEFINITION = new ConfigDef();
+
+    static {
+        SslConfigs.addClientSslSupport(TLS_DEFINITION);
+    }
+
     static final ConfigDef DEFINITION = new ConfigDef()
         .define(CONTACT_POINTS, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, Importance.HIGH, "host:port of some nodes.")
         .define(DATACENTER, Type.STRING, "datacenter1", Importance.HIGH, "The data center to write to.")
         .define(USER, Type.STRING, null, Importance.MEDIUM, "User; without it no authentication.")
         .define(PASSWORD, Type.PASSWORD, null, Importance.MEDIUM, "Password of the user.")
+        .define(TLS, Type.BOOLEAN, false, Importance.MEDIUM,
+            "Whether connections are encrypted, and the nodes' certificates checked: cassandra.ssl.* are Kafka's ssl.* settings.")
         .define(KEYSPACE, Type.STRING, ConfigDef.NO_DEFAULT_VALUE, Importance.HIGH, "Keyspace of all tables.")
         .define(CONSISTENCY, Type.STRING, "LOCAL_QUORUM", Importance.MEDIUM, "Consistency level of the writes.")
         .define(TOPIC_TABLES, Type.LIST, ConfigDef.NO_DEFAULT_VALUE, Importance.HIGH,
@@ -44,10 +56,22 @@ final class CassandraSinkConfig extends AbstractConfig {
         .define(RETRY_BACKOFF_MS, Type.INT, 2_000, Range.atLeast(10), Importance.LOW,
             "Pause before records are written again when the store could not take them.");
 
+    static {
+        DEFINITION.embed(TLS_PREFIX, "TLS", 1, TLS_DEFINITION);
+    }
+
     CassandraSinkConfig(Map<String, String> properties) {
         super(DEFINITION, properties);
         tables();
         contactPoints();
+        if ((getString(USER) == null) != (getPassword(PASSWORD) == null)) {
+            throw new ConfigException(USER + " and " + PASSWORD + " go together: one of them is missing.");
+        }
+    }
+
+    /** Kafka's TLS settings, without our prefix. */
+    Map<String, ?> tls() {
+        return new AbstractConfig(TLS_DEFINITION, originalsWithPrefix(TLS_PREFIX), false).values();
     }
 
     List<InetSocketAddress> contactPoints() {

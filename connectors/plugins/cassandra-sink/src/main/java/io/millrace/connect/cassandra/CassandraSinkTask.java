@@ -98,6 +98,10 @@ public final class CassandraSinkTask extends SinkTask {
             session = opened;
             opened = null;
         } catch (AllNodesFailedException | DriverTimeoutException | CoordinatorException e) {
+            String refusal = e instanceof AllNodesFailedException all ? Refusal.of(all) : null;
+            if (refusal != null) {
+                throw new ConnectException(refusal, e);
+            }
             if (WriteFailure.of(e) != WriteFailure.BAD_STORE) {
                 throw new ConnectException("Cassandra refuses the sink: " + e.getMessage(), e);
             }

@@ -34,6 +34,9 @@ final class Sessions {
         if (user != null) {
             builder.withAuthCredentials(user, config.getPassword(CassandraSinkConfig.PASSWORD).value());
         }
+        if (config.getBoolean(CassandraSinkConfig.TLS)) {
+            builder.withSslEngineFactory(new TlsEngines(config.tls()));
+        }
         return builder.build();
     }
 }
