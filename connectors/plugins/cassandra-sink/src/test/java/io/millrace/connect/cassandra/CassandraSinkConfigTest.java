@@ -43,6 +43,21 @@ class CassandraSinkConfigTest {
         refused("max.in.flight", "0", "max.in.flight");
     }
 
+    @Test
+    void takesCredentialsAndKafkasTlsSettings() {
+        Map<String, String> settings = settings();
+        assertEquals(false, new CassandraSinkConfig(settings).getBoolean(CassandraSinkConfig.TLS));
+        settings.put("cassandra.username", "sink");
+        assertThrows(ConfigException.class, () -> new CassandraSinkConfig(settings), "a name without a password");
+        settings.put("cassandra.password", "s3cret");
+        settings.put("cassandra.ssl.truststore.type", "PEM");
+        CassandraSinkConfig config = new CassandraSinkConfig(settings);
+        assertEquals("PEM", config.tls().get("ssl.truststore.type"));
+        assertEquals("https", config.tls().get("ssl.endpoint.identification.algorithm"));
+        assertTrue(!config.values().toString().contains("s3cret"), "a password is not printed");
+        refused("cassandra.tls", "maybe", "cassandra.tls");
+    }
+
     private static void refused(String setting, String value, String named) {
         Map<String, String> settings = settings();
         if (value == null) {
