@@ -48,6 +48,10 @@ export class TenantDirectory {
     return this.#tenants.get(tenantId)
   }
 
+  ids(): readonly string[] {
+    return [...this.#tenants.keys()].sort()
+  }
+
   /** The id itself if there is such a tenant, `unknown` otherwise: labels of metrics stay as few as tenants. */
   label(tenantId: string): string {
     return this.#tenants.has(tenantId) ? tenantId : 'unknown'

@@ -5,6 +5,8 @@ import { partitionFor } from 'millrace/kafka'
 export interface Outgoing {
   readonly key: Uint8Array
   readonly value: Uint8Array | null
+  /** Decides the partition in place of the key. */
+  readonly partitionKey?: Uint8Array
 }
 
 /** Large records go out in requests of about this size, so that one request never holds a whole intake. */
@@ -24,8 +26,8 @@ export async function produce(cluster: KafkaCluster, topic: string, records: Ite
       await producer.produce(writers.filter((writer) => writer.count > 0))
       writers.forEach((writer) => { writer.reset() })
     }
-    for (const { key, value } of records) {
-      writers[partitionFor(key, partitions)]!.append(Date.now(), key, value, NO_HEADERS)
+    for (const { key, value, partitionKey = key } of records) {
+      writers[partitionFor(partitionKey, partitions)]!.append(Date.now(), key, value, NO_HEADERS)
       if (writers.reduce((bytes, writer) => bytes + writer.bytes, 0) > REQUEST_BYTES) {
         await flush()
       }
