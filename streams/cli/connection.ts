@@ -1,7 +1,7 @@
 /** How every command reaches the cluster. */
 import { createCluster } from '../kafka/cluster.ts'
 import type { KafkaClientOptions, KafkaCluster } from '../kafka/contract.ts'
-import type { Arguments } from './command.ts'
+import type { Arguments, Output } from './command.ts'
 import { UsageError } from './command.ts'
 import { clientOptions } from './properties.ts'
 
@@ -30,8 +30,8 @@ export function connectionOptions(args: Arguments): KafkaClientOptions {
 }
 
 /** Runs `work` with a cluster that is closed after it. */
-export async function withCluster<T>(args: Arguments, work: (cluster: KafkaCluster) => Promise<T>): Promise<T> {
-  const cluster = createCluster(connectionOptions(args))
+export async function withCluster<T>(args: Arguments, out: Output, work: (cluster: KafkaCluster) => Promise<T>): Promise<T> {
+  const cluster = createCluster({ ...connectionOptions(args), onWarning: (message) => out.remark(message) })
   try {
     return await work(cluster)
   } finally {

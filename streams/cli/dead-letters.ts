@@ -1,5 +1,6 @@
 /** `millrace dead-letters list|show|replay`. Keys and values are shown only when asked for: they are somebody's data. */
 import { StreamsError } from '../errors.ts'
+import type { KafkaCluster } from '../kafka/contract.ts'
 import type { Arguments, Command, ExitCode, Output } from './command.ts'
 import { UsageError } from './command.ts'
 import { CONNECTION_HELP, CONNECTION_OPTIONS, withCluster } from './connection.ts'
@@ -35,11 +36,11 @@ ${CONNECTION_HELP}`,
   positionals: [1, 1],
   run: async (args, out) => {
     const json = wantsJson(args)
-    return withCluster(args, (cluster) => list(cluster, args, json, out))
+    return withCluster(args, out, (cluster) => list(cluster, args, json, out))
   },
 }
 
-async function list(cluster: Parameters<Parameters<typeof withCluster>[1]>[0], args: Arguments, json: boolean, out: Output): Promise<0> {
+async function list(cluster: KafkaCluster, args: Arguments, json: boolean, out: Output): Promise<0> {
   const filter = filterOf(args, [])
   const limit = args.number('limit', 1) ?? DEFAULT_LIMIT
   const application = args.text('application')
@@ -79,7 +80,7 @@ ${CONNECTION_HELP}`,
   options: { ...CONNECTION_OPTIONS, values: { type: 'boolean' } },
   positionals: [2, 2],
   run: (args, out) =>
-    withCluster<ExitCode>(args, async (cluster) => {
+    withCluster<ExitCode>(args, out, async (cluster) => {
       const [topic, id] = args.positionals as [string, string]
       const { partition, offset } = letterId(id)
       const range = (await letterRanges(cluster, topic)).find((one) => one.partition === partition)
@@ -166,7 +167,7 @@ ${CONNECTION_HELP}`,
     const letters = args.list('letter')
     letters.forEach(letterId)
     const dryRun = args.flag('dry-run')
-    return withCluster(args, async (cluster): Promise<ExitCode> => {
+    return withCluster(args, out, async (cluster): Promise<ExitCode> => {
       const limit = args.number('limit', 1) ?? Number.POSITIVE_INFINITY
       const { replayed, before, unfit } = await replay({ cluster, applicationId, topic: args.positionals[0]!, to, filter: filterOf(args, letters), limit, dryRun, again: args.flag('again') })
       for (const [topic, count] of replayed) {

@@ -22,7 +22,7 @@ ${CONNECTION_HELP}`,
   positionals: [0, 1],
   run: async (args, out) => {
     const json = wantsJson(args)
-    return withCluster(args, async (cluster) => {
+    return withCluster(args, out, async (cluster) => {
       const [application] = args.positionals
       if (application === undefined) {
         await list(cluster, args.flag('all'), json, out)

@@ -47,7 +47,7 @@ ${CONNECTION_HELP}`,
       printRows(out, json, ['OPERATOR', 'TASK', 'ID', 'RECORD', 'RECORDS', 'FAILURE', 'TRIES', 'SINCE'], cells, 'no key is parked')
       return 0
     }
-    return withCluster<ExitCode>(args, async (cluster) => {
+    return withCluster<ExitCode>(args, out, async (cluster) => {
       const operators = args.list('operator')
       const rows = (await parkedRows(cluster, args.positionals[0]!)).filter(({ operator }) => operators.length === 0 || operators.includes(operator))
       const cells = rows.map(({ operator, partition, origin, attempts }) => [operator, partition, origin ?? '-', attempts!.failure || '-', attempts!.attempts, new Date(attempts!.parkedAt).toISOString()])

@@ -64,7 +64,7 @@ ${CONNECTION_HELP}`,
   positionals: [1, 1],
   run: (args, out) => {
     const target = targetOf(args)
-    return withCluster(args, (cluster) => new Reset(cluster, args, target, out).run())
+    return withCluster(args, out, (cluster) => new Reset(cluster, args, target, out).run())
   },
 }
 

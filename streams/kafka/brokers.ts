@@ -4,6 +4,7 @@ import { BrokerConnection, type ConnectionSettings } from './connection.ts'
 import type { KafkaClientOptions } from './contract.ts'
 import type { Api } from './protocol/api.ts'
 import type { BrokerAddress } from './protocol/metadata.ts'
+import { Silence } from './silence.ts'
 import { TokenCache } from './token-cache.ts'
 
 /** Bootstrap servers have no node id yet; they get negative ones. */
@@ -12,6 +13,7 @@ const FIRST_BOOTSTRAP_ID = -1
 /** The cluster's brokers: their addresses, and connections to them that are kept apart by purpose. */
 export class Brokers {
   readonly options: ConnectionSettings
+  readonly silence: Silence
   /** Undefined: credentials that stay. */
   readonly #tokens: TokenCache | undefined
   readonly #bootstrap: BrokerAddress[]
@@ -19,7 +21,8 @@ export class Brokers {
   readonly #groups = new Set<ConnectionGroup>()
 
   constructor(options: KafkaClientOptions) {
-    const { sasl, ...others } = options
+    const { sasl, onWarning, ...others } = options
+    this.silence = new Silence(onWarning)
     if (typeof sasl?.token === 'function') {
       const tokens = new TokenCache(sasl.token)
       this.#tokens = tokens
@@ -128,17 +131,23 @@ export class ConnectionGroup {
    * would be waited out though others are there. Rejects with the last connection's error when none answers.
    */
   async any<Request, Response>(api: Api<Request, Response>, request: Request): Promise<Response> {
-    let last: unknown
+    const begun = performance.now()
+    let last: StreamsError | undefined
     const failing = (nodeId: number) => Number(this.#connections.get(nodeId)?.failing ?? false)
     for (const nodeId of this.#brokers.candidates().sort((a, b) => failing(a) - failing(b))) {
       try {
-        return await this.to(nodeId).request(api, request)
+        const answer = await this.to(nodeId).request(api, request)
+        this.#brokers.silence.end()
+        return answer
       } catch (error) {
         if (!(error instanceof StreamsError) || error.code !== 'CONNECTION_FAILED' || this.#closed) {
           throw error
         }
         last = error
       }
+    }
+    if (last !== undefined) {
+      this.#brokers.silence.lasts(begun, last)
     }
     throw last
   }

@@ -42,6 +42,8 @@ export interface KafkaClientOptions {
   readonly compression?: Compression
   /** A request without an answer for this long: the connection is taken for dead. Default 30 000 ms. */
   readonly requestTimeoutMs?: number
+  /** No broker answers, and they are asked again and again: the first thing a wrong address shows. */
+  readonly onWarning?: (message: string) => void
 }
 
 export interface TopicMetadata {

@@ -34,7 +34,7 @@ export class AppResources {
     const { config, tokens, inUse, onWarning } = options
     this.#options = options
     this.directory = directory
-    this.cluster = createCluster({ ...withTokens(config.client, tokens), clientId: `${config.applicationId}-supervisor` })
+    this.cluster = createCluster({ ...withTokens(config.client, tokens), clientId: `${config.applicationId}-supervisor`, onWarning })
     this.cleaner = new StateCleaner({ folder: directory, delayMs: config.stateCleanupDelayMs, inUse, onWarning })
   }
 

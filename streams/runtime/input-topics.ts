@@ -40,6 +40,10 @@ export class InputTopics {
     this.#options = options
   }
 
+  get prepared(): boolean {
+    return this.#now !== undefined
+  }
+
   /** What tasks are made of now. */
   get now(): PreparedTopics {
     if (this.#now === undefined) {

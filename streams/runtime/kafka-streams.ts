@@ -209,6 +209,8 @@ export class KafkaStreams {
     this.#life.move('PENDING_SHUTDOWN')
     this.#life.settle(new StreamsError('NOT_RUNNING', 'The application was closed before it was running.'))
     if (begun && this.#supervisor.threads.size === 0) {
+      // What an earlier incarnation left open is ended by the next start: brokers that do not answer are not waited for.
+      await this.#resources?.cluster.close()
       await within(this.#starting?.catch(() => undefined) ?? Promise.resolve(), this.#config.closeTimeoutMs)
     }
     await this.#supervisor.closeAll()

@@ -118,7 +118,14 @@ export class StreamThread {
   }
 
   async #start(): Promise<void> {
-    await this.#inputs.prepare()
+    try {
+      await this.#inputs.prepare()
+    } catch (error) {
+      if (this.#state !== 'starting') {
+        return
+      }
+      throw error
+    }
     if (this.#options.thread === 0) {
       // Beside the start, and once for all threads of the process.
       this.#inputs.checkAge()
@@ -281,6 +288,10 @@ export class StreamThread {
       return
     }
     this.#move('closing')
+    if (!this.#inputs.prepared) {
+      // Nothing is held yet: brokers that do not answer are not waited for.
+      await this.#options.cluster.close()
+    }
     await this.#starting?.catch(() => undefined)
     await this.#ownership.exclusively(async ({ tasks, commits, membership }) => {
       tasks.suspend([...tasks.all].map((entry) => entry.version))

@@ -70,7 +70,7 @@ export function hostInProcess(topology: Topology, init: InProcessInit, events: T
   const streamThread = new StreamThread({
     topology,
     config,
-    cluster: createCluster({ ...withTokens(config.client, init.tokens), clientId: `${config.applicationId}-${thread}` }),
+    cluster: createCluster({ ...withTokens(config.client, init.tokens), clientId: `${config.applicationId}-${thread}`, onWarning: events.onWarning }),
     processId,
     thread,
     folder: new StateFolder(stateDir),

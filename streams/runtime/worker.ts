@@ -30,7 +30,12 @@ async function run(): Promise<void> {
   const streamThread = new StreamThread({
     topology: await makeTopology(init.topologyUrl, config.applicationId, init.settings),
     config,
-    cluster: createCluster({ ...withTokens(config.client, init.asksToken ? { get: askedToken } : undefined), clientId: `${config.applicationId}-${thread}` }),
+    cluster: createCluster({
+      ...withTokens(config.client, init.asksToken ? { get: askedToken } : undefined),
+      clientId: `${config.applicationId}-${thread}`,
+      // The others would only say the same.
+      ...(thread === 0 ? { onWarning: (message) => post({ type: 'warning', message }) } : {}),
+    }),
     processId,
     thread,
     folder: new StateFolder(stateDir),

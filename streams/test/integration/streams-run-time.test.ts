@@ -1,6 +1,6 @@
 /** What may be changed while an application runs: its threads, and whether it processes at all. */
 import t from 'tap'
-import { KafkaStreams, type KafkaStreamsOptions, type RestoreEvent } from '../../index.ts'
+import { KafkaStreams, type KafkaStreamsOptions, type RestoreEvent, Serdes } from '../../index.ts'
 import type { AppState } from '../../runtime/app-state.ts'
 import { long, TestCluster } from './streams-support.ts'
 
@@ -125,3 +125,26 @@ t.test('a restore is told: where it begins, where it ends, how many records', as
   t.ok(ends!.length > 0 && ends!.every((event) => event.store === 'dying' && event.position === event.to && !event.copy))
   t.ok(ends!.reduce((sum, event) => sum + event.records, 0) >= 40, 'at least the last count of each key')
 })
+
+for (const threads of [1, 'in-process'] as const) {
+  t.test(`brokers that do not answer (${threads}): it is told why nothing happens, and close waits for none of them`, async (t) => {
+    const told = Promise.withResolvers<string>()
+    const app = new KafkaStreams({
+      topology: threads === 1 ? new URL('./streams-dying-topology.ts', import.meta.url) : (b) => b.stream('in', { key: Serdes.string(), value: Serdes.string() }).to('out'),
+      settings: { source: 'in', sink: 'out', memory: '', how: 'exit' },
+      applicationId: cluster.name('nowhere'),
+      // tcpmux: nobody listens there.
+      bootstrapServers: '127.0.0.1:1',
+      stateDir: cluster.folder(),
+      threads,
+      closeTimeoutMs: 3_600_000,
+      onWarning: told.resolve,
+    })
+    const rejected = t.rejects(app.start(), { code: 'NOT_RUNNING' })
+    t.match(await told.promise, /nowhere\S*, thread 0: No broker has answered for \d+ s: Broker -1 at 127\.0\.0\.1:1: connect ECONNREFUSED 127\.0\.0\.1:1\. .*Check bootstrapServers/)
+    await app.close()
+    await rejected
+    t.equal(app.state, 'NOT_RUNNING')
+    t.equal(app.failedThreads, 0)
+  })
+}
