@@ -2,6 +2,7 @@ import { type Fetch, Ollama } from 'ollama'
 import type { LanguageModel, ModelCallOptions, ModelRequest } from '../processors/model/index.ts'
 import type { Embedder } from '../processors/search/index.ts'
 import { ModelError } from './errors.ts'
+import { unitLength } from './unit-length.ts'
 
 export interface OllamaOptions {
   /** For example `http://127.0.0.1:11434`. */
@@ -89,11 +90,10 @@ function asModelError({ url, model }: OllamaOptions, error: unknown): ModelError
 }
 
 /** @throws ModelError ANSWER_INVALID */
-function normalised({ url, model }: OllamaOptions, vector: readonly unknown[]): number[] {
-  const numbers = Array.isArray(vector) ? vector.map(Number) : []
-  const length = Math.hypot(...numbers)
-  if (numbers.length === 0 || numbers.length > 16_000 || !Number.isFinite(length) || length === 0) {
+function normalised({ url, model }: OllamaOptions, vector: unknown): number[] {
+  const unit = unitLength(vector)
+  if (unit === undefined) {
     throw new ModelError('ANSWER_INVALID', `${model} at ${url} gave an embedding that is none.`)
   }
-  return numbers.map((number) => number / length)
+  return unit
 }

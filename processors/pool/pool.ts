@@ -32,6 +32,8 @@ export interface PoolOptions {
   readonly maxRssBytes: number
   /** V8 heap of a process, MiB. */
   readonly maxHeapMiB: number
+  /** A native library tries itself out in a process first. Never for parsers: what they read must start nothing. */
+  readonly mayStartProcesses?: boolean
 }
 
 export interface RunOptions {
@@ -209,7 +211,7 @@ class PoolProcess {
     this.#child = fork(fileURLToPath(options.entry), [...(options.args ?? [])], {
       // Nothing of our environment: a parser that is taken over finds no secret there.
       env: {},
-      execArgv: [`--max-old-space-size=${options.maxHeapMiB}`, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning', ...permissionFlags],
+      execArgv: [`--max-old-space-size=${options.maxHeapMiB}`, '--disable-warning=ExperimentalWarning', '--disable-warning=SecurityWarning', ...permissionFlags, ...(options.mayStartProcesses === true && permissionFlags.length > 0 ? ['--allow-child-process'] : [])],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     })

@@ -1,0 +1,120 @@
+/** A model inside of a process of its own, run by node-llama-cpp: its arguments are the folder that holds the package, and the model's file. */
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import process from 'node:process'
+import { pathToFileURL } from 'node:url'
+import { serve } from '../processors/pool/process.ts'
+import type { LlamaResult, LlamaTask } from './llama-messages.ts'
+
+/** As much of node-llama-cpp 3 as is used here; the package is not there when types are checked. */
+interface NodeLlamaCpp {
+  getLlama(options: { readonly gpu: false; readonly build: 'never'; readonly skipDownload: true; readonly logLevel: 'disabled'; readonly maxThreads: number }): Promise<Llama>
+  readonly LlamaChatSession: new (options: { readonly contextSequence: Sequence; readonly systemPrompt: string }) => ChatSession
+}
+interface Llama {
+  loadModel(options: { readonly modelPath: string }): Promise<Model>
+  createGrammarForJsonSchema(schema: object): Promise<object>
+}
+interface Model {
+  readonly trainContextSize: number
+  tokenize(text: string): readonly unknown[]
+  createContext(options: { readonly contextSize: number; readonly threads: number }): Promise<Context>
+  createEmbeddingContext(options: { readonly threads: number }): Promise<EmbeddingContext>
+}
+interface Context {
+  getSequence(): Sequence
+}
+interface Sequence {
+  clearHistory(): Promise<void>
+}
+interface ChatSession {
+  prompt(text: string, options: { readonly maxTokens: number; readonly temperature: number; readonly seed: number; readonly grammar?: object }): Promise<string>
+  dispose(options: { readonly disposeSequence: boolean }): void
+}
+interface EmbeddingContext {
+  getEmbeddingFor(text: string): Promise<{ readonly vector: readonly number[] }>
+}
+
+interface Loaded {
+  readonly package: NodeLlamaCpp
+  readonly llama: Llama
+  readonly model: Model
+}
+
+/** As with a server's models: tokens that a prompt and its answer may take together. */
+const contextTokens = 8_192
+/** Of the chat format around a prompt. */
+const formatTokens = 64
+/** Its threads wait spinning: with all cores they hold up whoever works beside them. */
+const threads = Math.max(1, availableParallelism() - 1)
+
+let loaded: Promise<Loaded> | undefined
+let sequence: Promise<Sequence> | undefined
+let embedding: Promise<EmbeddingContext> | undefined
+
+class Refused extends Error {
+  readonly reason: Extract<LlamaResult, { ok: false }>['reason']
+
+  constructor(reason: Refused['reason']) {
+    super(reason)
+    this.reason = reason
+  }
+}
+
+async function load(folder: string, modelPath: string): Promise<Loaded> {
+  let runner: NodeLlamaCpp
+  let llama: Llama
+  try {
+    runner = (await import(pathToFileURL(join(folder, 'node_modules', 'node-llama-cpp', 'dist', 'index.js')).href)) as NodeLlamaCpp
+    // Nothing is built and nothing fetched.
+    llama = await runner.getLlama({ gpu: false, build: 'never', skipDownload: true, logLevel: 'disabled', maxThreads: threads })
+  } catch {
+    throw new Refused('NO_RUNNER')
+  }
+  try {
+    return { package: runner, llama, model: await llama.loadModel({ modelPath }) }
+  } catch {
+    throw new Refused('NO_MODEL')
+  }
+}
+
+async function write({ instructions, prompt, maximumTokens, schema }: Extract<LlamaTask, { do: 'write' }>, { package: runner, llama, model }: Loaded): Promise<LlamaResult> {
+  const contextSize = Math.min(contextTokens, model.trainContextSize)
+  // What does not fit would silently lose its beginning.
+  if (model.tokenize(instructions).length + model.tokenize(prompt).length + formatTokens + maximumTokens > contextSize) {
+    return { ok: false, reason: 'TOO_LONG' }
+  }
+  const contextSequence = await (sequence ??= model.createContext({ contextSize, threads }).then((context) => context.getSequence()))
+  // Nothing of one request is there for the next.
+  await contextSequence.clearHistory()
+  const session = new runner.LlamaChatSession({ contextSequence, systemPrompt: instructions })
+  try {
+    const grammar = schema === undefined ? undefined : await llama.createGrammarForJsonSchema(schema)
+    const text = await session.prompt(prompt, { maxTokens: maximumTokens, temperature: 0, seed: 1, ...(grammar === undefined ? {} : { grammar }) })
+    return { ok: true, text }
+  } finally {
+    session.dispose({ disposeSequence: false })
+  }
+}
+
+async function embed(texts: readonly string[], { model }: Loaded): Promise<LlamaResult> {
+  const context = await (embedding ??= model.createEmbeddingContext({ threads }))
+  const vectors: (readonly number[])[] = []
+  for (const text of texts) {
+    vectors.push((await context.getEmbeddingFor(text)).vector)
+  }
+  return { ok: true, vectors }
+}
+
+serve(async (input): Promise<LlamaResult> => {
+  const task = input as LlamaTask
+  try {
+    const all = await (loaded ??= load(process.argv[2] ?? '', process.argv[3] ?? ''))
+    return task.do === 'write' ? await write(task, all) : await embed(task.texts, all)
+  } catch (error) {
+    if (error instanceof Refused) {
+      return { ok: false, reason: error.reason }
+    }
+    throw error
+  }
+})
