@@ -12,6 +12,8 @@ export type ValueFunction =
   | { readonly fn: 'withKey' }
   | { readonly fn: 'head' }
   | { readonly fn: 'nullIf'; readonly when: Condition }
+  /** Only with `continueOnError`. */
+  | { readonly fn: 'throwIf'; readonly when: Condition }
 
 export type KeyFunction =
   | { readonly fn: 'head' }
@@ -23,6 +25,8 @@ export type KeyFunction =
 export interface Combiner {
   readonly text: string
   readonly nullIf?: Condition
+  /** Only with `continueOnError`. */
+  readonly throwIf?: Condition
 }
 
 /** Milliseconds. */
@@ -43,6 +47,8 @@ export interface Processing {
   readonly punctuate?: Punctuation
   /** Hands a record to the first child whose condition holds, by its name, or else to all. */
   readonly children?: readonly Condition[]
+  /** Throws when it has done all this. */
+  readonly throwAfter?: Condition
 }
 
 /**
@@ -62,7 +68,7 @@ export interface Versions {
   readonly history?: number
 }
 
-/** One operator. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
+/** One operator. A topic that ends in `-refuses-<text>` has keys and values of that text that cannot be read. `of` and `with` are positions of operators before it; its own position names its store and its topics. */
 export type Operator =
   | { readonly op: 'stream'; readonly topics: readonly string[] }
   | ({ readonly op: 'table'; readonly topic: string } & Versions)
@@ -161,6 +167,8 @@ export interface Case {
   readonly inputs: readonly (Input | Advance)[]
   /** Kafka Streams keeps its stores in RocksDB, which is slow to begin, and not in memory. */
   readonly persistent?: boolean
+  /** Records that cannot be read, or at which an operator throws, are left out. */
+  readonly continueOnError?: boolean
   /** What of Kafka Streams is done otherwise so that a deliberate difference does not show (`differences.ts`). */
   readonly allowances?: readonly Allowance[]
 }

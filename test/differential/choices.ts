@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import type { Combiner, Condition, KeyFunction, ValueFunction, WindowsOf } from './case.ts'
 
-const condition: fc.Arbitrary<Condition> = fc
+export const condition: fc.Arbitrary<Condition> = fc
   .record({ on: fc.constantFrom('key' as const, 'value' as const), mod: fc.integer({ min: 2, max: 5 }), rest: fc.nat({ max: 4 }) })
   .map(({ on, mod, rest }) => ({ on, mod, rest: rest % mod }))
 

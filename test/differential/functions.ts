@@ -40,6 +40,15 @@ export function applyValue(fn: ValueFunction, key: unknown, value: unknown): str
       return text(value).slice(0, 1)
     case 'nullIf':
       return holds(fn.when, key, value) ? null : text(value)
+    case 'throwIf':
+      throwIf(fn.when, key, value)
+      return text(value)
+  }
+}
+
+export function throwIf(condition: Condition | undefined, key: unknown, value: unknown): void {
+  if (condition !== undefined && holds(condition, key, value)) {
+    throw new Error('thrown on purpose')
   }
 }
 
@@ -58,6 +67,7 @@ export function applyKey(fn: KeyFunction, key: unknown, value: unknown): string 
 
 export function combine(combiner: Combiner, key: unknown, left: unknown, right: unknown): string | null {
   const result = limit(text(left) + combiner.text + text(right))
+  throwIf(combiner.throwIf, key, result)
   return combiner.nullIf !== undefined && holds(combiner.nullIf, key, result) ? null : result
 }
 

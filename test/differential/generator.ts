@@ -5,7 +5,8 @@
 import fc from 'fast-check'
 import { allowancesOf } from './allowances.ts'
 import { type Case, isLong, type Operator, shapeOf, type Versions, waits, windowsOf } from './case.ts'
-import { type Choice, choice, line } from './choices.ts'
+import { type Choice, choice, condition, line } from './choices.ts'
+import { withFaults } from './faults.ts'
 import { script } from './input-script.ts'
 import { type Known, knownOf, mayBeAnswered, mayMeet, topicsOf } from './known.ts'
 import { isOneTask, processing, withPromisedTimes } from './processing.ts'
@@ -21,11 +22,13 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
       flavour: fc.nat({ max: FLAVOURS.length - 1 }),
       /** Nothing goes through a repartition topic: then it is decided what stream time is. */
       oneTask: fc.nat({ max: 4 }).map((number) => number === 1),
+      faults: fc.oneof({ weight: 5, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(fc.option(condition, { nil: undefined, freq: 2 }), { maxLength: operators, size: 'max' }) }),
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
-    .map(({ choices, lines, flavour, oneTask, persistent }) => {
-      const topology = build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory)
-      return { operators: topology, inputs: script(topology, lines), ...(persistent ? { persistent } : {}), ...allowancesOf(topology, persistent) }
+    .map(({ choices, lines, flavour, oneTask, faults, persistent }) => {
+      const topology = withFaults(build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory), faults)
+      const how = { ...(persistent ? { persistent } : {}), ...(faults.length > 0 ? { continueOnError: true } : {}) }
+      return { operators: topology, inputs: script(topology, lines), ...how, ...allowancesOf(topology, persistent) }
     })
 }
 

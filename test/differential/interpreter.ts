@@ -13,8 +13,19 @@ type WindowedTable = KTable<Windowed<string>, Value>
 type Global = GlobalKTable<string, Value>
 type Grouped = KGroupedStream<string, Value>
 
-const string = Serdes.string() as Serde<Value>
-const strings: { readonly key: Serde<string>; readonly value: Serde<Value> } = { key: Serdes.string(), value: string }
+/** Text, of which the name of an input topic may say that some cannot be read. */
+const reader: Serde<string> = {
+  ...Serdes.string(),
+  deserialize(topic, bytes) {
+    const found = Buffer.from(bytes).toString()
+    if (topic.endsWith(`-refuses-${found}`)) {
+      throw new Error('refused on purpose')
+    }
+    return found
+  },
+}
+const string = reader as Serde<Value>
+const strings: { readonly key: Serde<string>; readonly value: Serde<Value> } = { key: reader, value: string }
 const START = '0'
 
 // Text that stands where a count may stand, too.
@@ -81,7 +92,7 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         streams.set(position, stream(it.of).flatMapValues((v, k) => times(it.mod, v, (copy) => numbered(applyValue(it.value, k, v), copy)), { value }))
         break
       case 'selectKey':
-        streams.set(position, stream(it.of).selectKey((k, v) => applyKey(it.key, k, v), { key: Serdes.string() }))
+        streams.set(position, stream(it.of).selectKey((k, v) => applyKey(it.key, k, v), { key: reader }))
         break
       case 'merge':
         streams.set(position, stream(it.of).merge(stream(it.with)))
@@ -232,7 +243,7 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         windowed.set(position, windowedTable(it.of).suppress(Suppressed.untilWindowCloses(BufferConfig.unbounded()), { name }))
         break
       case 'windowToStream':
-        streams.set(position, windowedTable(it.of).toStream().selectKey((key) => text(key), { key: Serdes.string() }) as Stream)
+        streams.set(position, windowedTable(it.of).toStream().selectKey((key) => text(key), { key: reader }) as Stream)
         break
       case 'tableSuppress': {
         const buffer = it.maxRecords === undefined ? BufferConfig.unbounded() : BufferConfig.maxRecords(it.maxRecords).emitEarlyWhenFull()
@@ -260,7 +271,7 @@ export function describe({ operators, allowances = [] }: Case, b: StreamsBuilder
         break
     }
     const written = streams.get(position) ?? (tables.get(position)?.toStream() as Stream | undefined)
-    written?.to(`out-${position}`, { key: Serdes.string(), value })
+    written?.to(`out-${position}`, { key: reader, value })
     windowed.get(position)?.toStream().to(`out-${position}`)
   })
 }
@@ -286,7 +297,7 @@ function splitInto(stream: Stream, it: Operator & { readonly op: 'split' }): { r
 }
 
 function grouped(stream: Stream, { by }: { readonly by?: Parameters<typeof applyKey>[0] }, name: string): Grouped {
-  return by === undefined ? stream.groupByKey({ name }) : stream.groupBy((k, v) => applyKey(by, k, v), { name, key: Serdes.string() })
+  return by === undefined ? stream.groupByKey({ name }) : stream.groupBy((k, v) => applyKey(by, k, v), { name, key: reader })
 }
 
 function groupedTable<K>(table: KTable<K, Value>, it: Operator & { readonly op: 'tableCount' | 'tableReduce' | 'tableAggregate' | 'windowGroup' }, name: string): KGroupedTable<string, Value> {

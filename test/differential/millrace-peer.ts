@@ -24,7 +24,10 @@ function utf8(of: string | null): Uint8Array | null {
 /** What our engine makes of a case. */
 export async function runMillrace(test: Case): Promise<Outcome> {
   const { operators, inputs } = test
-  const driver = new TopologyTestDriver((b) => describe(test, b), { applicationId: APPLICATION_ID })
+  const driver = new TopologyTestDriver((b) => describe(test, b), {
+    applicationId: APPLICATION_ID,
+    config: test.continueOnError === true ? { errors: { processing: 'skip', deserialization: 'skip' } } : {},
+  })
   for (const input of inputs) {
     if ('advance' in input) {
       driver.advanceWallClockTime(input.advance)

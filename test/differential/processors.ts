@@ -2,7 +2,7 @@
 import type { Cancellable, FixedKeyProcessor, KeyValueStore, ProcessingContext, Processor, ProcessorContext, Record, StoreBuilder, ValueTransformer } from 'millrace'
 import { Serdes, Stores } from 'millrace'
 import { childName, nameOf, type Operator, type Processing } from './case.ts'
-import { applyKey, applyValue, combine, copies, holds, limit, text } from './functions.ts'
+import { applyKey, applyValue, combine, copies, holds, limit, text, throwIf } from './functions.ts'
 
 type Key = string | null
 type Value = string | number | null
@@ -51,6 +51,7 @@ export class CaseProcessor implements Processor<Key, Value>, FixedKeyProcessor<K
       const one = { ...record, key: newKey, value, timestamp: timestamp + copy * (it.copies?.later ?? 0) }
       this.#context.forward(one, child === -1 ? undefined : childName(this.#position, child))
     }
+    throwIf(it.throwAfter, key, record.value)
   }
 
   #told(value: string | null): string | null {

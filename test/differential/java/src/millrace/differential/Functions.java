@@ -40,8 +40,18 @@ final class Functions {
       case "withKey" -> limit(text(key) + ":" + text(value));
       case "head" -> head(text(value));
       case "nullIf" -> holds(fn.get("when"), key, value) ? null : text(value);
+      case "throwIf" -> {
+        throwIf(fn.get("when"), key, value);
+        yield text(value);
+      }
       default -> throw new IllegalArgumentException("value function " + fn);
     };
+  }
+
+  static void throwIf(JsonNode condition, Object key, Object value) {
+    if (condition != null && holds(condition, key, value)) {
+      throw new IllegalStateException("thrown on purpose");
+    }
   }
 
   static String applyKey(JsonNode fn, Object key, Object value) {
@@ -56,6 +66,7 @@ final class Functions {
 
   static String combine(JsonNode combiner, Object key, Object left, Object right) {
     String result = limit(text(left) + combiner.get("text").asText() + text(right));
+    throwIf(combiner.get("throwIf"), key, result);
     return combiner.has("nullIf") && holds(combiner.get("nullIf"), key, result) ? null : result;
   }
 

@@ -1,6 +1,7 @@
 package millrace.differential;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -8,7 +9,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.function.BiFunction;
 import org.apache.kafka.common.serialization.Serde;
+import org.apache.kafka.common.errors.SerializationException;
 import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.common.serialization.StringSerializer;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.Topology;
@@ -40,6 +43,15 @@ import org.apache.kafka.streams.state.Stores;
 /** Builds the topology a case describes (case.ts). Operators are held by position; a split is the list of its branches. */
 @SuppressWarnings({"unchecked", "rawtypes"})
 final class Interpreter {
+  /** Of input topics: text, of which the name of a topic may say that some cannot be read. */
+  private static final Serde<String> TEXT = Serdes.serdeFrom(new StringSerializer(), (topic, bytes) -> {
+    String text = bytes == null ? null : new String(bytes, StandardCharsets.UTF_8);
+    if (topic.endsWith("-refuses-" + text)) {
+      throw new SerializationException("refused on purpose");
+    }
+    return text;
+  });
+
   private final JsonNode operators;
   private final boolean persistent;
   private final boolean noInitialOldValue;
@@ -116,8 +128,8 @@ final class Interpreter {
         yield stream(it).processValues(() -> new Processors.OfValues(it, name), Named.as(name), Processors.stores(it, name));
       }
       case "child" -> stream(it).filter((k, v) -> true, Named.as("n" + it.get("of").asInt() + "-c" + it.get("index").asInt()));
-      case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(Serdes.String(), Serdes.String()));
-      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(it, name, value));
+      case "stream" -> builder.stream(texts(it.get("topics")), Consumed.with(TEXT, TEXT));
+      case "table" -> builder.table(it.get("topic").asText(), Consumed.with(TEXT, TEXT), kept(it, name, value));
       case "cogroup" -> cogrouped(it, name).aggregate(() -> noInitialOldValue ? null : "0", kept(it, name, value));
       case "globalTable" -> builder.globalTable(it.get("topic").asText(), Consumed.with(Serdes.String(), Serdes.String()), kept(it, name, value));
       case "filter" -> stream(it).filter((k, v) -> Functions.holds(it.get("when"), k, v));

@@ -197,6 +197,7 @@ final class Processors {
           context.forward(one, child);
         }
       }
+      Functions.throwIf(it.get("throwAfter"), record.key(), record.value());
     }
 
     private void punctuate(long timestamp) {
@@ -236,6 +237,7 @@ final class Processors {
           context.forward(one, child);
         }
       }
+      Functions.throwIf(work.it.get("throwAfter"), record.key(), record.value());
     }
   }
 }
