@@ -7,7 +7,7 @@ import { LIBRARY, type PublishedManifest, publishedManifest, type WorkspaceManif
 
 const checkout = dirname(dirname(dirname(fileURLToPath(import.meta.url))))
 
-/** `require` of ES modules and zstd decide; older ones of these lines have been tried by nobody. */
+/** @platformatic/kafka and `require` of ES modules decide. */
 const NODE = '^22.22.0 || >=24.6.0'
 
 interface Package {

@@ -6,8 +6,8 @@ const NOT_TRUSTED = /^(DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNA
 
 /** The broker was shown the credentials and has not taken them, or could not show its own. */
 export class SaslRefused extends Error {
-  constructor(what = 'refused the SASL mechanism or its credentials: check mechanism, username and password.') {
-    super(what)
+  constructor(what = 'refused the SASL mechanism or its credentials: check mechanism, username and password.', options?: ErrorOptions) {
+    super(what, options)
   }
 }
 
