@@ -94,6 +94,17 @@ export interface ApplicationConfig {
     /** Requests of one task at once. Default 2. */
     readonly concurrency?: number
   }
+  /** Models in processes of their own, by node-llama-cpp. A purpose has its model here or at `ollama`. */
+  readonly llama?: {
+    /** Where node-llama-cpp was installed. */
+    readonly folder: string
+    /** Files (GGUF), for the purposes of `ollama`. */
+    readonly fieldsModel?: string
+    readonly answersModel?: string
+    readonly embeddingModel?: string
+    /** Of one request, the loading of the model included. Default 60 s. */
+    readonly timeoutMs?: number
+  }
   readonly cassandra?: ArchiveConfig
   /** Tenants that have a raw topic of their own. */
   readonly tenantTopics: readonly string[]
@@ -137,6 +148,7 @@ const shape = {
   ops: { host: 'string', port: 'integer' },
   'postgresql?': { host: 'string', port: 'integer', database: 'string', passwordFile: 'string', 'tls?': { 'caFile?': 'string' } },
   'ollama?': { url: 'string', 'fieldsModel?': 'string', 'answersModel?': 'string', 'embeddingModel?': 'string', 'timeoutMs?': 'integer', 'concurrency?': 'integer' },
+  'llama?': { folder: 'string', 'fieldsModel?': 'string', 'answersModel?': 'string', 'embeddingModel?': 'string', 'timeoutMs?': 'integer' },
   'cassandra?': { contactPoint: 'string', localDataCenter: 'string', keyspace: 'string', 'username?': 'string', 'passwordFile?': 'string', 'tls?': tlsFiles },
 } as const
 
@@ -144,7 +156,7 @@ type Shape = { readonly [key: string]: 'string' | 'integer' | 'strings' | Shape 
 
 const limits: { readonly [path: string]: readonly [least: number, most: number] } = {
   partitions: [1, 1000], replicationFactor: [-1, 9], threads: [1, 64], sessionTimeoutMs: [6_000, 300_000], standbyReplicas: [0, 16], ocrWorkers: [1, 64], parserWorkers: [1, 64],
-  'api.port': [0, 65_535], 'ops.port': [0, 65_535], 'postgresql.port': [1, 65_535], 'ollama.timeoutMs': [1_000, 600_000], 'ollama.concurrency': [1, 64], 'api.maximumBytes': [1, 2 ** 31],
+  'api.port': [0, 65_535], 'ops.port': [0, 65_535], 'postgresql.port': [1, 65_535], 'ollama.timeoutMs': [1_000, 600_000], 'ollama.concurrency': [1, 64], 'llama.timeoutMs': [1_000, 600_000], 'api.maximumBytes': [1, 2 ** 31],
 }
 
 const choices: { readonly [path: string]: readonly string[] } = {

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { checkConfig, loadConfig } from '../../topology/config.ts'
+import { openModels } from '../../topology/models.ts'
 import { openServices } from '../../topology/services.ts'
 
 const least = { kafka: { bootstrapServers: ['localhost:9092'] } }
@@ -31,6 +32,8 @@ const wrong: readonly (readonly [given: unknown, code: string, message: RegExp])
   [{ ...least, cassandra: { contactPoint: 'h:1', localDataCenter: 'd', keyspace: 'k', username: 'u' } }, 'CONFIG_INVALID', /"cassandra.username" needs "cassandra.passwordFile"/],
   [{ ...least, cassandra: { contactPoint: 'h:1', localDataCenter: 'd', keyspace: 'k', tls: { keyFile: 'f' } } }, 'CONFIG_INVALID', /"cassandra.tls.keyFile" needs "cassandra.tls.certFile"/],
   [{ ...least, postgresql: { host: 'h' } }, 'CONFIG_INVALID', /"postgresql.port" is missing/],
+  [{ ...least, llama: { fieldsModel: 'a.gguf' } }, 'CONFIG_INVALID', /"llama.folder" is missing/],
+  [{ ...least, llama: { folder: 'f', timeoutMs: 5 } }, 'CONFIG_INVALID', /"llama.timeoutMs" must be a whole number from 1000/],
 ]
 
 t.test('what is wrong is named, with the limit', async (t) => {
@@ -88,4 +91,13 @@ t.test('an unreadable or broken file is named, and its text is not repeated', as
     t.match(error, { code: 'CONFIG_INVALID', message: /broken\.json/ })
     t.notMatch(String(error), /s3cret/)
   }
+})
+
+t.test('a purpose has one model, and what runs it is there', async (t) => {
+  const ollama = { url: 'http://127.0.0.1:1', fieldsModel: 'a', embeddingModel: 'b' }
+  t.match(openModels({ ollama }), { fields: { name: 'ollama/a' }, embedder: { name: 'ollama/b' }, answers: undefined, concurrency: 2 })
+  t.throws(() => openModels({ ollama, llama: { folder: 'f', fieldsModel: 'a.gguf' } }), { code: 'CONFIG_INVALID', message: /"ollama.fieldsModel" and "llama.fieldsModel"/ })
+  t.throws(() => openModels({ ollama, llama: { folder: 'f', answersModel: 'a.gguf' } }), { code: 'CONFIG_INVALID', message: /"llama.answersModel": .*node-llama-cpp.package.json is not there/ })
+  const folder = t.testdir({ node_modules: { 'node-llama-cpp': { 'package.json': '{}' } }, 'a.gguf': '' })
+  t.match(openModels({ ollama, llama: { folder, answersModel: join(folder, 'a.gguf') } }), { fields: { name: 'ollama/a' }, answers: { name: 'llama/a.gguf' } })
 })
