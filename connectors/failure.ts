@@ -9,7 +9,7 @@ export interface TaskFailure {
   summary: string
 }
 
-/** Exceptions that mean "not now" whatever the record. */
+/** What means "not now" whatever the record: the store is away, or lets the sink not in. */
 const STORE = [
   /\bConnectException: Connection refused/,
   /\b(SocketTimeoutException|UnknownHostException|NoRouteToHostException|EOFException|SocketException)\b/,
@@ -21,7 +21,9 @@ const STORE = [
   /The connection attempt failed/,
   /This connection has been closed/,
   /Acquisition timeout while waiting for new connection/,
-  /too many clients already/
+  /too many clients already/,
+  /javax\.net\.ssl\.SSL\w*Exception/,
+  /FATAL: (password authentication failed|no pg_hba\.conf entry) for /
 ]
 
 /** What PostgreSQL's messages mean, where the trace has no SQL state. */
@@ -35,17 +37,23 @@ const SQL_STATES: readonly [RegExp, string][] = [
   [/violates (unique|foreign key|check|exclusion) constraint/, '23000'],
   [/index row .*exceeds/, '54000'],
   [/permission denied/, '42501'],
+  [/FATAL: password authentication failed for /, '28P01'],
+  [/FATAL: no pg_hba\.conf entry for /, '28000'],
   [/relation .* does not exist/, '42P01'],
   [/column .* does not exist/, '42703']
 ]
+
+/** Our own sink's words for a store that lets nobody in. */
+const REFUSAL = /Cassandra refuses cassandra\.username with cassandra\.password|TLS with Cassandra fails/
 
 export function taskFailure(trace: string | undefined): TaskFailure {
   const text = trace ?? ''
   const classes = [...text.matchAll(/^(?:Caused by: )?((?:[a-z][\w$]*\.)+[A-Z][\w$]*)/gm)].map((match) => match[1]!.split('.').at(-1)!)
   const state = SQL_STATES.find(([pattern]) => pattern.test(text))?.[1]
   const summary = [...new Set(classes)].join(' ← ') || 'no stack trace'
+  const why = state === undefined ? REFUSAL.exec(text)?.[0] : `SQL state ${state}`
   return {
     kind: STORE.some((pattern) => pattern.test(text)) ? 'store' : 'unknown',
-    summary: state === undefined ? summary : `${summary} (SQL state ${state})`
+    summary: why === undefined ? summary : `${summary} (${why})`
   }
 }

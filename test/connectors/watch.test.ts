@@ -90,7 +90,9 @@ t.test('a store that is away is told from a bad record', async (t) => {
     'org.postgresql.util.PSQLException: FATAL: the database system is starting up',
     'org.hibernate.exception.JDBCConnectionException: Unable to acquire JDBC Connection',
     'java.sql.SQLException: Acquisition timeout while waiting for new connection',
-    'com.datastax.oss.driver.api.core.AllNodesFailedException: Could not reach any contact point'
+    'com.datastax.oss.driver.api.core.AllNodesFailedException: Could not reach any contact point',
+    'org.postgresql.util.PSQLException: FATAL: password authentication failed for user "millrace_sink"',
+    'org.postgresql.util.PSQLException: SSL error\nCaused by: javax.net.ssl.SSLHandshakeException: PKIX path building failed'
   ]) {
     t.equal(taskFailure(text).kind, 'store', text)
   }

@@ -1,9 +1,11 @@
 /** From the migrations to an answer of the API through servers that all want to know who comes: nothing of it runs without credentials. */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { avroSerde, Registry } from '../../../avro/index.ts'
+import { taskFailure } from '../../../connectors/failure.ts'
 import { cassandraClient, ConnectRest } from '../../../connectors/index.ts'
 import { OURS, THEIRS } from '../../../streams/test/membership/certificates.ts'
 import { checkConfig } from '../../../topology/config.ts'
@@ -12,16 +14,16 @@ import { createBench, tenantRecord } from '../../api/integration/support.ts'
 import { basicAuthentication, certificate, postgresqlWithTls, startCassandra } from './guarded-servers.ts'
 import { connectorsCommand, eventually, stackFile } from './support.ts'
 
-t.setTimeout(240_000)
-const bench = await createBench([tenantRecord('acme')])
-const { folder, run, passwords, declared } = bench
+t.setTimeout(400_000)
+const folder = mkdtempSync(join(tmpdir(), 'millrace-guarded-'))
 const stack = stackFile()
+const server = await certificate(folder, 'server')
+const [bench, archive] = await Promise.all([createBench([tenantRecord('acme')]), startCassandra(join(folder, 'cassandra'), server, OURS.ca)])
+const { run, passwords, declared } = bench
 // the worker's `file` provider reads below the stack's secrets
 const secrets = join(stack.secrets ?? folder, run)
 mkdirSync(secrets, { mode: 0o700 })
 
-const server = await certificate(folder, 'server')
-const archive = await startCassandra(join(folder, 'cassandra'), server, OURS.ca)
 const database = await postgresqlWithTls(stack.postgresql, server)
 const registry = await basicAuthentication(stack.registry, 'millrace', 'registry-secret')
 const connect = await basicAuthentication(stack.connect, 'operator', 'connect-secret')
@@ -67,7 +69,7 @@ const superuser = cassandraClient({ ...cassandraAddress(config.cassandra!), cred
 await eventually('the superuser is let in', async () => {
   await superuser.connect()
   return true
-})
+}, 240_000)
 
 t.teardown(async () => {
   await Promise.all(connectors.map((name) => rest.remove(name)))
@@ -77,6 +79,7 @@ t.teardown(async () => {
   database.close()
   await archive.stop()
   rmSync(secrets, { recursive: true })
+  rmSync(folder, { recursive: true })
   await bench.close()
 })
 
@@ -88,19 +91,25 @@ function holdsNoSecret(t: Test, text: string): void {
 
 t.test('who is not let in is told which setting to mend', async (t) => {
   const { kafka, cassandra } = settings
-  const attempt = async (change: Partial<typeof cassandra>): Promise<string> => {
-    const { code, err } = await connectorsCommand('migrate', '--config', fileOf('other.json', JSON.stringify({ kafka, cassandra: { ...cassandra, ...change } })))
+  const attempt = async (name: string, change: Partial<typeof cassandra>): Promise<string> => {
+    const { code, err } = await connectorsCommand('migrate', '--config', fileOf(`${name}.json`, JSON.stringify({ kafka, cassandra: { ...cassandra, ...change } })))
     t.equal(code, 1)
     holdsNoSecret(t, err)
     return err
   }
-  t.match(await attempt({}), /^Cassandra .*"cassandra\.username".*"cassandra\.passwordFile"/, 'a role that is not there')
-  t.match(await attempt({ tls: { ...tls, caFile: fileOf('theirs.pem', THEIRS.ca) } }), /TLS with Cassandra fails \("cassandra\.tls"\)/, 'a node nobody vouches for')
+  const stranger = fileOf('stranger.json', JSON.stringify({ ...settings, registryAuth: { username: 'millrace', passwordFile: adminFile } }))
+  const [noRole, noTrust, unnamed, wrong] = await Promise.all([
+    attempt('no-role', {}),
+    attempt('no-trust', { tls: { ...tls, caFile: fileOf('theirs.pem', THEIRS.ca) } }),
+    connectorsCommand('deploy', ...common, ...worker.slice(0, 2)),
+    connectorsCommand('deploy', '--config', stranger, ...common.slice(2), ...worker, '--share', '/srv'),
+  ])
+  t.match(noRole, /^Cassandra .*"cassandra\.username".*"cassandra\.passwordFile"/)
+  t.match(noTrust, /TLS with Cassandra fails \("cassandra\.tls"\)/, 'a node nobody vouches for')
+  t.match(unnamed, { code: 1, out: [], err: /^--connect: .*401.*--connect-user/ })
+  t.match(wrong, { code: 1, out: [], err: /^registry: .*401.*"registryAuth"/ })
   await superuser.execute("CREATE ROLE api WITH LOGIN = true AND PASSWORD = 'api-secret'")
-  t.match(await attempt({}), /denies the user of "cassandra\.username".*CREATE/, 'a role without rights')
-  t.match(await connectorsCommand('deploy', ...common, ...worker.slice(0, 2)), { code: 1, out: [], err: /^--connect: .*401.*--connect-user/ })
-  const stranger = { ...settings, registryAuth: { username: 'millrace', passwordFile: adminFile } }
-  t.match(await connectorsCommand('deploy', '--config', fileOf('stranger.json', JSON.stringify(stranger)), ...common.slice(2), ...worker, '--share', '/srv'), { code: 1, out: [], err: /^registry: .*401.*"registryAuth"/ })
+  t.match(await attempt('no-right', {}), /denies the user of "cassandra\.username".*CREATE/)
 })
 
 t.test('tables and connectors come about, and a row arrives where the API reads it', async (t) => {
@@ -151,4 +160,5 @@ t.test('an API, and a sink, with a password that is another one', async (t) => {
   const trace = await eventually('the sink stops', async () => (await rest.status(sink))?.tasks.find(({ state }) => state === 'FAILED')?.trace)
   t.match(trace, /ConnectException: Cassandra refuses cassandra\.username with cassandra\.password/)
   holdsNoSecret(t, trace)
+  t.match(taskFailure(trace), { kind: 'store', summary: /\(Cassandra refuses cassandra\.username with cassandra\.password\)$/ })
 })
