@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { StreamsError } from '../errors.ts'
 import { StateStoreError } from 'millrace-state-stores'
 import type { Command, ExitCode, Output } from './command.ts'
@@ -21,6 +22,12 @@ ${COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`).joi
 millrace COMMAND --help says more. Exit codes: 0 done, 1 not done or found wanting, 2 wrong usage.`
 }
 
+/** That of the package, whose root is one folder above this one as written and two as built. */
+function version(): string {
+  const file = ['../package.json', '../../package.json'].map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url))!
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version
+}
+
 /** The command whose words the line begins with, the longest name first. */
 function find(words: readonly string[]): { readonly command: Command; readonly rest: readonly string[] } {
   for (const length of [2, 1]) {
@@ -40,6 +47,10 @@ function find(words: readonly string[]): { readonly command: Command; readonly r
 /** Runs one command line. Never throws: every failure is a line on standard error and an exit code. */
 export async function main(words: readonly string[], out: Output): Promise<ExitCode> {
   const asks = words.some((word) => word === '--help' || word === '-h')
+  if (words[0] === '--version') {
+    out.line(version())
+    return 0
+  }
   if (words[0] === 'help' || (asks && words[0]?.startsWith('-'))) {
     out.line(overview())
     return 0

@@ -150,6 +150,9 @@ export const Stores = Object.freeze({
 
 /** Throws `SERDE_MISSING`, naming the operator and its option, unless `serde` is one. */
 export function checkSerde(serde: AnySerde | undefined, operator: string, option: string): AnySerde {
+  if (typeof serde === 'function') {
+    throw new StreamsError('SERDE_MISSING', `${operator}: its ${option} serde is a function: call it, as in Serdes.string().`)
+  }
   if (typeof serde?.serialize !== 'function' || typeof serde?.deserialize !== 'function') {
     throw new StreamsError(
       'SERDE_MISSING',

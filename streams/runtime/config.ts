@@ -6,6 +6,7 @@ import type { PeersConfig } from '../membership/peers.ts'
 import type { PeersSettings } from './peers-config.ts'
 import { resolvePeers } from './peers-config.ts'
 import { resolveSasl } from './sasl-config.ts'
+import { settingMeant } from './setting-names.ts'
 import type { SnapshotsConfig, SnapshotsSettings } from './snapshots-config.ts'
 import { resolveSnapshots } from './snapshots-config.ts'
 import type { UncaughtErrorAction } from './uncaught-errors.ts'
@@ -224,7 +225,8 @@ function errorPolicy(policy: ErrorPolicy, deadLetterTopic: string | undefined): 
 export function resolveConfig(config: StreamsConfig): RuntimeConfig {
   for (const key of Object.keys(config)) {
     if (!(KEYS as readonly string[]).includes(key) && !OTHER_KEYS.includes(key)) {
-      throw invalid(key, `is no setting: known are ${KEYS.join(', ')}.`)
+      const meant = settingMeant(key, KEYS)
+      throw invalid(key, `is no setting${meant === undefined ? '' : `, but ${meant} is`}: known are ${KEYS.join(', ')}.`)
     }
   }
   const { applicationId } = config

@@ -322,7 +322,8 @@ export class KafkaStreams {
 
   #running(): { readonly topology: Topology; readonly cluster: KafkaCluster; readonly peers: Peers; readonly processId: string } {
     if (!this.#life.alive || this.#topology === undefined || this.#resources?.peers === undefined) {
-      throw new StreamsError('NOT_RUNNING', `The application is ${this.#life.state}: its stores can be asked while it is RUNNING or REBALANCING.`)
+      const why = this.#life.alive ? 'is only starting: its stores can be asked once its threads run' : `is ${this.#life.state}: its stores can be asked while it is RUNNING or REBALANCING`
+      throw new StreamsError('NOT_RUNNING', `The application ${why}.`)
     }
     const { cluster, peers, directory } = this.#resources
     return { topology: this.#topology, cluster, peers, processId: directory.processId }

@@ -73,7 +73,7 @@ export async function prepareTopics(cluster: KafkaCluster, built: Topology, conf
   const missing = internal.filter(({ name }) => !existing.has(name) && (running?.partitions.get(name) ?? 0) === 0 && partitions.get(name)! > 0)
   const absent = outputs.filter((topic) => !existing.has(topic) && !internalNames.has(topic))
   if (absent.length > 0 && running === undefined) {
-    throw new StreamsError('SOURCE_TOPIC_MISSING', `The output topic${absent.length > 1 ? 's' : ''} ${absent.join(', ')} do${absent.length > 1 ? '' : 'es'} not exist: create before the application starts.`)
+    throw new StreamsError('SOURCE_TOPIC_MISSING', `${absent.length > 1 ? `The output topics ${absent.join(', ')} do not exist: create them` : `The output topic ${absent[0]} does not exist: create it`} before the application starts.`)
   }
   if (missing.length > 0) {
     const limit = await messageLimit(cluster, topology)

@@ -1,4 +1,5 @@
 /** Where a topology comes from: a function on this thread, or a module that every worker loads for itself. */
+import { existsSync } from 'node:fs'
 import type { StreamsBuilder } from '../dsl/streams-builder.ts'
 import { buildTopology } from '../dsl/streams-builder.ts'
 import { StreamsError } from '../errors.ts'
@@ -13,8 +14,15 @@ export async function makeTopology(source: ConfiguredTopology | string, applicat
   return buildTopology((builder) => describe(builder, settings), { applicationId })
 }
 
+/** The program was compiled, and the URL still names the source. */
+function builtElsewhere(url: string): boolean {
+  return /^file:.*\.ts$/.test(url) && !existsSync(new URL(url)) && existsSync(new URL(url.replace(/\.ts$/, '.js')))
+}
+
 async function load(url: string): Promise<ConfiguredTopology> {
-  const module = (await import(url)) as { default?: unknown }
+  const module = (await import(url).catch((error: unknown) => {
+    throw builtElsewhere(url) ? new StreamsError('CONFIG_INVALID', `topology: there is no ${url}, but there is its .js: what is compiled is not renamed in new URL(…), so name './….js' there.`, { cause: error }) : error
+  })) as { default?: unknown }
   if (typeof module.default !== 'function') {
     throw new StreamsError('CONFIG_INVALID', `topology: the module ${url} has no default export that is a function (builder) => void.`)
   }

@@ -1,8 +1,10 @@
 /** What a wrong command line says, and the commands that need no broker. */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import t from 'tap'
 import { printable, printRows, textTable } from '../../cli/text-table.ts'
+import { makeTopology } from '../../runtime/topology-source.ts'
 import { millrace } from './run.ts'
 
 const v1 = join(import.meta.dirname, 'fixtures', 'orders-v1.ts')
@@ -59,6 +61,17 @@ t.test('describe: text, JSON, Mermaid', async (t) => {
   t.equal(json.applicationId, 'shop')
   t.same(json.subtopologies.map(({ name }) => name), ['orders', 'per-kind-repartition'])
   t.match((await millrace('describe', v1, '--format', 'mermaid')).lines, /^flowchart LR\n/)
+})
+
+t.test('the version is that of the package', async (t) => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  t.same(await millrace('--version'), { code: 0, lines: version, remarks: '' })
+})
+
+t.test('a topology that was compiled: its URL still names the source', async (t) => {
+  const folder = t.testdir({ 'compiled.js': 'export default () => undefined' })
+  await t.rejects(makeTopology(pathToFileURL(join(folder, 'compiled.ts')).href, 'app', undefined), { code: 'CONFIG_INVALID', message: /there is no .*compiled\.ts, but there is its \.js/ })
+  await t.rejects(makeTopology(pathToFileURL(join(folder, 'other.ts')).href, 'app', undefined), { code: 'ERR_MODULE_NOT_FOUND' })
 })
 
 t.test('describe: a module that is none, or throws, is named', async (t) => {

@@ -169,6 +169,11 @@ const misuses: { [what: string]: { code: StreamsErrorCode; message: RegExp; topo
     message: /The source 'in\/source' has no key serde: give `key`/,
     topology: (b) => void b.stream('in', unchecked({})),
   },
+  'a serde that was not called': {
+    code: 'SERDE_MISSING',
+    message: /The source 'in\/source': its value serde is a function: call it, as in Serdes\.string\(\)/,
+    topology: (b) => void b.stream('in', unchecked({ key: Serdes.string(), value: Serdes.json })),
+  },
   'a source without options': {
     code: 'SERDE_MISSING',
     message: /has no key serde/,

@@ -72,7 +72,12 @@ t.test('every wrong value is refused with its field, its limit and what to do', 
     [{ peers: { tls: { ca: 'ca.pem', cert: '', key: '' } } }, /peers.tls needs ca, cert and key/],
     [{ peers: { advertised: 'here' } }, /peers.advertised is "here"/],
     [{ peers: { port: 1 } }, /peers.port is no setting/],
-    [{ comitIntervalMs: 5 }, /comitIntervalMs is no setting: known are/],
+    [{ comitIntervalMs: 5 }, /comitIntervalMs is no setting, but commitIntervalMs is: known are/],
+    [{ 'application.id': 'a' }, /application\.id is no setting, but applicationId is: known are/],
+    [{ 'num.stream.threads': 2 }, /num\.stream\.threads is no setting, but threads is: known are/],
+    [{ 'sasl.jaas.config': '' }, /sasl\.jaas\.config is no setting, but sasl is: known are/],
+    [{ 'ssl.truststore.location': '' }, /ssl\.truststore\.location is no setting, but tls is: known are/],
+    [{ cacheMaxBytes: 5 }, /cacheMaxBytes is no setting: known are/],
   ]
   for (const [part, message] of wrong) {
     t.throws(() => resolveConfig({ ...MINIMUM, ...part } as StreamsConfig), { code: 'CONFIG_INVALID', message })
