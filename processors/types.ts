@@ -380,12 +380,19 @@ export interface VisibleValue {
   readonly visible?: Field
 }
 
+/** Rules of EN 16931 about parts of an e-invoice of which nothing is extracted. */
+export type PartRule =
+  | 'BR-41' | 'BR-42' | 'BR-43' | 'BR-44' | 'BR-52' | 'BR-54' | 'BR-62' | 'BR-63' | 'BR-64' | 'BR-65' | 'BR-CO-19' | 'BR-CO-20'
+  | 'BR-DEC-24' | 'BR-DEC-25' | 'BR-DEC-27' | 'BR-DEC-28'
+
 export interface Extraction {
   readonly fields: DocumentFields
   readonly lines: readonly LineItem[]
   readonly taxes: readonly TaxLine[]
   /** Allowances and charges on the whole document, where the document lists them. */
   readonly adjustments?: readonly Adjustment[]
+  /** Of an e-invoice: whether its parts meet them; absent where there are none of a kind. */
+  readonly partRules?: { readonly [rule in PartRule]?: boolean }
   /** For an e-invoice with pages: whether a reader of the pages sees what the XML says. */
   readonly visible?: readonly VisibleValue[]
   readonly extractorVersion: string

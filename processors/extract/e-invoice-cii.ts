@@ -1,6 +1,7 @@
 import type { XmlElement } from '../text/index.ts'
 import { find, findAll } from '../text/index.ts'
 import type { Adjustment, DocumentFields, Extraction, LineItem, Party, TaxLine } from '../types.ts'
+import { allOf, partRules } from './e-invoice-parts.ts'
 import { account, amount, attribute, ciiDate, code, compact, id, isTrue, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
 
 /**
@@ -50,8 +51,28 @@ export function mapCii(root: XmlElement, maxLines: number): Omit<Extraction, 'ex
       exemptionReasonCode: code(find(tax, 'ExemptionReasonCode')),
     })),
     adjustments: adjustmentsOf(settlement).slice(0, maxLines),
+    partRules: partRulesOf(items, agreement, settlement),
     truncated: items.length > maxLines,
   }
+}
+
+function partRulesOf(items: readonly XmlElement[], agreement: XmlElement | undefined, settlement: XmlElement | undefined): Extraction['partRules'] {
+  const adjustments = allOf(items, 'SpecifiedLineTradeSettlement', 'SpecifiedTradeAllowanceCharge')
+  const products = allOf(items, 'SpecifiedTradeProduct')
+  return partRules({
+    lineAllowances: adjustments.filter((one) => !isCharge(one)),
+    lineCharges: adjustments.filter(isCharge),
+    adjustment: { amount: 'ActualAmount', basis: 'BasisAmount', reason: 'Reason', reasonCode: 'ReasonCode' },
+    periods: findAll(settlement, 'BillingSpecifiedPeriod'),
+    linePeriods: allOf(items, 'SpecifiedLineTradeSettlement', 'BillingSpecifiedPeriod'),
+    period: ['StartDateTime', 'EndDateTime'],
+    documentReferences: findAll(agreement, 'AdditionalReferencedDocument').map((one) => find(one, 'IssuerAssignedID')),
+    itemAttributes: allOf(products, 'ApplicableProductCharacteristic').map((one) => [find(one, 'Description'), find(one, 'Value')]),
+    sellerAddress: find(agreement, 'SellerTradeParty', 'URIUniversalCommunication', 'URIID'),
+    buyerAddress: find(agreement, 'BuyerTradeParty', 'URIUniversalCommunication', 'URIID'),
+    itemIdentifiers: products.map((product) => find(product, 'GlobalID')),
+    itemClasses: allOf(products, 'DesignatedProductClassification').map((one) => find(one, 'ClassCode')),
+  })
 }
 
 /** D16B names the number of a referenced document IssuerAssignedID, ZUGFeRD 1 named it ID. */

@@ -1,6 +1,7 @@
 import type { XmlElement } from '../text/index.ts'
 import { find, findAll } from '../text/index.ts'
 import type { Adjustment, DocumentFields, Extraction, LineItem, Party, TaxLine } from '../types.ts'
+import { allOf, partRules } from './e-invoice-parts.ts'
 import { account, amount, attribute, code, compact, id, isoDate, isTrue, joined, number, orNothing, stated, sumOf, text } from './e-invoice-values.ts'
 
 /** OASIS UBL 2.1, Invoice and CreditNote (XRechnung, Peppol BIS). The binding of terms to elements is CEN/TS 16931-3-2. */
@@ -72,8 +73,29 @@ export function mapUbl(root: XmlElement, maxLines: number): Omit<Extraction, 'ex
       reason: text(find(one, 'AllowanceChargeReason')),
       reasonCode: code(find(one, 'AllowanceChargeReasonCode')),
     })),
+    partRules: partRulesOf(root, items),
     truncated: items.length > maxLines,
   }
+}
+
+function partRulesOf(root: XmlElement, items: readonly XmlElement[]): Extraction['partRules'] {
+  const adjustments = allOf(items, 'AllowanceCharge')
+  const products = allOf(items, 'Item')
+  return partRules({
+    lineAllowances: adjustments.filter((one) => !isCharge(one)),
+    lineCharges: adjustments.filter(isCharge),
+    adjustment: { amount: 'Amount', basis: 'BaseAmount', reason: 'AllowanceChargeReason', reasonCode: 'AllowanceChargeReasonCode' },
+    periods: findAll(root, 'InvoicePeriod'),
+    linePeriods: allOf(items, 'InvoicePeriod'),
+    // BT-8, the code of the tax point, stands in the same element
+    period: ['StartDate', 'EndDate', 'DescriptionCode'],
+    documentReferences: findAll(root, 'AdditionalDocumentReference').map((one) => find(one, 'ID')),
+    itemAttributes: allOf(products, 'AdditionalItemProperty').map((one) => [find(one, 'Name'), find(one, 'Value')]),
+    sellerAddress: find(root, 'AccountingSupplierParty', 'Party', 'EndpointID'),
+    buyerAddress: find(root, 'AccountingCustomerParty', 'Party', 'EndpointID'),
+    itemIdentifiers: products.map((product) => find(product, 'StandardItemIdentification', 'ID')),
+    itemClasses: allOf(products, 'CommodityClassification').map((one) => find(one, 'ItemClassificationCode')),
+  })
 }
 
 type Some = Partial<{ [Key in keyof DocumentFields]: DocumentFields[Key] | undefined }>

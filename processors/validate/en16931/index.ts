@@ -5,9 +5,10 @@ import { categoryRules } from './category-rules.ts'
 import { contentRules } from './content-rules.ts'
 import type { Level } from './invoice.ts'
 import { invoiceOf } from './invoice.ts'
+import { partRules } from './part-rules.ts'
 
 /** EN 16931-1:2017 with the corrections of the validation artefacts, as far as the extracted data decides. */
-const checks = [...contentRules, ...calculationRules, ...categoryRules]
+const checks = [...contentRules, ...partRules, ...calculationRules, ...categoryRules]
 
 /** Which level an invoice must have for a rule that applies from another one on. */
 const reach: Record<Level, readonly Level[]> = {

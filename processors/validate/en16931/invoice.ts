@@ -13,6 +13,7 @@ export interface Invoice {
   readonly taxes: readonly TaxLine[]
   readonly allowances: readonly Adjustment[]
   readonly charges: readonly Adjustment[]
+  readonly partRules: NonNullable<Extraction['partRules']>
 }
 
 /** What one rule says: true, false, or nothing because what it is about is not there. */
@@ -28,7 +29,7 @@ export interface Check {
 
 /** @returns undefined for what is no e-invoice of EN 16931: read from pages, or ZUGFeRD 1, which came before it */
 export function invoiceOf(extraction: Extraction): Invoice | undefined {
-  const { fields, lines, taxes, adjustments = [] } = extraction
+  const { fields, lines, taxes, adjustments = [], partRules = {} } = extraction
   const method = (fields.invoiceNumber ?? fields.grandTotal ?? fields.issueDate ?? fields.specification)?.provenance.method
   const specification = fields.specification?.normalised.toLowerCase() ?? ''
   if (method !== 'e-invoice-xml' || specification.startsWith('urn:ferd:')) {
@@ -42,6 +43,7 @@ export function invoiceOf(extraction: Extraction): Invoice | undefined {
     taxes,
     allowances: kind('allowance'),
     charges: kind('charge'),
+    partRules,
   }
 }
 

@@ -2,6 +2,7 @@
 import t from 'tap'
 import { checkRuleSet, createValidator, defaultRuleSet, en16931RuleSet, extract } from '../../../processors/index.ts'
 import type { EInvoice, Extraction, Field } from '../../../processors/index.ts'
+import type { PartRule } from '../../../processors/types.ts'
 import { cii, ubl, zugferd1 } from '../fixtures/e-invoices.ts'
 import { page } from '../fixtures/text.ts'
 
@@ -12,7 +13,12 @@ interface Draft {
   lines: Fields[]
   taxes: Fields[]
   adjustments: Fields[]
+  partRules: { [rule in PartRule]?: boolean }
 }
+
+const partRules: readonly PartRule[] = [
+  'BR-41', 'BR-42', 'BR-43', 'BR-44', 'BR-52', 'BR-54', 'BR-62', 'BR-63', 'BR-64', 'BR-65', 'BR-CO-19', 'BR-CO-20', 'BR-DEC-24', 'BR-DEC-25', 'BR-DEC-27', 'BR-DEC-28',
+]
 
 const field = (value: string): Field => ({ value, normalised: value, confidence: 1, provenance: { page: 0, method: 'e-invoice-xml' } })
 const fieldsOf = (values: { readonly [name: string]: string }): Fields => Object.fromEntries(Object.entries(values).map(([name, value]) => [name, field(value)]))
@@ -47,6 +53,7 @@ function base(category = 'S'): Draft {
     lineTotal: '200.00', periodStart: '2026-09-01', periodEnd: '2026-09-30', ...taxed })],
     taxes: [fieldsOf({ category, ...(rate === undefined ? {} : { rate }), basis: '200.00', amount: tax, ...(reasons.includes(category) ? { exemptionReason: 'because' } : {}) })],
     adjustments: ['allowance', 'charge'].map((kind) => fieldsOf({ kind, amount: '20.00', basis: '200.00', reason: 'so', ...taxed })),
+    partRules: Object.fromEntries(partRules.map((rule) => [rule, true])),
   }
 }
 
@@ -76,6 +83,7 @@ const both = (...breaks: Break[]): Break => (draft) => {
 
 /** For each rule a VAT category whose invoice holds it, and the change that breaks it. */
 const cases = new Map<string, readonly [string, Break]>([
+  ...partRules.map((rule): [string, readonly [string, Break]] => [rule.toLowerCase(), ['S', (draft) => { draft.partRules[rule] = false }]]),
   ['br-01', ['S', unset('fields.specification')]], ['br-02', ['S', unset('fields.invoiceNumber')]],
   ['br-03', ['S', unset('fields.issueDate')]], ['br-04', ['S', unset('fields.typeCode')]],
   ['br-05', ['S', unset('fields.currency')]], ['br-06', ['S', unset('fields.seller.name')]],
@@ -185,6 +193,51 @@ t.test('made-up e-invoices of both syntaxes pass; ZUGFeRD 1 and pages are not he
   }
   t.same(await rules({ syntax: 'cii', profile: '', xml: zugferd1 }), [])
   t.same(await rules(undefined), [])
+})
+
+t.test('parts that are not extracted are held to their rules where the XML is read, in both syntaxes', async (t) => {
+  const adjustment = (charge: boolean, amount: string, more: string): string => `<ram:SpecifiedTradeAllowanceCharge><ram:ChargeIndicator><udt:Indicator>${charge}</udt:Indicator></ram:ChargeIndicator>${amount}${more}</ram:SpecifiedTradeAllowanceCharge>`
+  const line = '<ram:SpecifiedTradeSettlementLineMonetarySummation>'
+  const agreement = '<ram:SpecifiedProcuringProject>'
+  const why = '<ram:Reason>so</ram:Reason>'
+  const amount = (text: string): string => `<ram:ActualAmount>${text}</ram:ActualAmount>`
+  const ublAdjustment = (charge: boolean, more: string): string => `<cac:AllowanceCharge><cbc:ChargeIndicator>${charge}</cbc:ChargeIndicator>${more}</cac:AllowanceCharge>`
+  const ublLine = '<cac:Price>'
+  const ublWhy = '<cbc:AllowanceChargeReason>so</cbc:AllowanceChargeReason>'
+  const ublAmount = (text: string): string => `<cbc:Amount currencyID="EUR">${text}</cbc:Amount>`
+  const ublItem = '<cbc:Name>Chaise'
+  const ublDocument = '<cac:AccountingSupplierParty>'
+  const cases: readonly (readonly [PartRule, EInvoice['syntax'], before: string, inserted: string, removed?: string])[] = [
+    ['BR-41', 'cii', line, adjustment(false, '', why)], ['BR-42', 'cii', line, adjustment(false, amount('0.00'), '')],
+    ['BR-43', 'cii', line, adjustment(true, amount(''), why)], ['BR-44', 'cii', line, adjustment(true, amount('0.00'), '<ram:Reason> </ram:Reason>')],
+    ['BR-52', 'cii', agreement, '<ram:AdditionalReferencedDocument><ram:TypeCode>916</ram:TypeCode></ram:AdditionalReferencedDocument>'],
+    ['BR-54', 'cii', '<ram:Name>Lattenpaket', '<ram:ApplicableProductCharacteristic><ram:Description>Colour</ram:Description></ram:ApplicableProductCharacteristic>'],
+    ['BR-62', 'cii', '', '', ' schemeID="EM"'], ['BR-64', 'cii', '', '', ' schemeID="0160"'],
+    ['BR-63', 'cii', '<ram:Name>Tischlerei', '<ram:URIUniversalCommunication><ram:URIID>a@b.example</ram:URIID></ram:URIUniversalCommunication>'],
+    ['BR-65', 'cii', '<ram:Name>Lattenpaket', '<ram:DesignatedProductClassification><ram:ClassCode>1</ram:ClassCode></ram:DesignatedProductClassification>'],
+    ['BR-CO-19', 'cii', '<ram:SpecifiedTradePaymentTerms>', '<ram:BillingSpecifiedPeriod></ram:BillingSpecifiedPeriod>'], ['BR-CO-20', 'cii', line, '<ram:BillingSpecifiedPeriod></ram:BillingSpecifiedPeriod>'],
+    ['BR-DEC-24', 'cii', line, adjustment(false, amount('0.000'), why)], ['BR-DEC-25', 'cii', line, adjustment(false, '<ram:BasisAmount>1.123</ram:BasisAmount>', amount('0.00') + why)],
+    ['BR-DEC-27', 'cii', line, adjustment(true, amount('0.000'), why)], ['BR-DEC-28', 'cii', line, adjustment(true, '<ram:BasisAmount>1.123</ram:BasisAmount>', amount('0.00') + why)],
+    ['BR-41', 'ubl', ublLine, ublAdjustment(false, ublWhy)], ['BR-42', 'ubl', ublLine, ublAdjustment(false, ublAmount('0.00'))],
+    ['BR-43', 'ubl', ublLine, ublAdjustment(true, ublWhy)], ['BR-44', 'ubl', ublLine, ublAdjustment(true, ublAmount('0.00'))],
+    ['BR-52', 'ubl', ublDocument, '<cac:AdditionalDocumentReference><cbc:DocumentDescription>x</cbc:DocumentDescription></cac:AdditionalDocumentReference>'],
+    ['BR-54', 'ubl', ublItem, '<cac:AdditionalItemProperty><cbc:Value>red</cbc:Value></cac:AdditionalItemProperty>'],
+    ['BR-62', 'ubl', '', '', ' schemeID="0088">7300010000001'], ['BR-63', 'ubl', '', '', ' schemeID="0088">7300010000002'],
+    ['BR-64', 'ubl', '', '', ' schemeID="0160">7300010000018'],
+    ['BR-65', 'ubl', ublItem, '<cac:CommodityClassification><cbc:ItemClassificationCode>1</cbc:ItemClassificationCode></cac:CommodityClassification>'],
+    ['BR-CO-19', 'ubl', ublDocument, '<cac:InvoicePeriod></cac:InvoicePeriod>'], ['BR-CO-20', 'ubl', ublLine, '<cac:InvoicePeriod></cac:InvoicePeriod>'],
+    ['BR-DEC-24', 'ubl', ublLine, ublAdjustment(false, ublWhy + ublAmount('0.000'))], ['BR-DEC-25', 'ubl', ublLine, ublAdjustment(false, `${ublWhy}${ublAmount('0.00')}<cbc:BaseAmount>1.123</cbc:BaseAmount>`)],
+    ['BR-DEC-27', 'ubl', ublLine, ublAdjustment(true, ublWhy + ublAmount('0.000'))], ['BR-DEC-28', 'ubl', ublLine, ublAdjustment(true, `${ublWhy}${ublAmount('0.00')}<cbc:BaseAmount>1.123</cbc:BaseAmount>`)],
+  ]
+  for (const [rule, syntax, before, inserted, removed = ''] of cases) {
+    const whole = syntax === 'cii' ? cii : ubl('Invoice')
+    t.ok(whole.includes(before) && whole.includes(removed), `${syntax} ${rule} has its place`)
+    const xml = whole.replace(removed, removed.includes('>') ? removed.slice(removed.indexOf('>')) : '').replace(before, inserted + before)
+    const result = extract({ ...page([['Rechnung']]), eInvoice: { syntax, profile: '', xml } })
+    const { results } = await validator.validate({ type: 'invoice', extraction: result.ok ? result.value : ({} as Extraction), receivedDay: '2026-11-21' })
+    t.same(results.filter(({ outcome }) => outcome === 'failed').map(({ ruleId }) => ruleId), [rule.toLowerCase()], `${syntax} ${rule}`)
+  }
+  t.same(new Set(cases.map(([rule, syntax]) => `${syntax} ${rule}`)).size, 2 * partRules.length)
 })
 
 t.test('profiles without lines are not asked for them', async (t) => {
