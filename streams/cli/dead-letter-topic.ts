@@ -24,7 +24,7 @@ export interface LetterRange extends TopicPartition {
 export async function letterRanges(cluster: KafkaCluster, topic: string): Promise<LetterRange[]> {
   const metadata = (await cluster.metadata([topic], { fresh: true })).get(topic)
   if (metadata === undefined) {
-    throw new StreamsError('SOURCE_TOPIC_MISSING', `There is no topic ${topic}: --topic names the application's deadLetterTopic.`)
+    throw new StreamsError('SOURCE_TOPIC_MISSING', `There is no topic ${topic}: give the application's deadLetterTopic.`)
   }
   const partitions = metadata.partitions.map(({ partition }) => ({ topic, partition }))
   const [starts, ends] = await Promise.all([cluster.listOffsets(partitions, 'earliest', 'read_committed'), cluster.listOffsets(partitions, 'latest', 'read_committed')])

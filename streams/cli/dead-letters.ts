@@ -48,7 +48,12 @@ async function list(cluster: KafkaCluster, args: Arguments, json: boolean, out: 
   const progress = application === undefined ? undefined : await replayProgress(cluster, application, ranges)
   const rows: (string | number)[][] = []
   let more = false
+  let others = 0
   await readLetters(cluster, ranges, (letter) => {
+    if (letter.why.code === '') {
+      others++
+      return true
+    }
     if (!matches(filter, letter)) {
       return true
     }
@@ -65,6 +70,9 @@ async function list(cluster: KafkaCluster, args: Arguments, json: boolean, out: 
     return true
   })
   printRows(out, json, ['LETTER', 'RECORD TIME', 'FROM', 'OPERATOR', 'CODE', 'CAUSE', 'TRIES', ...(progress === undefined ? [] : ['REPLAYED'])], rows, 'no dead letters')
+  if (others > 0) {
+    out.remark(`${others} other records are no dead letters: is this the application's deadLetterTopic?`)
+  }
   if (more) {
     out.remark(`only the first ${limit}: --limit shows more`)
   }

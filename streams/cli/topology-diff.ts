@@ -22,7 +22,10 @@ ${TOPOLOGY_HELP}`,
   positionals: [2, 2],
   run: async (args, out) => {
     const settings = { applicationId: args.text('application-id'), settings: args.text('settings') }
-    const [before, after] = await Promise.all([loadDescription(args.positionals[0]!, settings), loadDescription(args.positionals[1]!, settings)])
+    const [old, now] = args.positionals as [string, string]
+    // A description has an id of its own; a module is the same application's unless the command says otherwise.
+    const before = await loadDescription(old, settings)
+    const after = await loadDescription(now, { ...settings, applicationId: settings.applicationId ?? (old.endsWith('.json') ? before.applicationId : undefined) })
     const changes = compareTopologies(before, after)
     if (args.text('format') === 'json') {
       out.line(JSON.stringify(changes, undefined, 2))

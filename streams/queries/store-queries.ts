@@ -98,7 +98,11 @@ export class StoreQueries {
   stores(): readonly QueriedStore[] {
     const { subtopologies, globalTables } = this.#options.topology()
     return [
-      ...subtopologies.flatMap((subtopology) => subtopology.stores.filter(({ kind }) => kind !== 'buffer').map((definition) => ({ definition, subtopology }))),
+      ...subtopologies.flatMap((subtopology) => {
+        // What the engine keeps for itself is nobody's answer: what is held back, what waits for a call.
+        const pending = new Set([...subtopology.nodes.values()].flatMap((node) => (node.kind === 'async' ? [node.inFlightStore] : [])))
+        return subtopology.stores.filter(({ kind, name }) => kind !== 'buffer' && !pending.has(name)).map((definition) => ({ definition, subtopology }))
+      }),
       ...globalTables.map(({ store, storeName }) => ({ definition: { ...store, name: storeName }, subtopology: undefined })),
     ]
   }

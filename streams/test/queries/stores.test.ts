@@ -129,6 +129,11 @@ t.test('what cannot be asked is said before anybody is asked', async (t) => {
   const app = new MemoryApp(topology)
   await t.rejects(app.queries.single('windows', KeyQuery.withKey('a')), { code: 'QUERY_TYPE_UNKNOWN', message: /'windows' is a window store: a key query is answered by key-value stores/ })
   await t.rejects(app.queries.single('none', KeyQuery.withKey('a')), { code: 'QUERY_STORE_UNKNOWN', message: /plain, stamped/ })
+  const awaiting = new MemoryApp((b) => {
+    b.stream('in', { key: Serdes.string(), value: Serdes.string() }).mapAsync(async (value) => value, { name: 'price', value: Serdes.string() }).groupByKey().count({ name: 'counts' })
+  })
+  t.same(awaiting.queries.stores().map(({ definition }) => definition.name), ['counts'], 'what waits for a call is the engine\'s own')
+  await t.rejects(awaiting.queries.single('price-in-flight', KeyQuery.withKey('a')), { code: 'QUERY_STORE_UNKNOWN' })
   await t.rejects(app.queries.single('plain', KeyQuery.withKey(17)), { code: 'QUERY_INVALID' })
   await t.rejects(app.queries.single('plain', KeyQuery.withKey(null)), { code: 'QUERY_INVALID' })
   await t.rejects(app.queries.single('plain', KeyQuery.withKey('secret'), { position: { other: { 0: 1 } } }), { code: 'QUERY_INVALID', message: /its task reads: in/ })
