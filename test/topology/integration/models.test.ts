@@ -169,6 +169,13 @@ t.test('the text is written with its places, and every chunk gets its embedding 
   ])
   t.equal(written.length, 2, 'what has an embedding is not embedded again')
   t.equal(written[0]!.revision, written[1]!.revision)
+  // as `npm run embeddings -- renew` hands it over
+  ollama.embedding = () => [4, 0]
+  const { tenant_id, document_id, chunk } = written[0]!
+  driver.createInputTopic(topics.chunks.name, serdes.chunkKey, serdes.chunk).pipeInput({ tenant_id, document_id, chunk }, written[0]!)
+  await driver.settle()
+  const { revision, text: words } = written[0]!
+  t.match(chunks.readRecordsToList().map(({ value }) => value), [{ embedding: null }, { document_id, chunk, revision, text: words, embedding: '[1,0]', embedding_model: 'ollama/vectors' }])
   await driver.close()
 })
 
