@@ -107,10 +107,13 @@ t.test('a registry that cannot now holds the record back instead of refusing it'
   await writer.open()
   const retries: string[] = []
   const reader = new Registry({ url: server.url, onRetry: ({ operation }) => void retries.push(operation) })
-  server.next.push(503, 500, 429)
+  // 401: a password that was changed while we run
+  server.next.push(503, 401, 429)
   await reader.fetch(writer.schemaId)
   t.ok(reader.peek(writer.schemaId))
   t.equal(retries.length, 3)
+  server.next.push(401)
+  await t.rejects(avroSerde(registry(), 'raw-value', 'DocumentReceived').open(), { code: 'REGISTRY_REFUSED', message: /401.*"registryAuth"/ }, 'a start does not wait for it')
 })
 
 t.test('closing ends every wait', async (t) => {
