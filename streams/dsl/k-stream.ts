@@ -19,6 +19,7 @@ import type {
   AsyncOptions,
   GroupOptions,
   JoinOptions,
+  MappedValueSerde,
   OperatorOptions,
   ProcessAsyncOptions,
   ProcessOptions,
@@ -64,7 +65,7 @@ export class KStream<K, V> {
     )
   }
 
-  mapValues<VR>(mapper: (value: V, key: K) => VR, options?: OperatorOptions & ValueSerde<VR>): KStream<K, VR> {
+  mapValues<VR>(mapper: (value: V, key: K) => VR, options?: OperatorOptions & MappedValueSerde<VR>): KStream<K, VR> {
     return new KStream(this.#step('mapValues', mapper, () => stateless.mapValues(mapper), options, { value: options?.value }))
   }
 

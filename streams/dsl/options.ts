@@ -31,6 +31,16 @@ export interface ValueSerde<V> {
   readonly value?: Serde<NoInfer<NonNullable<V>>>
 }
 
+/** No serde has this property, so that none fits a promise: its name is what the compiler then says. */
+interface NotAwaited {
+  readonly 'this is a promise: await it in mapAsync': never
+}
+
+/** Of what a mapper gives, which is easily made async; `never` and `any` are no promises. */
+export interface MappedValueSerde<V> {
+  readonly value?: Serde<NoInfer<NonNullable<V>>> & ([V] extends [never] ? unknown : [V] extends [PromiseLike<unknown>] ? (0 extends 1 & V ? unknown : NotAwaited) : unknown)
+}
+
 export interface ResultSerdes<K, V> extends KeySerde<K>, ValueSerde<V> {}
 
 export interface StreamOptions<K, V> extends OperatorOptions {

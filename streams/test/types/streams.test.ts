@@ -113,6 +113,12 @@ t.test('what must not compile', async (t) => {
     },
     // @ts-expect-error the rows of a table that is joined have its key
     () => orders.join(b.table('other', { key: Serdes.long(), value: Serdes.string() }), (left) => left),
+    // @ts-expect-error a mapper is not awaited, and no serde writes its promise
+    () => orders.mapValues(async ({ amount }) => amount, { value: Serdes.json() }),
   ]
-  t.equal(wrong.length, 7)
+  t.equal(wrong.length, 8)
+  const unknown = orders.mapValues((order): unknown => order, { value: Serdes.json() })
+  t.ok(same<typeof unknown, KStream<string, unknown>>(true))
+  const any = orders.mapValues((order) => JSON.parse(order.tenant), { value: Serdes.string() })
+  t.ok(any, 'of what nothing is known anything may be written')
 })
