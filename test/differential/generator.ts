@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { allowancesOf } from './allowances.ts'
-import { type Case, isLong, type Operator, shapeOf, type Versions, waits, windowsOf } from './case.ts'
+import { type Case, type Combiner, isLong, type Operator, shapeOf, type Versions, waits, windowsOf } from './case.ts'
 import { type Choice, choice, condition, line } from './choices.ts'
 import { withFaults } from './faults.ts'
 import { script } from './input-script.ts'
@@ -26,7 +26,7 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
     .map(({ choices, lines, flavour, oneTask, faults, persistent }) => {
-      const topology = withFaults(build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory), faults)
+      const topology = withFaults(withoutDeletions(build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory)), faults)
       const how = { ...(persistent ? { persistent } : {}), ...(faults.length > 0 ? { continueOnError: true } : {}) }
       return { operators: topology, inputs: script(topology, lines), ...how, ...allowancesOf(topology, persistent) }
     })
@@ -39,6 +39,24 @@ function inRocksDB(operator: Operator): Operator {
   }
   const { retention: _, ...rest } = operator
   return operator.windows.kind === 'session' ? { ...rest, onClose: false } : rest
+}
+
+/**
+ * See `deliberate/`: a deletion at the time of what it deletes. Results of aggregates and joins have the time of the newest record in
+ * them, often that of the result before; where there are versioned tables, no function deletes.
+ */
+function withoutDeletions(operators: readonly Operator[]): Operator[] {
+  if (!operators.some((operator) => 'history' in operator)) {
+    return [...operators]
+  }
+  const never = (field: unknown): unknown => {
+    if (typeof field !== 'object' || field === null || !('nullIf' in field || ('fn' in field && field.fn === 'nullIf' && !('mod' in field)))) {
+      return field
+    }
+    const { nullIf: _, ...rest } = field as Combiner
+    return 'fn' in rest ? { fn: 'head' } : rest
+  }
+  return operators.map((operator) => Object.fromEntries(Object.entries(operator).map(([name, field]) => [name, never(field)])) as unknown as Operator)
 }
 
 /** It keeps no versions in memory. */
@@ -221,7 +239,7 @@ function make(one: Choice, flavour: number, operators: readonly Operator[], know
         return undefined
       }
       // See `deliberate/`: a filter that is kept, of a table that is not.
-      return unary(op, of, op !== 'tableMapValues' && isUnkept(operators, of) ? { ...one, flag: false } : one, versions)
+      return unary(op, of, op !== 'tableMapValues' && isUnkept(operators, of) ? { ...one, flag: false } : one, versions, /^(table|toTable)$/.test(operators[of]!.op))
     }
     case 'tableTransformValues': {
       // What transforms is asked for the latest only.
@@ -325,7 +343,7 @@ function isVersioned(operators: readonly Operator[], position: number): boolean 
   return 'history' in operator || ('stored' in operator && !operator.stored && !('with' in operator) && isVersioned(operators, operator.of))
 }
 
-function unary(op: Operator['op'], of: number, one: Choice, versions: Versions): Operator | undefined {
+function unary(op: Operator['op'], of: number, one: Choice, versions: Versions, ofRecords = false): Operator | undefined {
   const { when, key, value, add, subtract } = one
   const by = one.flag ? { by: key } : {}
   // See `deliberate/`: Kafka Streams' stores in memory forget windows before their results could be told, unless they are kept for longer.
@@ -370,11 +388,10 @@ function unary(op: Operator['op'], of: number, one: Choice, versions: Versions):
       return { op, of, key, value, ...versions }
     case 'tableReduce':
     case 'tableAggregate':
-      // See `deliberate/`: a deletion at the time of what it deletes.
-      return { op, of, key, value, add: 'history' in versions ? { text: add.text } : add, subtract, ...versions }
+      return { op, of, key, value, add, subtract, ...versions }
     case 'tableFilter':
     case 'tableFilterNot':
-      return { op, of, when, stored: one.flag, ...(one.flag ? versions : {}) }
+      return { op, of, when, stored: one.flag, ...(one.flag && ofRecords ? versions : {}) }
     case 'tableMapValues':
       return { op, of, value, stored: one.flag, ...(one.flag ? versions : {}) }
     case 'windowFilter':

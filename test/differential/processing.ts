@@ -21,6 +21,8 @@ export function processing({ value, add, mod, flag2, processing }: Choice): Proc
  */
 export function withPromisedTimes(operators: readonly Operator[], isOneTask: boolean): Operator[] {
   const inOrder = operators.some(waits)
+  // See `deliberate/`: where what was held back comes from.
+  const heldBack = operators.some(({ op }) => op === 'tableSuppress' || op === 'windowSuppress')
   let punctuators = 0
   return operators.map((operator) => {
     if (operator.op !== 'process' && operator.op !== 'processValues') {
@@ -33,7 +35,7 @@ export function withPromisedTimes(operators: readonly Operator[], isOneTask: boo
     return {
       ...rest,
       ...(copies === undefined ? {} : { copies: inOrder ? { ...copies, later: 0 } : copies }),
-      ...(tell === undefined || (tell === 'stream-time' && !isOneTask) ? {} : { tell }),
+      ...(tell === undefined || (tell === 'stream-time' && !isOneTask) || (tell === 'metadata' && heldBack) ? {} : { tell }),
       ...(punctuate === undefined || !fits ? {} : { punctuate: { ...punctuate, ...odd, ...(isOneTask ? {} : { clock: 'wall-clock-time' as const }) } }),
     }
   })
