@@ -67,7 +67,7 @@ export function parseCommand(command: Command, words: readonly string[]): Argume
       }
       const number = Number(value)
       if (value.trim() === '' || !Number.isSafeInteger(number) || number < minimum) {
-        throw new UsageError(`--${name} is ${JSON.stringify(value)}: give a whole number of at least ${minimum}`)
+        throw new UsageError(`--${name} is ${JSON.stringify(value)}: give a whole number${minimum === Number.MIN_SAFE_INTEGER ? '' : ` of at least ${minimum}`}`)
       }
       return number
     },
@@ -76,11 +76,23 @@ export function parseCommand(command: Command, words: readonly string[]): Argume
 
 function parsed(command: Command, words: readonly string[]) {
   try {
-    return parseArgs({ args: [...words], options: command.options, allowPositionals: true })
+    return parseArgs({ args: negativesJoined(command, words), options: command.options, allowPositionals: true })
   } catch (error) {
     // Node's own words name the option; the second sentence is about `--`.
     throw new UsageError(`${command.name}: ${(error as Error).message.split('. ')[0]}`)
   }
+}
+
+/** `--shift-by -100`, as Kafka's own tools take it: Node.js would ask for `--shift-by=-100`. */
+function negativesJoined({ options }: Command, words: readonly string[]): string[] {
+  const takesText = (word: string | undefined): boolean => word?.startsWith('--') === true && options[word.slice(2)]?.type === 'string'
+  return words.flatMap((word, i) => {
+    const next = words[i + 1]
+    if (takesText(word) && /^-\d/.test(next ?? '')) {
+      return [`${word}=${next}`]
+    }
+    return takesText(words[i - 1]) && /^-\d/.test(word) ? [] : [word]
+  })
 }
 
 export function helpOf(command: Command): string {

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { StreamsError } from '../errors.ts'
+import { requireNode } from '../node-version.ts'
 import { StateStoreError } from 'millrace-state-stores'
 import type { Command, ExitCode, Output } from './command.ts'
 import { helpOf, parseCommand, UsageError } from './command.ts'
@@ -57,6 +58,7 @@ export async function main(words: readonly string[], out: Output): Promise<ExitC
   }
   let usage = overview()
   try {
+    requireNode()
     const { command, rest } = find(words)
     usage = helpOf(command)
     if (asks) {

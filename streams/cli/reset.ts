@@ -38,7 +38,7 @@ export const reset: Command = {
   --topology FILE           module whose default export is the topology
   --settings FILE           JSON for the second argument of the topology's function
   --to-earliest             (default) --to-latest, --to-offset N, --to-datetime 2026-01-31T12:00:00Z
-  --shift-by N              from what is committed, back (--shift-by=-100) or on; without that, from the start
+  --shift-by N              from what is committed, back (-100) or on; without that, from the start
   --by-duration 7d          so long before now: 200ms, 5s, 1m, 2h, 7d
   --state-dir DIR           deletes the local state in DIR, too; do so on every machine (an instance that finds state
                             whose changelog is new refuses to start)

@@ -1,4 +1,5 @@
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+// As a whole: a name that an older Node.js lacks would end the program before `requireNode` says why.
+import zlib from 'node:zlib'
 import type { Compression } from './contract.ts'
 import { lz4Decompress } from './lz4.ts'
 import { snappyDecompress } from './snappy.ts'
@@ -17,7 +18,7 @@ export function uncompressedLimit(size: number): number {
 
 /** Packs the records of a batch; `type` is what goes to its attributes. */
 export function compress(compression: Compression, data: Buffer): { readonly type: number; readonly data: Buffer } {
-  return compression === 'gzip' ? { type: 1, data: gzipSync(data) } : { type: 4, data: zstdCompressSync(data) }
+  return compression === 'gzip' ? { type: 1, data: zlib.gzipSync(data) } : { type: 4, data: zlib.zstdCompressSync(data) }
 }
 
 /** Unpacks the records of a batch. `type` is the batch's attribute bits 0 to 2. Throws on anything damaged or beyond the limit. */
@@ -25,13 +26,13 @@ export function decompress(type: number, data: Buffer): Buffer {
   const limit = uncompressedLimit(data.length)
   switch (type) {
     case 1:
-      return gunzipSync(data, { maxOutputLength: limit })
+      return zlib.gunzipSync(data, { maxOutputLength: limit })
     case 2:
       return snappyDecompress(data, limit)
     case 3:
       return lz4Decompress(data, limit)
     case 4:
-      return zstdDecompressSync(data, { maxOutputLength: limit })
+      return zlib.zstdDecompressSync(data, { maxOutputLength: limit })
     default:
       throw new RangeError(`compression type ${type} is not known`)
   }

@@ -8,6 +8,7 @@ import type { Topology } from '../graph/topology.ts'
 import type { KafkaCluster } from '../kafka/contract.ts'
 import { TokenCache } from '../kafka/token-cache.ts'
 import type { Peers } from '../membership/peers.ts'
+import { requireNode } from '../node-version.ts'
 import { AppQueries } from '../queries/app-queries.ts'
 import type { KeyQueryMetadata, StreamsMetadata } from '../queries/group-metadata.ts'
 import type { Query, RowsQuery, SingleQuery } from '../queries/query.ts'
@@ -50,6 +51,7 @@ export class KafkaStreams {
 
   /** Throws `CONFIG_INVALID` naming field, limit and fix. */
   constructor(options: KafkaStreamsOptions) {
+    requireNode()
     this.#options = options
     this.#config = resolveConfig(options)
     this.#warn = options.onWarning ?? ((message) => console.warn(message))

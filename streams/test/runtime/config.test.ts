@@ -1,4 +1,5 @@
 import t from 'tap'
+import { requireNode } from '../../node-version.ts'
 import type { StreamsConfig } from '../../runtime/config.ts'
 import { resolveConfig } from '../../runtime/config.ts'
 
@@ -82,4 +83,9 @@ t.test('every wrong value is refused with its field, its limit and what to do', 
   for (const [part, message] of wrong) {
     t.throws(() => resolveConfig({ ...MINIMUM, ...part } as StreamsConfig), { code: 'CONFIG_INVALID', message })
   }
+})
+
+t.test('a Node.js that is too old is named, not what it lacks', async (t) => {
+  t.doesNotThrow(() => requireNode())
+  t.throws(() => requireNode('20.20.2', {}), { code: 'CONFIG_INVALID', message: /^Node\.js 20\.20\.2 is too old: 22\.22 or a newer 22\.x is needed/ })
 })
