@@ -32,6 +32,11 @@ const typeCodes = new Set((
 ).split(' '))
 const categories = new Set(['S', 'Z', 'E', 'AE', 'K', 'G', 'O', 'L', 'M', 'B'])
 
+/** BT-8: UNTDID 2005 in UBL, 2475 in CII, the restriction that EN 16931 makes of both. */
+const taxPointCodes = new Set(['3', '35', '432', '5', '29', '72'])
+/** BT-81: UNTDID 4461, 1 to 68 and those after the gaps. */
+const isPaymentMeans = (text: string): boolean => text === 'ZZZ' || (/^[1-9]\d?$/.test(text) && ![69, 71, 72, 73].includes(Number(text)) && !(Number(text) >= 79 && Number(text) <= 90) && text !== '99')
+
 /** What an invoice and its parts must hold (EN 16931-1, 6.4.1), and code lists. */
 export const contentRules: readonly Check[] = [
   needs('BR-01', 'specification', 'An invoice names its specification (BT-24).', ({ fields }) => fields.specification, 'minimum'),
@@ -209,10 +214,18 @@ export const contentRules: readonly Check[] = [
     check: ({ fields }) => when(present(fields.taxCurrency), () => isCurrency(code(fields.taxCurrency))),
   },
   {
+    id: 'BR-CL-06', message: 'The code of the tax point is one of UNTDID 2005 or 2475 (BT-8).', fields: ['taxPointDateCode'], from: 'without-lines',
+    check: ({ fields }) => when(present(fields.taxPointDateCode), () => taxPointCodes.has(code(fields.taxPointDateCode))),
+  },
+  {
     id: 'BR-CL-14', message: 'Countries are of ISO 3166-1 (BT-40, BT-55, BT-69, BT-80).', fields: ['seller.country', 'buyer.country'],
     from: 'minimum',
     check: ({ fields }) =>
       every([fields.seller, fields.buyer, fields.taxRepresentative, fields.deliverTo], (party) => when(present(party?.country), () => isCountry(code(party?.country)))),
+  },
+  {
+    id: 'BR-CL-16', message: 'The means of payment is one of UNTDID 4461 (BT-81).', fields: ['paymentMeansCode'], from: 'without-lines',
+    check: ({ fields }) => when(present(fields.paymentMeansCode), () => isPaymentMeans(code(fields.paymentMeansCode))),
   },
   {
     id: 'BR-CL-17', message: 'VAT categories of the breakdown are of UNTDID 5305 (BT-118).', fields: ['taxTotal'], from: 'without-lines',

@@ -28,6 +28,8 @@ const reasons = ['E', 'AE', 'K', 'G', 'O']
 /** An invoice that says everything: one line, an allowance and a charge, all of one VAT category. */
 function base(category = 'S'): Draft {
   const rate = rates[category]
+  // what may be a code or a text is the one here and the other there
+  const coded = category === 'Z'
   const tax = (2 * Number(rate ?? 0)).toFixed(2)
   const taxed = { taxCategory: category, ...(rate === undefined ? {} : { taxRate: rate }) }
   const vat = (id: string): { vatId?: string } => (category === 'O' ? {} : { vatId: id })
@@ -36,7 +38,7 @@ function base(category = 'S'): Draft {
       ...fieldsOf({
         specification: 'urn:cen.eu:en16931:2017', typeCode: '380', invoiceNumber: '1', issueDate: '2026-10-02', dueDate: '2026-11-01',
         deliveryDate: '2026-09-30', periodStart: '2026-09-01', periodEnd: '2026-09-30',
-        currency: 'EUR', taxCurrency: 'SEK', taxPointDate: '2026-10-02', precedingInvoiceNumber: '0', precedingInvoiceDate: '2026-08-01',
+        currency: 'EUR', taxCurrency: 'SEK', ...(coded ? { taxPointDateCode: '35' } : { taxPointDate: '2026-10-02' }), precedingInvoiceNumber: '0', precedingInvoiceDate: '2026-08-01',
         paymentMeansCode: '58', iban: 'DE89370400440532013000', bic: 'COBADEFFXXX',
         accountName: 'A', cardNumber: '123456', paymentTerms: '30 days', lineTotal: '200.00', allowanceTotal: '20.00',
         chargeTotal: '20.00', taxBasisTotal: '200.00', taxTotal: tax, accountingTaxTotal: '1.00',
@@ -52,7 +54,7 @@ function base(category = 'S'): Draft {
     lines: [fieldsOf({ lineId: '1', description: 'X', quantity: '2', unitCode: 'C62', unitPrice: '100.00', grossPrice: '110.00',
     lineTotal: '200.00', periodStart: '2026-09-01', periodEnd: '2026-09-30', ...taxed })],
     taxes: [fieldsOf({ category, ...(rate === undefined ? {} : { rate }), basis: '200.00', amount: tax, ...(reasons.includes(category) ? { exemptionReason: 'because' } : {}) })],
-    adjustments: ['allowance', 'charge'].map((kind) => fieldsOf({ kind, amount: '20.00', basis: '200.00', reason: 'so', ...taxed })),
+    adjustments: ['allowance', 'charge'].map((kind) => fieldsOf({ kind, amount: '20.00', basis: '200.00', ...(coded ? { reasonCode: '95' } : { reason: 'so' }), ...taxed })),
     partRules: Object.fromEntries(partRules.map((rule) => [rule, true])),
   }
 }
@@ -112,6 +114,7 @@ const cases = new Map<string, readonly [string, Break]>([
   ['br-56', ['S', unset('fields.taxRepresentative.vatId')]], ['br-57', ['S', unset('fields.deliverTo.country')]],
   ['br-61', ['S', unset('fields.iban')]], ['br-cl-01', ['S', set('fields.typeCode', '999')]],
   ['br-cl-04', ['S', set('fields.currency', 'EUX')]], ['br-cl-05', ['S', set('fields.taxCurrency', 'XXY')]],
+  ['br-cl-06', ['Z', set('fields.taxPointDateCode', '6')]], ['br-cl-16', ['S', set('fields.paymentMeansCode', '71')]],
   ['br-cl-14', ['S', set('fields.buyer.country', 'QQ')]],
   ['br-cl-17', ['S', set('taxes.0.category', 'Q')]], ['br-cl-18', ['S', set('lines.0.taxCategory', 'Q')]],
   ['br-co-03', ['S', set('fields.taxPointDateCode', '5')]], ['br-co-04', ['S', unset('lines.0.taxCategory')]],
