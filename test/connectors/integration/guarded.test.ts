@@ -161,4 +161,7 @@ t.test('an API, and a sink, with a password that is another one', async (t) => {
   t.match(trace, /ConnectException: Cassandra refuses cassandra\.username with cassandra\.password/)
   holdsNoSecret(t, trace)
   t.match(taskFailure(trace), { kind: 'store', summary: /\(Cassandra refuses cassandra\.username with cassandra\.password\)$/ })
+  fileOf('cassandra-ca.pem', THEIRS.ca, secrets)
+  await rest.restartFailed(sink)
+  await eventually('the sink does not trust the node', async () => (await rest.status(sink))?.tasks.some((task) => task.trace?.includes('ConnectException: TLS with Cassandra fails')))
 })
