@@ -1,5 +1,6 @@
 import { mapEInvoice } from '../extract/index.ts'
-import { plainText } from '../extract/layout.ts'
+import { layOut, plainText } from '../extract/layout.ts'
+import { isNarrow } from '../extract/receipt-rows.ts'
 import { rowsOf } from '../text/index.ts'
 import type { Classification, DocumentText, DocumentType } from '../types.ts'
 import { documentTypes } from '../types.ts'
@@ -24,14 +25,16 @@ export interface ClassifyOptions {
   readonly mail?: 'cover' | 'letter'
 }
 
-type Weights = ReadonlyMap<string, number>
-const weights: ReadonlyMap<DocumentType, Weights> = new Map(
-  documentTypes.map((type) => [type, new Map(Object.entries(model.words[type] as Record<string, number>).map(([word, weight]) => [plainText(word), weight]))]),
-)
+type Weights = Readonly<Record<string, Readonly<Record<string, number>>>>
+
+/** By feature, what it says for and against each type. */
+const weights: Weights = model.weights
+const words = Object.keys(weights).filter((name) => name.startsWith('word:')).map((name) => ({ name, word: plainText(name.slice('word:'.length)) }))
+const titleWords = documentTypes.map((type) => ({ name: `title:${type}`, words: model.titles[type].map(plainText) }))
 
 /**
- * What kind of document is it? An e-invoice says so by its type code. Else a linear score over words, more for one that is a title,
- * turned into probabilities by a softmax. The weights are data with a version. Pure and synchronous.
+ * What kind of document is it? An e-invoice says so by its type code. Else a linear score over words, titles and the width of the paper,
+ * turned into probabilities by a softmax (a multinomial logit). The weights are learned, data with a version. Pure and synchronous.
  */
 export function classify(text: DocumentText, options: ClassifyOptions = {}): Classification {
   if (options.mail === 'cover') {
@@ -46,9 +49,9 @@ export function classify(text: DocumentText, options: ClassifyOptions = {}): Cla
       return { type: creditNoteCodes.has(mapped.value.fields.typeCode?.normalised ?? '') ? 'credit-note' : 'invoice', probability: 1, method: 'e-invoice-xml', modelVersion: model.version }
     }
   }
-  const { body, titles } = wordsOf(text)
-  const scores = documentTypes.map((type) => ({ type, score: model.bias[type] + scoreOf(weights.get(type)!, body, titles) }))
-  const exponents = scores.map(({ score }) => Math.exp(score / model.temperature))
+  const features = typeFeatures(text)
+  const scores = documentTypes.map((type) => ({ type, score: features.reduce((sum, name) => sum + (weights[name]?.[type] ?? 0), model.bias[type]) }))
+  const exponents = scores.map(({ score }) => Math.exp(score))
   const sum = exponents.reduce((total, value) => total + value, 0)
   let best = 0
   for (const [n, value] of exponents.entries()) {
@@ -58,6 +61,16 @@ export function classify(text: DocumentText, options: ClassifyOptions = {}): Cla
   return options.mail === 'letter' && (probability < minProbabilityOfMail || scores[best]!.type === 'other')
     ? { type: 'letter', probability: 1, method: 'mail', modelVersion: model.version }
     : { type: scores[best]!.type, probability, method: 'words', modelVersion: model.version }
+}
+
+/** What of the model's features a document has. */
+export function typeFeatures(text: DocumentText): string[] {
+  const { body, titles } = wordsOf(text)
+  return [
+    ...words.filter(({ word }) => body.includes(word)).map(({ name }) => name),
+    ...titleWords.filter((one) => titles.some((title) => one.words.some((word) => title.includes(word) && word.length >= 0.5 * title.length))).map(({ name }) => name),
+    ...(isNarrow(layOut(text)) ? ['narrow'] : []),
+  ]
 }
 
 function wordsOf(text: DocumentText): { body: string; titles: readonly string[] } {
@@ -76,18 +89,4 @@ function wordsOf(text: DocumentText): { body: string; titles: readonly string[] 
     }
   }
   return { body, titles }
-}
-
-function scoreOf(words: Weights, body: string, titles: readonly string[]): number {
-  let score = 0
-  let title = 0
-  for (const [word, weight] of words) {
-    if (body.includes(word)) {
-      score += weight
-    }
-    if (weight >= 1.5 && titles.some((text) => text.includes(word) && word.length >= 0.5 * text.length)) {
-      title = Math.max(title, model.title)
-    }
-  }
-  return score + title
 }

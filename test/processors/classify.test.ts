@@ -27,6 +27,14 @@ t.test('words and titles decide', async (t) => {
   }
 })
 
+t.test('what a document says of others, and what a till calls its paper, does not decide', async (t) => {
+  const till = page([['HERON STORES'], ['12 Mill Lane'], ['SIMPLIFIED TAX INVOICE'], ['Invoice no: 000123'], ['Tea 2 x 3.00', 200, '6.00'], ['Total', 200, '6.00'], ['Cash', 200, '10.00'], ['Change', 200, '4.00'], ['Goods sold are not returnable']], { route: 'ocr', confidence: 0.9 })
+  t.match(classify({ ...till, pages: [{ ...till.pages[0]!, width: 220 }] }), { type: 'receipt' })
+  t.match(classify(page([['Alder Works GmbH', 400, 'Mühlweg 3, 12345 Berlin'], ['Rechnung Nr. 4711', 500, 'Rechnungsdatum 01.02.2026'], ['Bestellnummer: 881', 500, 'Lieferanschrift'], ['Auftrag Nr. 881'], ['Gesamtbetrag', 500, '119,00'], ['Zahlbar bis 01.03.2026']])), { type: 'invoice' })
+  t.match(classify(page([['Credit note no. 17', 500, 'for invoice 4711'], ['Original invoice number: 4711', 500, 'Total -12.00']])), { type: 'credit-note' })
+  t.match(classify(page([['Sehr geehrte Frau Beispiel,'], ['unsere Rechnung 4711 vom Mai ist noch offen.', 500, 'Berlin, 1. Juni'], ['Mit freundlichen Grüßen']])), { type: 'letter' })
+})
+
 t.test('an e-invoice says itself what it is', async (t) => {
   const invoice = createInvoice(createRandom(1), { language: 'de', now: new Date() })
   for (const [code, type] of [['380', 'invoice'], ['381', 'credit-note']] as const) {
