@@ -28,7 +28,7 @@ export async function differencesOf(java: JavaPeer, test: Case): Promise<{ diffe
   try {
     const theirs = await java.run(test)
     const ours = await runMillrace(test)
-    const differences = differencesBetween(theirs, ours, test.operators)
+    const differences = differencesBetween(theirs, ours, test)
     return { differences, outputs: Object.values(theirs.topics).reduce((sum, records) => sum + records.length, 0) }
   } catch (error) {
     return { differences: [String((error as Error).stack)], outputs: 0 }

@@ -19,16 +19,18 @@ export function caseArbitrary({ operators = 14, inputs = 40 } = {}): fc.Arbitrar
     .record({
       choices: fc.array(choice, { minLength: 1, maxLength: operators, size: 'max' }),
       lines: fc.array(line, { maxLength: inputs, size: 'max' }),
+      /** Late records also where records wait for a partner. */
+      late: fc.boolean(),
       flavour: fc.nat({ max: FLAVOURS.length - 1 }),
       /** Nothing goes through a repartition topic: then it is decided what stream time is. */
       oneTask: fc.nat({ max: 4 }).map((number) => number === 1),
       faults: fc.oneof({ weight: 5, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(fc.option(condition, { nil: undefined, freq: 2 }), { maxLength: operators, size: 'max' }) }),
       persistent: fc.nat({ max: PERSISTENT_ONE_IN - 1 }).map((number) => number === 1),
     })
-    .map(({ choices, lines, flavour, oneTask, faults, persistent }) => {
+    .map(({ choices, lines, late, flavour, oneTask, faults, persistent }) => {
       const topology = withFaults(withoutDeletions(build(choices, flavour, oneTask).map(persistent ? inRocksDB : inMemory)), faults)
       const how = { ...(persistent ? { persistent } : {}), ...(faults.length > 0 ? { continueOnError: true } : {}) }
-      return { operators: topology, inputs: script(topology, lines), ...how, ...allowancesOf(topology, persistent) }
+      return { operators: topology, inputs: script(topology, lines, late), ...how, ...allowancesOf(topology, persistent) }
     })
 }
 
@@ -114,7 +116,7 @@ const KINDS: readonly (readonly [weight: number, kind: Operator['op']])[] = [
   [6, 'joinTable'], [6, 'leftJoinTable'], [4, 'joinGlobal'], [4, 'leftJoinGlobal'],
   [8, 'tableJoin'], [8, 'tableLeftJoin'], [8, 'tableOuterJoin'], [9, 'foreignKeyJoin'], [9, 'foreignKeyLeftJoin'],
   [8, 'windowCount'], [8, 'windowReduce'], [10, 'windowAggregate'], [8, 'windowCogroup'], [14, 'windowSuppress'], [12, 'windowToStream'], [6, 'tableSuppress'],
-  [6, 'streamJoin'], [6, 'streamLeftJoin'], [6, 'streamOuterJoin'],
+  [6, 'streamJoin'], [10, 'streamLeftJoin'], [10, 'streamOuterJoin'],
 ]
 
 /** Half of the cases are of anything; the others of what seldom meets by chance: tables behind tables, windows behind windows. */

@@ -6,11 +6,12 @@ import { topicsOf } from './known.ts'
 /** Longer than any window and grace. */
 const LONG_AFTER = 1_000
 
-export function script(operators: readonly Operator[], lines: readonly Line[]): (Input | Advance)[] {
+export function script(operators: readonly Operator[], lines: readonly Line[], late: boolean): (Input | Advance)[] {
   const topics = operators.flatMap(topicsOf)
   // See `deliberate/`: what headers a record without partner has, and a result of windows, and when the former is given out if others are late.
-  const inOrder = operators.some(waits)
-  const noHeaders = inOrder || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || ('onClose' in operator && operator.onClose)))
+  const haveToWait = operators.some(waits)
+  const inOrder = haveToWait && !late
+  const noHeaders = haveToWait || operators.some((operator) => 'windows' in operator && (operator.windows.kind !== 'time' || ('onClose' in operator && operator.onClose)))
   // See `deliberate/`: a deletion at the time of what it deletes.
   const isVersioned = operators.some((operator) => 'history' in operator)
   const times = new Set<number>()
@@ -27,6 +28,6 @@ export function script(operators: readonly Operator[], lines: readonly Line[]): 
     return onWallClock && wait > 0 ? [{ advance: wait }, input] : [input]
   })
   // The last records of all: everything before them has waited long enough.
-  const last = inOrder ? topics.map((topic): Input => ({ topic, key: 'a', value: 'x', timestamp: now + LONG_AFTER, headers: [] })) : []
+  const last = haveToWait ? topics.map((topic): Input => ({ topic, key: 'a', value: 'x', timestamp: now + LONG_AFTER, headers: [] })) : []
   return [...inputs, ...last]
 }
