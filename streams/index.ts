@@ -47,14 +47,13 @@ export { SessionWindowedCogroupedKStream, TimeWindowedCogroupedKStream } from '.
 export { buildTopology, StreamsBuilder, type TopologyFunction } from './dsl/streams-builder.ts'
 export type { Duration } from './duration.ts'
 export type { ErrorAction, ErrorPolicy, OperatorErrorAction, RetryPolicy } from './error-policy.ts'
-export { FAIL_ALWAYS } from './error-policy.ts'
 export { StreamsError, type StreamsErrorCode } from './errors.ts'
 export { topologyToJSON, type TopologyJSON } from './graph/json.ts'
 export { describeMermaid } from './graph/mermaid.ts'
 export type { OffsetReset } from './graph/offset-reset.ts'
 export { resolvePartitions } from './graph/partitions.ts'
 export { type KeyValueStoreSettings, type StoreBuilder, Stores, type SessionStoreSettings, type StoreSettings, type TimeToLiveSettings, type VersionedStoreSettings, type WindowStoreSettings } from './graph/store-builder.ts'
-export { externalSourceTopics, tasksOf, type TaskDescription } from './graph/tasks.ts'
+export { externalSourceTopics } from './graph/tasks.ts'
 export {
   failOnInvalidTimestamp,
   usePartitionTimeOnInvalidTimestamp,
@@ -83,9 +82,10 @@ export type {
 export { type Header, type Headers, NO_HEADERS, type Record, type RecordMetadata } from './record.ts'
 export { type Serde, SerdeNotReady, Serdes } from './serdes.ts'
 export type { AppState } from './runtime/app-state.ts'
-export type { ProcessingGuarantee, StreamsConfig } from './runtime/config.ts'
+export type { ProcessingGuarantee, RuntimeConfig, StreamsConfig } from './runtime/config.ts'
 export type { PeersSettings } from './runtime/peers-config.ts'
 export type { RestoreEvent } from './runtime/restore-progress.ts'
+export type { SnapshotsSettings } from './runtime/snapshots-config.ts'
 export type { KeyQueryMetadata, StreamsMetadata } from './queries/group-metadata.ts'
 export {
   KeyQuery,
