@@ -41,6 +41,9 @@ export function joinTables<K, VL, VR, VO>(
   const oldValues = new OldValues(left.oldValues, right.oldValues)
   const sources = new Set([...left.state.sources, ...right.state.sources])
   graph.topology.copartition(sources)
+  // A window has its final result when both tables have told theirs.
+  const graces = [left, right].flatMap(({ state: { windowGraceMs } }) => (windowGraceMs === undefined ? [] : [windowGraceMs]))
+  const windowGraceMs = graces.length === 0 ? undefined : Math.max(...graces)
   const name = options.name ?? store
   const { onError } = options
   const fromLeft = graph.process(
@@ -65,7 +68,7 @@ export function joinTables<K, VL, VR, VO>(
     operation,
     () => tableJoinMerge<K, VO>(store),
     { name, onError, stores: store === undefined ? [] : [store] },
-    { key, value: options.value, sources }
+    { key, value: options.value, sources, windowGraceMs }
   )
   const view = kept === undefined ? joinedView(left.view, right.view, joiner, keeps) : kept.view
   return new KTable<K, VO>(state, view, oldValues, store)
