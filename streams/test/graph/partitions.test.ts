@@ -7,10 +7,10 @@ import {
   resolvePartitions,
   Serdes,
   type StreamsBuilder,
-  tasksOf,
   TopologyBuilder,
   topologyToJSON,
 } from '../../index.ts'
+import { tasksOf } from '../../graph/tasks.ts'
 import { compareTopologies } from '../../graph/compare.ts'
 import { acceptGrowth } from '../../graph/growth.ts'
 import { matchesTopic, matchingTopics, matchTopics } from '../../graph/topic-patterns.ts'
