@@ -12,18 +12,18 @@ export interface FoundDate {
 
 /** Abbreviations that are words of another language ("set", "out", "ott") are left out. */
 const monthNames: readonly (readonly string[])[] = [
-  ['january', 'januar', 'janvier', 'enero', 'gennaio', 'januari', 'janeiro', 'stycznia', 'styczeń', 'jan', 'janv', 'jänner', 'ene', 'genn'],
-  ['february', 'februar', 'février', 'fevrier', 'febrero', 'febbraio', 'februari', 'fevereiro', 'lutego', 'luty', 'feb', 'febr', 'févr', 'fevr', 'fev', 'fév'],
-  ['march', 'märz', 'maerz', 'mars', 'marzo', 'maart', 'março', 'marts', 'marca', 'marzec', 'mar', 'mrz', 'mär', 'mrt'],
-  ['april', 'avril', 'abril', 'aprile', 'kwietnia', 'kwiecień', 'apr', 'avr', 'abr'],
-  ['may', 'mai', 'mayo', 'maggio', 'mei', 'maio', 'maj', 'maja'],
-  ['june', 'juni', 'juin', 'junio', 'giugno', 'junho', 'czerwca', 'czerwiec', 'jun', 'giu'],
-  ['july', 'juli', 'juillet', 'julio', 'luglio', 'julho', 'lipca', 'lipiec', 'jul', 'juil', 'lug'],
-  ['august', 'août', 'aout', 'agosto', 'augustus', 'augusti', 'sierpnia', 'sierpień', 'aug', 'ago'],
-  ['september', 'septembre', 'septiembre', 'setiembre', 'settembre', 'setembro', 'września', 'wrzesień', 'sep', 'sept'],
-  ['october', 'oktober', 'octobre', 'octubre', 'ottobre', 'outubro', 'października', 'październik', 'oct', 'okt'],
-  ['november', 'novembre', 'noviembre', 'novembro', 'listopada', 'listopad', 'nov'],
-  ['december', 'dezember', 'décembre', 'decembre', 'diciembre', 'dicembre', 'dezembro', 'desember', 'grudnia', 'grudzień', 'dec', 'dez', 'déc', 'dic'],
+  ['january', 'januar', 'janvier', 'enero', 'gennaio', 'januari', 'janeiro', 'stycznia', 'styczeń', 'jan', 'janv', 'jänner', 'ene', 'genn', 'ledna', 'januára', 'ianuarie', 'tammikuuta', 'ιανουαρίου', 'януари'],
+  ['february', 'februar', 'février', 'fevrier', 'febrero', 'febbraio', 'februari', 'fevereiro', 'lutego', 'luty', 'feb', 'febr', 'févr', 'fevr', 'fev', 'fév', 'února', 'februára', 'februarie', 'helmikuuta', 'φεβρουαρίου', 'февруари'],
+  ['march', 'märz', 'maerz', 'mars', 'marzo', 'maart', 'março', 'marts', 'marca', 'marzec', 'mar', 'mrz', 'mär', 'mrt', 'března', 'martie', 'maaliskuuta', 'μαρτίου', 'март'],
+  ['april', 'avril', 'abril', 'aprile', 'kwietnia', 'kwiecień', 'apr', 'avr', 'abr', 'dubna', 'apríla', 'aprilie', 'huhtikuuta', 'απριλίου', 'април'],
+  ['may', 'mai', 'mayo', 'maggio', 'mei', 'maio', 'maj', 'maja', 'května', 'mája', 'toukokuuta', 'μαΐου', 'май'],
+  ['june', 'juni', 'juin', 'junio', 'giugno', 'junho', 'czerwca', 'czerwiec', 'jun', 'giu', 'června', 'júna', 'iunie', 'kesäkuuta', 'ιουνίου', 'юни'],
+  ['july', 'juli', 'juillet', 'julio', 'luglio', 'julho', 'lipca', 'lipiec', 'jul', 'juil', 'lug', 'července', 'júla', 'iulie', 'heinäkuuta', 'ιουλίου', 'юли'],
+  ['august', 'août', 'aout', 'agosto', 'augustus', 'augusti', 'sierpnia', 'sierpień', 'aug', 'ago', 'srpna', 'augusta', 'elokuuta', 'αυγούστου', 'август'],
+  ['september', 'septembre', 'septiembre', 'setiembre', 'settembre', 'setembro', 'września', 'wrzesień', 'sep', 'sept', 'září', 'septembra', 'septembrie', 'syyskuuta', 'σεπτεμβρίου', 'септември'],
+  ['october', 'oktober', 'octobre', 'octubre', 'ottobre', 'outubro', 'października', 'październik', 'oct', 'okt', 'října', 'októbra', 'octombrie', 'lokakuuta', 'οκτωβρίου', 'октомври'],
+  ['november', 'novembre', 'noviembre', 'novembro', 'listopada', 'listopad', 'nov', 'listopadu', 'novembra', 'noiembrie', 'marraskuuta', 'νοεμβρίου', 'ноември'],
+  ['december', 'dezember', 'décembre', 'decembre', 'diciembre', 'dicembre', 'dezembro', 'desember', 'grudnia', 'grudzień', 'dec', 'dez', 'déc', 'dic', 'prosince', 'decembra', 'decembrie', 'joulukuuta', 'δεκεμβρίου', 'декември'],
 ]
 const months: ReadonlyMap<string, number> = new Map(monthNames.flatMap((names, n) => names.map((name) => [name, n + 1] as const)))
 
