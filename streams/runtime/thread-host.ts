@@ -117,10 +117,12 @@ export function hostInProcess(topology: Topology, init: InProcessInit, events: T
 const ANSWER_MS = 1_000
 
 /**
- * Young generation of a thread's heap, MiB: semi-spaces of 16. V8's own limit on a large machine is 64 each, which it reaches
- * within seconds under load and never gives back, and costs as much CPU (docs/benchmarks.md). `--max-semi-space-size` overrides it.
+ * Young generations of all threads' heaps together, MiB, and the least of one: semi-spaces of 16 for one thread, of 8 for each
+ * of several. V8's own limit on a large machine is 64 for every thread, which it reaches within seconds under load and never
+ * gives back, and costs as much CPU (docs/benchmarks.md). `--max-semi-space-size` overrides it.
  */
-const YOUNG_GENERATION_MIB = 48
+const YOUNG_GENERATIONS_MIB = 48
+const LEAST_YOUNG_GENERATION_MIB = 24
 
 /** Runs the thread in a worker, which loads the topology by its module's URL. */
 export function hostInWorker({ tokens, ...init }: HostOptions, events: ThreadEvents): ThreadHost {
@@ -130,7 +132,7 @@ export function hostInWorker({ tokens, ...init }: HostOptions, events: ThreadEve
   const worker = new Worker(new URL(`./worker${extension}`, import.meta.url), {
     workerData: { ...init, asksToken: tokens !== undefined, progress: progress.buffer } satisfies ThreadInit,
     name: `stream-thread-${init.thread}`,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MIB },
+    resourceLimits: { maxYoungGenerationSizeMb: Math.max(LEAST_YOUNG_GENERATION_MIB, Math.floor(YOUNG_GENERATIONS_MIB / init.config.threads)) },
   })
   const waiting = new Map<number, (answer: unknown) => void>()
   const exited = once(worker, 'exit')
