@@ -21,13 +21,17 @@ export interface BrokersOptions {
   readonly settings?: string
   /** SCRAM users, as `kafka-storage format --add-scram` takes them. */
   readonly scram?: readonly string[]
+  /** Clients come to the second through `clients`: one that is gone does not refuse their connections then, it closes them. Default: directly. */
+  readonly gated?: boolean
   /** Which of the lock's brokers. Default: the stack's own. */
   readonly release?: 'kafka' | 'kafka-3'
 }
 
-/** One or two brokers; the first is the controller. What the first sends to the second goes through a gate. */
+/** One or two brokers; the first is the controller. What the first sends to the second goes through a gate, what clients send to it through another if that is asked for. */
 export class Brokers {
   readonly gate: Gate
+  /** Of clients to the second broker. */
+  readonly clients: Gate
   readonly #options: BrokersOptions
   readonly #folder: string
   readonly #ports: Readonly<Record<string, number>>
@@ -42,6 +46,7 @@ export class Brokers {
     this.#java = java
     this.#classes = classes
     this.gate = new Gate(ports['internal2']!)
+    this.clients = new Gate(ports['client2']!)
   }
 
   /** Starts the first; every topic lands on it until the second is started. */
@@ -49,16 +54,21 @@ export class Brokers {
     const { release = 'kafka' } = options
     const installed = await bringComponents(readLock(), () => undefined, cacheFolder(), [release])
     const folder = await mkdtemp(join(tmpdir(), 'millrace-brokers-'))
-    const ports = await choosePorts({ controller: 0, client1: 0, internal1: 0, client2: 0, internal2: 0, gate: 0 }, {})
+    const ports = await choosePorts({ controller: 0, client1: 0, internal1: 0, client2: 0, internal2: 0, gate: 0, clients: 0 }, {})
     const brokers = new Brokers(options, folder, ports, join(installed.jre, 'bin', 'java'), await classPath(join(installed[release], 'libs')))
-    await brokers.gate.listen(ports['gate']!)
+    await Promise.all([brokers.gate.listen(ports['gate']!), brokers.clients.listen(ports['clients']!)])
     await brokers.startBroker(1)
     return brokers
   }
 
   /** host:port for clients. It may not listen yet. */
   address(id: 1 | 2): string {
-    return `${HOST}:${this.#at(`client${id}`)}`
+    return `${HOST}:${this.#at(id === 2 && this.#options.gated === true ? 'clients' : `client${id}`)}`
+  }
+
+  /** host:port of the first for who goes the way of the brokers, not through the clients' gate. In plain text. */
+  get insideAddress(): string {
+    return `${HOST}:${this.#at('internal1')}`
   }
 
   /** A tool of Java's runtime beside the brokers, `keytool` for one. */
@@ -96,7 +106,7 @@ export class Brokers {
 
   async stop(): Promise<void> {
     await Promise.all([this.killBroker(1), this.killBroker(2)])
-    await this.gate.end()
+    await Promise.all([this.gate.end(), this.clients.end()])
     await rm(this.#folder, { recursive: true, force: true })
   }
 
@@ -109,7 +119,7 @@ export class Brokers {
     return `process.roles=${id === 1 ? 'broker,controller' : 'broker'}
 node.id=${id}
 controller.quorum.bootstrap.servers=${controller}
-listeners=CLIENT://${this.address(id)},INTERNAL://${HOST}:${this.#at(`internal${id}`)}${id === 1 ? `,CONTROLLER://${controller}` : ''}
+listeners=CLIENT://${HOST}:${this.#at(`client${id}`)},INTERNAL://${HOST}:${this.#at(`internal${id}`)}${id === 1 ? `,CONTROLLER://${controller}` : ''}
 advertised.listeners=CLIENT://${this.address(id)},INTERNAL://${HOST}:${this.#at(id === 1 ? 'internal1' : 'gate')}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=INTERNAL
