@@ -61,7 +61,16 @@ class Refused extends Error {
   }
 }
 
-async function load(folder: string, modelPath: string): Promise<Loaded> {
+/** Once, unless it failed: a file may come, or memory be there again. */
+function load(): Promise<Loaded> {
+  loaded ??= loadFrom(process.argv[2] ?? '', process.argv[3] ?? '').catch((error: unknown) => {
+    loaded = undefined
+    throw error
+  })
+  return loaded
+}
+
+async function loadFrom(folder: string, modelPath: string): Promise<Loaded> {
   let runner: NodeLlamaCpp
   let llama: Llama
   try {
@@ -106,10 +115,10 @@ async function embed(texts: readonly string[], { model }: Loaded): Promise<Llama
   return { ok: true, vectors }
 }
 
-serve(async (input): Promise<LlamaResult> => {
+const answer = async (input: unknown): Promise<LlamaResult> => {
   const task = input as LlamaTask
   try {
-    const all = await (loaded ??= load(process.argv[2] ?? '', process.argv[3] ?? ''))
+    const all = await load()
     return task.do === 'write' ? await write(task, all) : await embed(task.texts, all)
   } catch (error) {
     if (error instanceof Refused) {
@@ -117,4 +126,7 @@ serve(async (input): Promise<LlamaResult> => {
     }
     throw error
   }
-})
+}
+
+// Loaded before it takes a task: a request's time-out is for its answer. Why it cannot be loaded is told to whoever asks.
+serve(answer, () => load().then(() => undefined, () => undefined))

@@ -13,7 +13,10 @@ export interface LlamaOptions {
   readonly folder: string
   /** The model's file, GGUF. */
   readonly model: string
-  /** Of one request, the first one's loading of the model included: a model that writes for ever must not hold whoever asks. */
+  /**
+   * Of one request: so long for its turn (the first ones wait for the model to be loaded, and the loading goes on without them), and so long for its
+   * answer. Neither a model that writes for ever nor those who asked before hold whoever asks.
+   */
   readonly timeoutMs: number
 }
 
@@ -21,6 +24,8 @@ export interface LlamaOptions {
 const workingBytes = 4 * 1024 ** 3
 /** The weights are V8's no more than the contexts are. */
 const maxHeapMiB = 512
+/** Gigabytes from a slow disk; prevents that a loading that hangs is waited for for ever. */
+const loadTimeoutMs = 600_000
 /** A runner's leak ends with its process; loading a model takes seconds, so not often. */
 const recycleAfter = 1_000
 
@@ -86,11 +91,12 @@ class LlamaRunner {
       recycleAfter,
       maxRssBytes: statSync(model).size + workingBytes,
       maxHeapMiB,
+      startTimeoutMs: loadTimeoutMs,
       mayStartProcesses: true,
     })
     let result: LlamaResult
     try {
-      result = await this.#pool.run<LlamaResult>(task, { timeoutMs, ...(signal === undefined ? {} : { signal }) })
+      result = await this.#pool.run<LlamaResult>(task, { timeoutMs, waitMs: timeoutMs, ...(signal === undefined ? {} : { signal }) })
     } catch (error) {
       throw new ModelError('MODEL_UNAVAILABLE', `${this.name} gave no answer (${error instanceof PoolError ? error.code : 'unknown'}).`)
     }

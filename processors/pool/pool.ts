@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url'
 import type { FromProcess, TaskMessage } from './messages.ts'
 
 /** How a task failed for a reason outside its handler's own answer. */
-export type PoolFailure = 'TIMEOUT' | 'MEMORY' | 'CRASHED' | 'ABORTED' | 'CLOSED' | 'START_FAILED'
+export type PoolFailure = 'TIMEOUT' | 'BUSY' | 'MEMORY' | 'CRASHED' | 'ABORTED' | 'CLOSED' | 'START_FAILED'
 
 export class PoolError extends Error {
   readonly code: PoolFailure
@@ -32,6 +32,8 @@ export interface PoolOptions {
   readonly maxRssBytes: number
   /** V8 heap of a process, MiB. */
   readonly maxHeapMiB: number
+  /** Prevents that a process that never gets ready holds the queue. Default 60 s. */
+  readonly startTimeoutMs?: number
   /** A native library tries itself out in a process first. Never for parsers: what they read must start nothing. */
   readonly mayStartProcesses?: boolean
 }
@@ -39,6 +41,8 @@ export interface PoolOptions {
 export interface RunOptions {
   /** From the moment a process takes the task: prevents that a parser's endless loop holds a process for ever. */
   readonly timeoutMs: number
+  /** Until a process takes the task (then it fails with BUSY): prevents that one who asks waits for all before him. Default: as long as it takes. */
+  readonly waitMs?: number
   readonly signal?: AbortSignal
 }
 
@@ -50,8 +54,8 @@ export interface PoolStats {
   readonly killed: number
 }
 
-/** Longer than any start seen on a loaded machine (loading OCR data takes 0.2 to 2 s): prevents that a process that never gets ready holds the queue. */
-const startTimeoutMs = 60_000
+/** Longer than any start seen on a loaded machine (loading OCR data takes 0.2 to 2 s). */
+const defaultStartTimeoutMs = 60_000
 const memoryCheckMs = 200
 /** Starts in a row that fail before tasks fail instead of waiting: prevents an endless loop of forks on a broken installation. */
 const maxStartFailures = 3
@@ -65,6 +69,8 @@ interface Task {
   readonly resolve: (value: unknown) => void
   readonly reject: (error: PoolError) => void
   readonly onAbort: () => void
+  /** Runs while the task waits. */
+  waiting?: NodeJS.Timeout
 }
 
 /**
@@ -103,6 +109,9 @@ export class ProcessPool {
         onAbort: () => this.#abort(task),
       }
       options.signal?.addEventListener('abort', task.onAbort, { once: true })
+      if (options.waitMs !== undefined) {
+        task.waiting = setTimeout(() => this.#leave(task, 'BUSY'), options.waitMs)
+      }
       this.#queue.push(task)
       this.#dispatch()
     })
@@ -128,11 +137,19 @@ export class ProcessPool {
     await Promise.all([...this.#processes].map((process) => process.end('CLOSED')))
   }
 
-  #abort(task: Task): void {
+  /** @returns whether it was still in the queue */
+  #leave(task: Task, code: PoolFailure): boolean {
     const at = this.#queue.indexOf(task)
-    if (at >= 0) {
-      this.#queue.splice(at, 1)
-      settle(task, new PoolError('ABORTED', `${this.#options.name}: aborted`))
+    if (at < 0) {
+      return false
+    }
+    this.#queue.splice(at, 1)
+    settle(task, new PoolError(code, `${this.#options.name}: ${code === 'BUSY' ? 'no process was free in time' : 'aborted'}`))
+    return true
+  }
+
+  #abort(task: Task): void {
+    if (this.#leave(task, 'ABORTED')) {
       return
     }
     for (const process of this.#processes) {
@@ -233,12 +250,13 @@ class PoolProcess {
         }
       })
     })
-    this.#arm(startTimeoutMs, 'START_FAILED')
+    this.#arm(options.startTimeoutMs ?? defaultStartTimeoutMs, 'START_FAILED')
   }
 
   take(task: Task): void {
     this.state = 'busy'
     this.task = task
+    clearTimeout(task.waiting)
     this.#tasks += 1
     this.#child.ref()
     this.#child.channel?.ref()
@@ -334,6 +352,7 @@ class PoolProcess {
 }
 
 function settle(task: Task, error: PoolError): void {
+  clearTimeout(task.waiting)
   task.options.signal?.removeEventListener('abort', task.onAbort)
   task.reject(error)
 }

@@ -15,7 +15,7 @@ const schema = { type: 'object', properties: { total: { type: ['string', 'null']
 
 /** Tells what it was asked; a model's file says how it behaves. */
 const standIn = `
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 export class LlamaChatSession {
   constructor(options) { this.options = options }
   async prompt(text, options) {
@@ -30,6 +30,7 @@ export async function getLlama(options) {
     async createGrammarForJsonSchema(schema) { return { schema } },
     async loadModel({ modelPath }) {
       if (!readFileSync(modelPath, 'utf8').startsWith('GGUF')) { throw new Error('no magic') }
+      while (existsSync(modelPath + '.slow')) { await new Promise((resolve) => setTimeout(resolve, 10)) }
       return {
         trainContextSize: 1000,
         tokenize: (text) => [...text],
@@ -75,8 +76,24 @@ t.test('a model that hangs or crashes takes nothing with it', async (t) => {
   stop.abort()
   await t.rejects(hung, { code: 'MODEL_UNAVAILABLE', message: /ABORTED/ })
   await t.rejects(model.answer({ ...request, prompt: 'crash', schema }), { code: 'MODEL_UNAVAILABLE', message: /CRASHED/ })
-  await t.rejects(llamaModel({ ...options, timeoutMs: 50 }).answer({ ...request, prompt: 'never', schema }), { code: 'MODEL_UNAVAILABLE', message: /TIMEOUT/ })
+  const settings = { ...options }
+  const slow = llamaModel(settings)
+  await slow.answer({ ...request, schema })
+  settings.timeoutMs = 50
+  await t.rejects(slow.answer({ ...request, prompt: 'never', schema }), { code: 'MODEL_UNAVAILABLE', message: /TIMEOUT/ })
   t.match(JSON.parse(await model.answer({ ...request, schema })), { text: 'with' }, 'the next request is answered')
+})
+
+t.test('who asks while a large model is loaded goes without an answer, and whoever asks after that has one', async (t) => {
+  const options = install(t)
+  writeFileSync(`${options.model}.slow`, '')
+  const settings = { ...options, timeoutMs: 50 }
+  const embedder = llamaEmbedder(settings)
+  await t.rejects(embedder.embed(['a']), { code: 'MODEL_UNAVAILABLE', message: /BUSY/ })
+  await t.rejects(embedder.embed(['a']), { code: 'MODEL_UNAVAILABLE', message: /BUSY/ })
+  rmSync(`${options.model}.slow`)
+  settings.timeoutMs = 60_000
+  t.same(await embedder.embed(['a']), [[0.6, 0.8]])
 })
 
 t.test('what is missing is named', async (t) => {
