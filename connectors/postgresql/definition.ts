@@ -20,7 +20,8 @@ export function postgresqlSink(config: ConnectorsConfig): ConnectorDefinition {
       topics: routes.map(([, topic]) => topic).join(','),
       transforms: routes.map(([table]) => table).join(','),
       ...Object.assign({}, ...routes.map(([table, topic]) => routeTo(table, topic))),
-      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60${tls(config)}`,
+      // by default the driver's errors quote the statement with the row's values, and the worker logs them
+      'connection.url': `jdbc:postgresql://${host}:${port}/${database}?currentSchema=millrace&tcpKeepAlive=true&connectTimeout=5&socketTimeout=60&logServerErrorDetail=false${tls(config)}`,
       'connection.username': 'millrace_sink',
       'connection.password': secretReference(config.secretsFolder, WORKER_FILES.postgresql, 'millrace_sink'),
       'connection.pool.min_size': '1',

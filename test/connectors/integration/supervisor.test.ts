@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { createCluster } from 'millrace/kafka'
 import t from 'tap'
 import { connectorName, ConnectRest, deployConnectors, findPoison, skipPoison, Supervisor, type SupervisorEvent } from '../../../connectors/index.ts'
@@ -35,8 +37,9 @@ class GivenUp extends ConnectRest {
   }
 }
 
+const SECRET = randomUUID()
 /** Values PostgreSQL does not take: no JSON, and text with U+0000. */
-const POISON = [{ fields: '{"secret": not json' }, { vendor: 'a\u0000b' }]
+const POISON = [{ fields: `{"secret": not json, ${SECRET}` }, { vendor: `${SECRET}\u0000` }]
 
 t.test('a record that blocks a sink is named, and skipped with nothing lost', async (t) => {
   const good: string[] = []
@@ -82,6 +85,8 @@ t.test('a record that blocks a sink is named, and skipped with nothing lost', as
   }
   await eventually('the supervisor sees it', async () => supervisor.watches().get(sink)?.state === 'healthy')
   await t.rejects(skipPoison(rest, cluster, sink), { code: 'NOTHING_TO_SKIP' })
+  const said = readFileSync(join(bench.stack.folder, 'logs', 'connect.log'), 'utf8').split('\n').filter((line) => line.includes(SECRET))
+  t.equal(said.length, 0, "the worker's log does not quote the row")
 
   const after = randomUUID()
   await bench.sendRows([row({ tenant_id: 'acme', document_id: after, revision: 1 })], 0)

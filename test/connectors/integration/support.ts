@@ -22,6 +22,7 @@ import {
 } from '../../../connectors/index.ts'
 
 interface StackFile {
+  folder: string
   kafka: string
   registry: string
   connect: string
