@@ -97,7 +97,9 @@ export class Instance {
   /** Stops it as a service manager does. @throws Error with its log unless it ends cleanly */
   async stop(): Promise<void> {
     this.#child.kill('SIGTERM')
+    const hanging = setTimeout(() => this.#child.kill('SIGKILL'), PATIENCE_MS)
     const { code, signal } = await this.exited
+    clearTimeout(hanging)
     if (code !== 0) {
       throw new Error(`The instance ended with ${signal ?? code} instead of stopping:\n${this.tail()}`)
     }

@@ -14,6 +14,7 @@ import type { Environment } from '../../cli/start/environment.ts'
 import { documentSerdes, rowKeySerde } from '../../topology/serdes.ts'
 import { decode } from '../../topology/topic-follower.ts'
 import { documentKey, type TopicId, topics } from '../../topology/topics.ts'
+import { SERVER_TIMEOUT_MS } from '../connectors/integration/support.ts'
 import { readCommitted } from './read-topic.ts'
 
 /**
@@ -167,7 +168,7 @@ export interface DatabaseOutcome {
 export async function databaseOutcome({ addresses, connectors }: Environment): Promise<DatabaseOutcome> {
   const collected = new Collected()
   const revisions = { postgresql: new Map<string, number>(), cassandra: new Map<string, number>(), byDay: new Map<string, number>() }
-  const postgresql = new pg.Client({ ...addresses.postgresql, database: connectors.postgresql.database })
+  const postgresql = new pg.Client({ ...addresses.postgresql, database: connectors.postgresql.database, connectionTimeoutMillis: SERVER_TIMEOUT_MS, query_timeout: SERVER_TIMEOUT_MS })
   await postgresql.connect()
   try {
     const { rows } = await postgresql.query<{ tenant_id: string; document_id: string; revision: string }>('SELECT * FROM millrace.documents')

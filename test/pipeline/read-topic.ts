@@ -12,6 +12,9 @@ export interface CommittedRecord {
   readonly headers: readonly (readonly [name: string, value: Buffer | null])[]
 }
 
+/** A transaction that nobody ends holds a reader for ever; the reader says where instead. */
+const STALLED_MS = 120_000
+
 const copy = (bytes: Uint8Array | null): Buffer | null => (bytes === null ? null : Buffer.from(bytes))
 const inOrder = (a: CommittedRecord, b: CommittedRecord): number => a.partition - b.partition || a.offset - b.offset
 
@@ -33,10 +36,17 @@ export async function readCommitted(cluster: KafkaCluster, topic: string): Promi
     return records
   }
   const done = Promise.withResolvers<void>()
+  const reached = new Map<number, number>()
+  const stalled = setTimeout(() => {
+    const where = [...left].map((partition) => `${topic}-${partition} is read to ${reached.get(partition) ?? at(begins, partition)} of ${at(ends, partition)}`)
+    done.reject(new Error(`Nothing came for ${STALLED_MS / 1000} s: ${where.join(', ')}`))
+  }, STALLED_MS)
   const fetcher = cluster.fetcher({
     isolation: 'read_committed',
     onError: (_partition, error) => done.reject(error),
     onRecords: ({ partition, cursor, nextOffset }: FetchedRecords) => {
+      stalled.refresh()
+      reached.set(partition, nextOffset)
       while (cursor.next()) {
         const { offset, timestamp } = cursor
         const headers = [...cursor.headers()].map(({ key, value }) => [key, copy(value)] as const)
@@ -56,6 +66,7 @@ export async function readCommitted(cluster: KafkaCluster, topic: string): Promi
     }
     await done.promise
   } finally {
+    clearTimeout(stalled)
     await fetcher.close()
   }
   return records.sort(inOrder)
