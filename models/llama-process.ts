@@ -19,7 +19,7 @@ interface Model {
   readonly trainContextSize: number
   tokenize(text: string): readonly unknown[]
   createContext(options: { readonly contextSize: number; readonly threads: number }): Promise<Context>
-  createEmbeddingContext(options: { readonly threads: number }): Promise<EmbeddingContext>
+  createEmbeddingContext(options: { readonly contextSize: number; readonly threads: number }): Promise<EmbeddingContext>
 }
 interface Context {
   getSequence(): Sequence
@@ -32,7 +32,7 @@ interface ChatSession {
   dispose(options: { readonly disposeSequence: boolean }): void
 }
 interface EmbeddingContext {
-  getEmbeddingFor(text: string): Promise<{ readonly vector: readonly number[] }>
+  getEmbeddingFor(tokens: readonly unknown[]): Promise<{ readonly vector: readonly number[] }>
 }
 
 interface Loaded {
@@ -43,6 +43,10 @@ interface Loaded {
 
 /** As with a server's models: tokens that a prompt and its answer may take together. */
 const contextTokens = 8_192
+/** Pieces for search are some hundred tokens; memory grows with the square. */
+const embeddingTokens = 2_048
+/** Before and behind a text that is embedded. */
+const endTokens = 3
 /** Of the chat format around a prompt. */
 const formatTokens = 64
 /** Its threads wait spinning: with all cores they hold up whoever works beside them. */
@@ -107,10 +111,12 @@ async function write({ instructions, prompt, maximumTokens, schema }: Extract<Ll
 }
 
 async function embed(texts: readonly string[], { model }: Loaded): Promise<LlamaResult> {
-  const context = await (embedding ??= model.createEmbeddingContext({ threads }))
+  const contextSize = Math.min(embeddingTokens, model.trainContextSize)
+  const context = await (embedding ??= model.createEmbeddingContext({ contextSize, threads }))
   const vectors: (readonly number[])[] = []
   for (const text of texts) {
-    vectors.push((await context.getEmbeddingFor(text)).vector)
+    // What does not fit is left away, as a server does: the runner would throw, again at each try.
+    vectors.push((await context.getEmbeddingFor(model.tokenize(text).slice(0, contextSize - endTokens))).vector)
   }
   return { ok: true, vectors }
 }

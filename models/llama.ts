@@ -101,7 +101,7 @@ class LlamaRunner {
       throw new ModelError('MODEL_UNAVAILABLE', `${this.name} gave no answer (${error instanceof PoolError ? error.code : 'unknown'}).`)
     }
     if (!result.ok) {
-      throw new ModelError('MODEL_REFUSED', `${this.name}: ${refusals[result.reason]}`)
+      throw new ModelError(result.reason === 'TOO_LONG' ? 'REQUEST_TOO_LONG' : 'MODEL_REFUSED', `${this.name}: ${refusals[result.reason]}`)
     }
     return result
   }

@@ -1,6 +1,8 @@
 import { CircuitBreaker, type CircuitBreakerOptions, circuitBreakerPolicy, type CircuitCall } from 'millrace'
 import type { LanguageModel } from '../processors/model/index.ts'
-import { ModelError } from './errors.ts'
+import { ModelError, type ModelErrorCode } from './errors.ts'
+
+const OF_THE_MODEL: ReadonlySet<ModelErrorCode> = new Set(['MODEL_UNAVAILABLE', 'MODEL_REFUSED'])
 
 /**
  * A model that is not asked while it is down: then each request fails at once with MODEL_UNAVAILABLE instead of after its time-out. The breaker is
@@ -19,7 +21,7 @@ export function whileUp(model: LanguageModel, options: CircuitBreakerOptions = {
   }
   /** What a caller takes back, and a request that is refused for what it asks, say nothing of the server. */
   const failed = (call: CircuitCall, error: unknown, signal: AbortSignal | undefined): void =>
-    breaker.ended(call, signal?.aborted !== true && error instanceof ModelError && error.code !== 'ANSWER_INVALID' ? 'failure' : 'ignored', now())
+    breaker.ended(call, signal?.aborted !== true && error instanceof ModelError && OF_THE_MODEL.has(error.code) ? 'failure' : 'ignored', now())
   return {
     name: model.name,
     async answer(request, callOptions) {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import process from 'node:process'
 import t, { type Test } from 'tap'
 import type { LlamaOptions } from '../../../models/index.ts'
-import { llamaEmbedder, llamaModel, missingForLlama } from '../../../models/index.ts'
+import { llamaEmbedder, llamaModel, missingForLlama, whileUp } from '../../../models/index.ts'
 
 const request = { instructions: 'do', prompt: 'with', maximumTokens: 50 }
 const schema = { type: 'object', properties: { total: { type: ['string', 'null'] } }, required: ['total'], additionalProperties: false }
@@ -35,7 +35,12 @@ export async function getLlama(options) {
         trainContextSize: 1000,
         tokenize: (text) => [...text],
         createContext: async () => ({ getSequence: () => ({ cleared: 0, async clearHistory() { this.cleared += 1 } }) }),
-        createEmbeddingContext: async () => ({ getEmbeddingFor: async (text) => ({ vector: text === '' ? [0, 0] : [3, 4] }) }),
+        createEmbeddingContext: async ({ contextSize }) => ({
+          async getEmbeddingFor(tokens) {
+            if (tokens.length + 2 >= contextSize) { throw new Error('Input is longer than the usable context size.') }
+            return { vector: tokens.length === 0 ? [] : [3, 4] }
+          },
+        }),
       }
     },
   }
@@ -65,6 +70,7 @@ t.test('a request reaches the model steady and bounded, and nothing of the one b
   }
   t.same(pieces.map((piece) => JSON.parse(piece) as unknown), [{ text: 'with', system: 'do', cleared: 2, maxTokens: 50, temperature: 0, seed: 1 }])
   t.same(await llamaEmbedder(options).embed(['a', 'b']), [[0.6, 0.8], [0.6, 0.8]])
+  t.same(await llamaEmbedder(options).embed(['x'.repeat(2_000)]), [[0.6, 0.8]], 'of a long text its beginning')
   await t.rejects(llamaEmbedder(options).embed(['']), { code: 'ANSWER_INVALID' })
 })
 
@@ -102,7 +108,9 @@ t.test('what is missing is named', async (t) => {
   const elsewhere = { ...options, folder: join(options.folder, 'elsewhere') }
   t.match(missingForLlama(elsewhere), /elsewhere.*package\.json/)
   await t.rejects(llamaModel(elsewhere).answer({ ...request, schema }), { code: 'MODEL_REFUSED', message: /is not there/ })
-  await t.rejects(llamaModel(options).answer({ ...request, prompt: 'x'.repeat(900), schema }), { code: 'MODEL_REFUSED', message: /longer/ })
+  const patient = whileUp(llamaModel(options), { window: 2, minimumRecords: 1, openFor: '1h', probes: 1 })
+  await t.rejects(patient.answer({ ...request, prompt: 'x'.repeat(900), schema }), { code: 'REQUEST_TOO_LONG', message: /longer/ })
+  t.ok(await patient.answer({ ...request, schema }), 'another request is asked all the same')
   writeFileSync(options.model, 'something else')
   await t.rejects(llamaModel(options).answer({ ...request, schema }), { code: 'MODEL_REFUSED', message: /GGUF/ })
   writeFileSync(join(options.folder, 'node_modules', 'node-llama-cpp', 'dist', 'index.js'), 'throw new Error()')
@@ -122,5 +130,6 @@ if (real === undefined) {
     t.equal(await model.answer({ ...request, schema: { ...schema, properties: { total: { enum: ['a', 'b'] } } } }), answer, 'the same question, the same answer')
     const [vector] = await llamaEmbedder(options).embed(['hello'])
     t.ok(Math.abs(Math.hypot(...vector!) - 1) < 1e-6, 'of length 1')
+    t.equal((await llamaEmbedder(options).embed(['hello '.repeat(5_000)])).length, 1, 'of a long text its beginning')
   })
 }
