@@ -12,9 +12,12 @@ export interface FoundAmount {
 const number = /(?:\d{1,3}(?:[.,'’\u00a0\u202f\u2009 ]\d{3}){1,4}|\d{1,2}(?:,\d{2}){1,4},\d{3}|\d{1,12})(?:\s?[.,]\s?\d{2})?/
 /** Every part is bounded, so the time is linear in the text. */
 const pattern = new RegExp(String.raw`([-−]\s?|\()?(${number.source})(?![\d%]|[.,]\d)(-(?!\s?\d|[A-Za-z])|\s-(?!\s?[\dA-Za-z]))?\)?`, 'g')
-const codes = 'EUR|GBP|USD|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|CAD|AUD|NZD|SGD|HKD|MYR|INR|JPY|CNY|ZAR|AED|BRL|MXN|THB|RON|BGN|ISK|IDR|VND|KRW|TWD|ILS|SAR|RSD|UAH'
+const codes = 'EUR|GBP|USD|CHF|SEK|NOK|DKK|PLN|CZK|HUF|RON|CAD|AUD|NZD|SGD|HKD|MYR|INR|JPY|CNY|ZAR|AED|BRL|MXN|THB|BGN|ISK|IDR|VND|KRW|TWD|ILS|SAR|RSD|UAH'
 const currencyBefore = new RegExp(String.raw`(?:[€£$¥₹₩₫₺₴₪฿]|\b(?:${codes}|RM|Rs\.?|Rp\.?|kr\.?|zł))\s?$`, 'i')
-const currencyAfter = new RegExp(String.raw`^\s?(?:[€£$¥₹₩₫₺₴₪฿]|(?:${codes}|kr|zł|Kč|Ft|lei|лв)(?!\p{L}))`, 'iu')
+const currencyAfter = new RegExp(String.raw`^\s?(?:[€£$¥₹₩₫₺₴₪฿]|(?:${codes}|kr|zł|Kč|lei|лв)(?!\p{L}))`, 'iu')
+/** Forints; less than a hundred are feet. */
+const forints = /^\s?Ft(?!\p{L})/u
+const isMoney = (value: string, after: string): boolean => currencyAfter.test(after) || (forints.test(after) && Number(value) >= 100)
 /** The sign of an amount may stand before its currency: -$12.50. */
 const negativeCurrency = new RegExp(String.raw`(?:^|[\s:(])[-−](?:[€£$¥₹₩₫₺₴₪฿]|${codes}|RM|Rs\.?|Rp\.?|kr\.?)\s?$`, 'i')
 
@@ -28,11 +31,8 @@ export function findAmounts(text: string): FoundAmount[] {
       continue
     }
     const after = text.slice(match.index + match[0].length)
-    if (/^(?:[/:]\d|\s?%|[\p{L}])/u.test(after) && !currencyAfter.test(after)) {
-      continue
-    }
     const value = parseAmount(match[2]!)
-    if (value === undefined) {
+    if (value === undefined || (/^(?:[/:]\d|\s?%|[\p{L}])/u.test(after) && !isMoney(value, after))) {
       continue
     }
     const negative = match[1] !== undefined ? match[1].trim() !== '(' || match[0].endsWith(')') : match[3] !== undefined || negativeCurrency.test(before)
@@ -40,7 +40,7 @@ export function findAmounts(text: string): FoundAmount[] {
       index: match.index,
       text: match[0].trim(),
       value: negative && !/^0(?:\.0+)?$/.test(value) ? `-${value}` : value,
-      monetary: /[.,]\s?\d{2}$/.test(match[2]!) || currencyBefore.test(before) || currencyAfter.test(after),
+      monetary: /[.,]\s?\d{2}$/.test(match[2]!) || currencyBefore.test(before) || isMoney(value, after),
     })
   }
   return found

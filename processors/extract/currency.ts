@@ -10,7 +10,7 @@ const isoCode = /(?<!\p{L})(?:EUR|EURO|GBP|USD|CHF|INR|MYR|SEK|DKK|NOK|PLN|CZK|H
 const ownSigns: readonly (readonly [RegExp, string])[] = [
   [/€|\b[Ee]uros?\b/g, 'EUR'], [/£/g, 'GBP'], [/(?<!\p{L})US\$/gu, 'USD'], [/\bSFr\b/g, 'CHF'], [/₹|\bRs\.? ?(?=-?\d)/g, 'INR'], [/(?<!\p{L})RM(?!\p{L})/gu, 'MYR'],
   [/zł(?!\p{L})/gu, 'PLN'], [/Kč(?!\p{L})/gu, 'CZK'], [/¥/g, 'JPY'], [/(?<!\p{L})S\$/gu, 'SGD'], [/(?<!\p{L})AU?\$/gu, 'AUD'], [/(?<!\p{L})CA?\$/gu, 'CAD'],
-  [/(?<!\p{L})Rp\.? ?(?=-?\d)/gu, 'IDR'], [/(?<=\d ?)Ft(?!\p{L})/gu, 'HUF'], [/(?<=\d ?)lei(?!\p{L})/giu, 'RON'], [/(?<=\d ?)лв(?!\p{L})/gu, 'BGN'], [/₩/g, 'KRW'], [/₫/g, 'VND'], [/₺/g, 'TRY'], [/₴/g, 'UAH'], [/₪/g, 'ILS'], [/฿/g, 'THB'],
+  [/(?<!\p{L})Rp\.? ?(?=-?\d)/gu, 'IDR'], [/(?<=\d ?)lei(?!\p{L})/giu, 'RON'], [/(?<=\d ?)лв(?!\p{L})/gu, 'BGN'], [/₩/g, 'KRW'], [/₫/g, 'VND'], [/₺/g, 'TRY'], [/₴/g, 'UAH'], [/₪/g, 'ILS'], [/฿/g, 'THB'],
   [/(?<!\p{L})NZ\$/gu, 'NZD'], [/(?<!\p{L})HK\$/gu, 'HKD'], [/(?<!\p{L})R\$/gu, 'BRL'],
 ]
 
@@ -31,6 +31,8 @@ const sharedSigns: readonly SharedSign[] = [
     sign: /(?<!\p{L})kr(?!\p{L})/giu, codes: ['SEK', 'DKK', 'NOK'],
     evidence: [['SEK', /bankgiro|plusgiro|organisationsnummer|\bSE\d{12}\b/i], ['DKK', /\bCVR\b/i], ['NOK', /\bmva\b|foretaksregisteret/i]],
   },
+  // Feet, everywhere else.
+  { sign: /(?<=\d ?)Ft(?!\p{L})/gu, codes: ['HUF'], evidence: [['HUF', /(?<!\p{L})(?:áfa|számla|adószám|nyugta|összesen|fizetendő|forint)/iu]] },
 ]
 
 interface Seen {

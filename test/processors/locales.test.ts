@@ -29,6 +29,7 @@ t.test('amounts of other places', async (t) => {
     t.match(findAmounts(text), [{ value, monetary: true }], text)
   }
   t.equal(findAmounts('12.50 - thank you')[0]?.value, '12.50', 'a dash before words is no minus')
+  t.same(findAmounts('Cable 6ft, pole 12 Ft').filter(({ monetary }) => monetary), [], 'feet')
   t.same(findAmounts('12.5 €'), [], 'the end of a number is no amount')
   t.same(findAmounts('21.11.2026'), [])
 })
@@ -99,6 +100,8 @@ t.test('a sign of several currencies is the one that is named', async (t) => {
   t.equal(currency(['Total', 500, 'S$10.00']), 'SGD')
   t.equal(currency(['Total', 500, 'RM12.50']), 'MYR')
   t.equal(currency(['Total', 500, 'EUR12.50']), 'EUR')
+  t.equal(currency(['Cable 6 Ft', 500, '4.00'], ['Total', 500, '10.00']), undefined, 'feet')
+  t.equal(currency(['Végösszeg (27% ÁFA)', 500, '12 500 Ft']), 'HUF')
   t.equal(currency(['Total', 500, '12 kr']), undefined, 'three countries have crowns')
 })
 
