@@ -4,6 +4,7 @@ import type { Changelog, SourceSettings } from '../graph/node-spec.ts'
 import type { StoreBuilder } from '../graph/store-builder.ts'
 import type { Topology } from '../graph/topology.ts'
 import type { BuildOptions } from '../graph/topology-builder.ts'
+import { refusePromise } from '../not-awaited.ts'
 import { OldValues } from './change.ts'
 import { GlobalKTable } from './global-k-table.ts'
 import { KStream } from './k-stream.ts'
@@ -140,12 +141,10 @@ export function buildTopology(topology: TopologyFunction, options: BuildOptions)
     )
   }
   const builder = new StreamsBuilder()
-  const result: unknown = topology(builder)
-  if (typeof (result as Promise<void> | undefined)?.then === 'function') {
-    throw new StreamsError(
-      'TOPOLOGY_INVALID',
-      'A topology function must not be async: it is run in every stream thread and must describe the same each time. Load what it needs as a global table.'
-    )
-  }
+  refusePromise(
+    topology(builder),
+    'the topology function',
+    'it is run in every stream thread and must describe the same each time; what it needs is loaded as a global table'
+  )
   return builder.build(options)
 }
