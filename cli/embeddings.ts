@@ -82,7 +82,7 @@ async function run({ command, tenant, config: file }: Usage): Promise<void> {
   const config = loadConfig(file ?? (existsSync(RUNNING) ? RUNNING : undefined))
   const model = openModels(config).embedder?.name
   if (model === undefined) {
-    throw new Error('The configuration names no embedding model ("ollama.embeddingModel").')
+    throw new Error('The configuration names no embedding model ("ollama.embeddingModel" or "llama.embeddingModel").')
   }
   if (config.postgresql === undefined) {
     throw new Error('The configuration names no database ("postgresql").')
