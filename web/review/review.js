@@ -67,6 +67,10 @@ async function open(documentId) {
     button.setAttribute('aria-current', String(button.dataset.id === documentId))
   }
   const given = await read(documentId)
+  if (given.revision === undefined) {
+    say('This document is under way: there is nothing to look at yet.', 'bad')
+    return
+  }
   // one key for what is decided about this revision: a second click is the same request
   current = { documentId, revision: given.revision, key: crypto.randomUUID() }
   const waits = given.state === 'IN_REVIEW'
