@@ -37,6 +37,8 @@ interface KnownToken extends Identity {
 
 const isRole = (value: unknown): value is Role => (ROLES as readonly unknown[]).includes(value)
 
+/** Another key is a slip, and what it was meant to forbid would be allowed. */
+const KEYS: readonly string[] = ['tenantId', 'sha256', 'user', 'roles']
 const USER = /^[\p{L}\p{N}@._+-]{1,100}$/u
 
 /**
@@ -98,7 +100,12 @@ function readTokens(file: string): KnownToken[] {
   if (!Array.isArray(list)) {
     throw invalid('it is no list')
   }
+  const at = new Map<string, number>()
   return list.map((entry: unknown, index) => {
+    // not told which: it may be the token itself
+    if (!Object.keys(entry ?? {}).every((key) => KEYS.includes(key))) {
+      throw invalid(`entry ${index} has a key that is none of ${KEYS.join(', ')}`)
+    }
     const { tenantId, sha256, user, roles } = (entry ?? {}) as { tenantId?: unknown; sha256?: unknown; user?: unknown; roles?: unknown }
     if (typeof tenantId !== 'string' || !isTenantId(tenantId)) {
       throw invalid(`entry ${index} has no valid tenantId`)
@@ -112,6 +119,11 @@ function readTokens(file: string): KnownToken[] {
     if (roles !== undefined && (!Array.isArray(roles) || roles.length === 0 || !roles.every(isRole))) {
       throw invalid(`entry ${index} has roles that are not a list of ${ROLES.join(', ')}`)
     }
+    const other = at.get(sha256)
+    if (other !== undefined) {
+      throw invalid(`entries ${other} and ${index} are of the same token`)
+    }
+    at.set(sha256, index)
     // which token it was can be told without saying the token
     return { tenantId, user: user ?? `token-${sha256.slice(0, 12)}`, roles: roles ?? ROLES, digest: Buffer.from(sha256, 'hex') }
   })

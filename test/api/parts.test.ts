@@ -28,6 +28,8 @@ t.test('a token names its tenant, anything else nobody', async (t) => {
 t.test('a tokens file that is not one is refused with its fault', async (t) => {
   const folder = t.testdir()
   const cases = [['{', 'not JSON'], ['{}', 'no list'], ['[null]', 'tenantId'], ['[{"tenantId":"A B","sha256":""}]', 'tenantId'], ['[{"tenantId":"acme","sha256":"secret-token"}]', 'sha256'],
+    [`[{"tenantId":"acme","sha256":"${digest('one')}","role":["reader"]}]`, 'entry 0 has a key that is none of'],
+    [`[{"tenantId":"acme","sha256":"${digest('one')}"},{"tenantId":"globex","sha256":"${digest('one')}"}]`, 'entries 0 and 1'],
     ...['[]', '"reader"', '["admin"]'].map((roles) => [`[{"tenantId":"acme","sha256":"${digest('one')}","roles":${roles}}]`, 'uploader, reader, reviewer'] as const)] as const
   for (const [text, fault] of cases) {
     const file = join(folder, 'tokens.json')
