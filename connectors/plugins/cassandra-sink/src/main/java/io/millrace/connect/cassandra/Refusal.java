@@ -3,6 +3,7 @@ package io.millrace.connect.cassandra;
 import com.datastax.oss.driver.api.core.AllNodesFailedException;
 import com.datastax.oss.driver.api.core.auth.AuthenticationException;
 import java.util.Collection;
+import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
 
 /**
@@ -12,6 +13,8 @@ import javax.net.ssl.SSLException;
 final class Refusal {
     /** Of a node that cannot read its roles at the moment: it is the store that cannot now. */
     private static final String ROLES_AWAY = "Unable to perform authentication";
+    /** Of a node that goes, or is too busy, in the middle of a handshake. */
+    private static final Pattern NODE_AWAY = Pattern.compile("closed|timed out");
 
     private Refusal() {
     }
@@ -28,7 +31,7 @@ final class Refusal {
                 return "Cassandra refuses " + CassandraSinkConfig.USER + " with " + CassandraSinkConfig.PASSWORD
                     + ", or wants them and they are not set.";
             }
-            if (cause instanceof SSLException) {
+            if (cause instanceof SSLException && !NODE_AWAY.matcher(String.valueOf(cause.getMessage())).find()) {
                 return "TLS with Cassandra fails (" + CassandraSinkConfig.TLS + ", " + CassandraSinkConfig.TLS_PREFIX + "ssl.*): " + cause.getMessage();
             }
         }

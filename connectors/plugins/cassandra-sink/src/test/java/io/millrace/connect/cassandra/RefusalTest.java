@@ -49,6 +49,8 @@ class RefusalTest {
     void isNoneWhenTheStoreCannotNow() {
         assertNull(reason(new ConnectException("refused")));
         assertNull(reason(new AuthenticationException(AT, "Unable to perform authentication: Cannot achieve consistency level LOCAL_ONE")));
+        assertNull(reason(new SSLHandshakeException("Connection closed while SSL/TLS handshake was in progress")));
+        assertNull(reason(new SSLHandshakeException("handshake timed out after 10000ms")));
         assertNull(Refusal.of(AllNodesFailedException.fromErrors(List.of())));
     }
 }
