@@ -43,7 +43,7 @@ type Closing = { readonly name: string; close(): Promise<void> }[]
 
 /**
  * Runs one instance until SIGTERM or SIGINT, then closes everything and resolves. A second signal ends the process at
- * once, and so does a close that takes longer than `STOP_LIMIT_MS`.
+ * once; `STOP_LIMIT_MS` after the first it ends whatever is still open.
  * @throws what stopped the streams, or kept anything from starting; by then everything is closed
  */
 export async function runInstance(config: ApplicationConfig): Promise<void> {
@@ -57,15 +57,18 @@ export async function runInstance(config: ApplicationConfig): Promise<void> {
     const name = await Promise.race([ended, stopped])
     say(`${name}: stopping`)
   } finally {
+    let closed = false
     const overdue = setTimeout(() => {
-      warn(`not closed after ${STOP_LIMIT_MS} ms: ending the process`)
+      warn(`${closed ? `closed, but kept alive by ${[...new Set(process.getActiveResourcesInfo())].join(', ')}` : `not closed after ${STOP_LIMIT_MS} ms`}: ending the process`)
       process.exit(1)
     }, STOP_LIMIT_MS)
     await closeAll(closing, warn)
     // stopped while it was still opening: what it opened since then
     await opening.catch(() => undefined)
     await closeAll(closing, warn)
-    clearTimeout(overdue)
+    closed = true
+    // still runs down: a connection that a library forgot would keep the process for ever
+    overdue.unref()
     say('stopped')
   }
 }

@@ -1,4 +1,5 @@
 import cassandra from 'cassandra-driver'
+import { mendControlConnection } from './control-connection.ts'
 
 export interface CassandraAddress {
   /** `host:port` */
@@ -38,5 +39,6 @@ export function cassandraClient(address: CassandraAddress, options: Partial<cass
     const { shutdown } = host as cassandra.Host & Partial<ClosableHost>
     shutdown?.call(host, false).catch(() => {}) // closing a connection that is broken already
   })
+  mendControlConnection(client, RECONNECT_MS.most)
   return client
 }

@@ -8,12 +8,20 @@ export class Gate {
   readonly #server: Server
   readonly #ways = new Map<Socket, Socket>()
   #closed = false
+  #answers = Infinity
+  #accepted = 0
 
   constructor(target: number) {
     this.#server = createServer((inward) => {
       const outward = connect(target, HOST)
       this.#ways.set(inward, outward)
-      outward.pipe(inward)
+      this.#accepted += 1
+      if (this.#answers === Infinity) {
+        outward.pipe(inward)
+      } else {
+        let left = this.#answers
+        outward.on('data', (bytes) => left-- > 0 && inward.write(bytes))
+      }
       if (!this.#closed) {
         inward.pipe(outward)
       }
@@ -30,6 +38,11 @@ export class Gate {
   /** How many connections go through it. */
   get connections(): number {
     return this.#ways.size
+  }
+
+  /** How many have come so far. */
+  get accepted(): number {
+    return this.#accepted
   }
 
   /** Where it listens. */
@@ -58,10 +71,20 @@ export class Gate {
     }
   }
 
-  async end(): Promise<void> {
+  /** Connections that come from now on fall silent after so many answers; `Infinity`: none does. */
+  silenceAfter(answers: number): void {
+    this.#answers = answers
+  }
+
+  /** Breaks every connection. */
+  cut(): void {
     for (const inward of this.#ways.keys()) {
       inward.destroy()
     }
+  }
+
+  async end(): Promise<void> {
+    this.cut()
     this.#server.close()
     await once(this.#server, 'close')
   }

@@ -7,14 +7,13 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import cassandra from 'cassandra-driver'
 import { type Admin, Kafka, logLevel, Partitioners, type Producer } from 'kafkajs'
 import { createCluster, type KafkaCluster } from 'millrace/kafka'
 import pg from 'pg'
 import { Registry } from '../../avro/index.ts'
 import { type Environment, prepare } from '../../cli/start/environment.ts'
 import { superviseConnectors } from '../../cli/start/supervise.ts'
-import { CONNECTORS, ConnectRest, connectorName, type Supervisor } from '../../connectors/index.ts'
+import { CONNECTORS, cassandraClient, ConnectRest, connectorName, type Supervisor } from '../../connectors/index.ts'
 import { contentKey } from '../../processors/dedupe/index.ts'
 import { isEndState } from '../../topology/states.ts'
 import type { StackAddresses } from '../../stack/index.ts'
@@ -271,7 +270,7 @@ export class Bench {
       return true
     })
     const { contactPoints, datacenter, keyspace } = connectors.cassandra
-    const client = new cassandra.Client({ contactPoints, localDataCenter: datacenter })
+    const client = cassandraClient({ contactPoints, datacenter, keyspace })
     await eventually('the keyspace is gone', async () => await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`))
     await client.shutdown()
     rmSync(this.folder, { recursive: true, force: true })

@@ -5,12 +5,13 @@
 import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import cassandra from 'cassandra-driver'
+import type cassandra from 'cassandra-driver'
 import { openTaskState, StateFolder, storageEngine } from 'millrace-state-stores'
 import type { KafkaCluster } from 'millrace/kafka'
 import pg from 'pg'
 import type { Registry } from '../../avro/index.ts'
 import type { Environment } from '../../cli/start/environment.ts'
+import { cassandraClient } from '../../connectors/index.ts'
 import { documentSerdes, rowKeySerde } from '../../topology/serdes.ts'
 import { decode } from '../../topology/topic-follower.ts'
 import { documentKey, type TopicId, topics } from '../../topology/topics.ts'
@@ -181,7 +182,7 @@ export async function databaseOutcome({ addresses, connectors }: Environment): P
     await postgresql.end()
   }
   const { contactPoints, datacenter, keyspace } = connectors.cassandra
-  const client = new cassandra.Client({ contactPoints, localDataCenter: datacenter, keyspace, encoding: { useBigIntAsLong: true } })
+  const client = cassandraClient({ contactPoints, datacenter, keyspace }, { keyspace, encoding: { useBigIntAsLong: true } })
   let lifecycleRows = 0
   try {
     for (const table of ['document_by_id', 'documents_by_tenant_day', 'lifecycle_by_document']) {

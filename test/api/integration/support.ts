@@ -2,14 +2,13 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import cassandra from 'cassandra-driver'
 import { Kafka, logLevel } from 'kafkajs'
 import { NO_HEADERS } from 'millrace'
 import { createCluster } from 'millrace/kafka'
 import pg from 'pg'
 import { startApi } from '../../../api/index.ts'
 import { type DocumentReceived, Registry, type Tenant } from '../../../avro/index.ts'
-import { migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../../connectors/index.ts'
+import { cassandraClient, migrateCassandra, migratePostgresql, postgresqlPasswords } from '../../../connectors/index.ts'
 import { type ApplicationConfig, checkConfig } from '../../../topology/config.ts'
 import { createTopics, topicsOf } from '../../../topology/create-topics.ts'
 import { valueSerde } from '../../../topology/serdes.ts'
@@ -161,7 +160,7 @@ export async function createBench(given: readonly Tenant[]) {
       await cluster.close()
       registry.close()
       await administer(`DROP DATABASE IF EXISTS ${database} WITH (FORCE)`)
-      const client = new cassandra.Client({ contactPoints: [stack.cassandra], localDataCenter: 'datacenter1' })
+      const client = cassandraClient({ contactPoints: [stack.cassandra], datacenter: 'datacenter1', keyspace })
       await client.execute(`DROP KEYSPACE IF EXISTS ${keyspace}`)
       await client.shutdown()
       rmSync(folder, { recursive: true, force: true })

@@ -5,9 +5,11 @@ import { Gate } from '../../brokers/gate.ts'
 import { eventually, stackFile } from './support.ts'
 
 const OUTAGES = 3
+/** What is silent is given up soon. */
+const IMPATIENT = { socketOptions: { connectTimeout: 1_000, readTimeout: 300 } }
+const target = Number(stackFile().cassandra.split(':')[1])
 
 t.test('a client outlives outages and leaves nothing open', async (t) => {
-  const target = Number(stackFile().cassandra.split(':')[1])
   let gate = new Gate(target)
   await gate.listen(0)
   const { port } = gate
@@ -22,6 +24,40 @@ t.test('a client outlives outages and leaves nothing open', async (t) => {
     await eventually('it reads again', reads)
   }
   await client.shutdown()
+  await eventually('all connections closed', async () => gate.connections === 0, 20_000)
+  t.equal(gate.connections, 0)
+  await gate.end()
+})
+
+for (const answers of [0, 1, 2, 3]) {
+  t.test(`what falls silent after ${answers} answers, as a node that starts may, is left behind`, async (t) => {
+    const gate = new Gate(target)
+    await gate.listen(0)
+    const client = cassandraClient({ contactPoints: [`127.0.0.1:${gate.port}`], datacenter: 'datacenter1', keyspace: 'system' }, IMPATIENT)
+    const reads = async () => (await client.execute('SELECT key FROM system.local')).rowLength === 1
+    await eventually('it reads', reads)
+    const before = gate.accepted
+    gate.silenceAfter(answers)
+    gate.cut()
+    await eventually('it has tried', async () => gate.accepted > before + 1)
+    gate.silenceAfter(Infinity)
+    await eventually('it reads again', reads)
+    await client.shutdown()
+    await eventually('all connections closed', async () => gate.connections === 0, 20_000)
+    t.equal(gate.connections, 0)
+    await gate.end()
+  })
+}
+
+t.test('what is shut down while it connects leaves nothing open', async (t) => {
+  const gate = new Gate(target)
+  await gate.listen(0)
+  gate.silenceAfter(2)
+  const client = cassandraClient({ contactPoints: [`127.0.0.1:${gate.port}`], datacenter: 'datacenter1', keyspace: 'system' }, IMPATIENT)
+  const connecting = t.rejects(client.connect(), 'who waits for it is told')
+  await eventually('it connects', async () => gate.accepted > 0)
+  await client.shutdown()
+  await connecting
   await eventually('all connections closed', async () => gate.connections === 0, 20_000)
   t.equal(gate.connections, 0)
   await gate.end()
