@@ -1,5 +1,5 @@
 /** How to reach the servers beside Kafka, secrets and certificates read from their files. */
-import type { RegistryOptions } from '../avro/index.ts'
+import { AvroError, type RegistryOptions } from '../avro/index.ts'
 import type { CassandraAddress, PostgresqlAddress } from '../connectors/index.ts'
 import { type ApplicationConfig, type ArchiveConfig, type DatabaseConfig, readSecret } from './config.ts'
 import { pemFiles } from './kafka.ts'
@@ -7,6 +7,11 @@ import { pemFiles } from './kafka.ts'
 /** @throws ApplicationError CONFIG_UNREADABLE */
 export function registryOptions({ registry, registryAuth }: Pick<ApplicationConfig, 'registry' | 'registryAuth'>): RegistryOptions {
   return { url: registry, ...(registryAuth === undefined ? {} : { credentials: { username: registryAuth.username, password: readSecret(registryAuth.passwordFile) } }) }
+}
+
+/** Says of every failed attempt: records are held back meanwhile, which must be seen. What another than ourselves says of it may quote an address. */
+export function registryWarning(warn: (message: string) => void): NonNullable<RegistryOptions['onRetry']> {
+  return ({ operation, attempt, error }) => warn(`schema registry: ${operation} failed (attempt ${attempt})${error instanceof AvroError ? `: ${error.message}` : ''}`)
 }
 
 /** Whose password is read is said where it is used. @throws ApplicationError CONFIG_UNREADABLE */

@@ -7,7 +7,7 @@ import type { ApplicationConfig } from './config.ts'
 import { ApplicationError } from './errors.ts'
 import { type Models, openModels } from './models.ts'
 import { type DocumentSerdes, documentSerdes } from './serdes.ts'
-import { registryOptions } from './servers.ts'
+import { registryOptions, registryWarning } from './servers.ts'
 import { type Topics, topics } from './topics.ts'
 
 /** Raised whenever a record of the pipeline may come out differently for the same input. */
@@ -30,7 +30,7 @@ export function openServices(config: ApplicationConfig): Services {
   if (config.ocrProfile === 'thorough' && !isSecondEngineInstalled(secondEngine)) {
     throw new ApplicationError('CONFIG_INVALID', `"ocrProfile" is thorough, but there is no second engine in ${secondEngine}: install it with npm run ocr -- install, or set "ocrEngineDir".`)
   }
-  const registry = new Registry(registryOptions(config))
+  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning((message) => console.warn(`${new Date().toISOString()} warning: ${message}`)) })
   const declared = topics(config.topicPrefix)
   const reader = createTextReader({
     parsers: Math.ceil(config.parserWorkers / config.threads),

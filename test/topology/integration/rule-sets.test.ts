@@ -27,6 +27,13 @@ t.teardown(async () => {
   await rm(folder, { recursive: true })
 })
 
+t.test('a registry that cannot now is seen where records wait for it', async (t) => {
+  const warned = t.capture(console, 'warn')
+  registry.next.push(503)
+  await serdes.rules.open()
+  t.match(warned(), [{ args: [/warning: schema registry: .* failed \(attempt 1\): .*503/] }])
+})
+
 async function open() {
   const driver = await TopologyTestDriver.open((b) => wire(b, services), { applicationId: 'documents', config: { deadLetterTopic: topics.deadLetter.name } })
   driver.createInputTopic(topics.tenants.name, Serdes.string(), serdes.tenant).pipeInput('acme', { ...tenant('acme'), duplicatePolicy: 'warn' })
