@@ -114,6 +114,7 @@ export class ProcessPool {
       }
       this.#queue.push(task)
       this.#dispatch()
+      this.#holdStarting()
     })
   }
 
@@ -144,6 +145,7 @@ export class ProcessPool {
       return false
     }
     this.#queue.splice(at, 1)
+    this.#holdStarting()
     settle(task, new PoolError(code, `${this.#options.name}: ${code === 'BUSY' ? 'no process was free in time' : 'aborted'}`))
     return true
   }
@@ -156,6 +158,15 @@ export class ProcessPool {
       if (process.task === task) {
         this.#killed += 1
         void process.end('ABORTED')
+      }
+    }
+  }
+
+  /** A process that starts keeps a program alive only while somebody waits for it. */
+  #holdStarting(): void {
+    for (const process of this.#processes) {
+      if (process.state === 'starting') {
+        process.hold(this.#queue.length > 0)
       }
     }
   }
@@ -258,8 +269,7 @@ class PoolProcess {
     this.task = task
     clearTimeout(task.waiting)
     this.#tasks += 1
-    this.#child.ref()
-    this.#child.channel?.ref()
+    this.hold(true)
     this.#arm(task.options.timeoutMs, 'TIMEOUT')
     this.#memory = setInterval(() => this.#checkMemory(), memoryCheckMs)
     const message: TaskMessage = { kind: 'task', id: task.id, input: task.input }
@@ -268,6 +278,14 @@ class PoolProcess {
         void this.end('CRASHED')
       }
     })
+  }
+
+  /** Whether the program lives as long as this process. */
+  hold(program: boolean): void {
+    const how = program ? 'ref' : 'unref'
+    this.#child[how]()
+    this.#child.channel?.[how]()
+    this.#timer?.[how]()
   }
 
   end(reason: PoolFailure): Promise<void> {
@@ -334,8 +352,7 @@ class PoolProcess {
     this.#disarm()
     this.state = 'idle'
     // An idle pool keeps no program alive.
-    this.#child.unref()
-    this.#child.channel?.unref()
+    this.hold(false)
     this.#listener.ready()
   }
 

@@ -75,6 +75,18 @@ t.test('an entry that does not start fails its tasks', async (t) => {
   await pool.close()
 })
 
+t.test('who has waited long enough goes, and a process that still starts keeps no program alive', async (t) => {
+  const folder = t.testdir({
+    'never-ready.mjs': `process.on('disconnect', () => process.exit())`,
+    'program.mjs': `
+      import { ProcessPool } from ${JSON.stringify(new URL('../../../processors/pool/index.ts', import.meta.url).href)}
+      const pool = new ProcessPool({ name: 'test', entry: new URL('./never-ready.mjs', import.meta.url), size: 1, recycleAfter: 1, maxRssBytes: 1e9, maxHeapMiB: 64, startTimeoutMs: 600_000 })
+      await pool.run({}, { timeoutMs: 600_000, waitMs: 1 }).catch(({ code }) => { process.exitCode = code === 'BUSY' ? 7 : 1 })`,
+  })
+  const program = fork(join(folder, 'program.mjs'), [], { stdio: 'ignore' })
+  t.same(await once(program, 'exit'), [7, null])
+})
+
 t.test('a process ends when its parent is killed, also in the middle of an endless loop', async (t) => {
   const parent = fork(new URL('../fixtures/pool-parent.ts', import.meta.url), [], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] })
   const [pid] = (await once(parent, 'message')) as [number]
