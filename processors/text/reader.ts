@@ -158,10 +158,12 @@ class PooledTextReader implements TextReader {
       return read
     }
     const { pages, eInvoice } = read.value
-    const scanned = eInvoice === undefined ? pages.filter((page) => !page.usable && !page.broken).length : 0
-    if (scanned > bounds.maxOcrPages) {
-      return fail('TOO_MANY_PAGES', 'content', `${scanned} scanned pages`, bounds.maxOcrPages)
+    const withoutText = pages.filter((page) => !page.usable && !page.broken).length
+    // Of an e-invoice only the comparison with its pages needs them.
+    if (withoutText > bounds.maxOcrPages && eInvoice === undefined) {
+      return fail('TOO_MANY_PAGES', 'content', `${withoutText} scanned pages`, bounds.maxOcrPages)
     }
+    const scanned = withoutText > bounds.maxOcrPages ? 0 : withoutText
     const sparse = pages.filter((page) => page.sparse).length
     // A stamped scan of more pages than are recognised keeps what its layer says.
     const lookAtSparse = sparse > 0 && scanned + sparse <= bounds.maxOcrPages
@@ -177,7 +179,7 @@ class PooledTextReader implements TextReader {
         return { number, width, height, lines: [] }
       }
       const layer = { number, width, height, lines }
-      if ((page.usable && !(page.sparse && lookAtSparse)) || eInvoice !== undefined) {
+      if (page.usable ? !(page.sparse && lookAtSparse) : scanned === 0) {
         return layer
       }
       const recognised = await this.#recognise('pdf', bytes, number, bounds, signal)

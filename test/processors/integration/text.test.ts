@@ -3,10 +3,11 @@ import sharp from 'sharp'
 import t from 'tap'
 import { childrenOf } from '../../../benchmarks/engine/process-usage.ts'
 import type { DocumentText, Outcome } from '../../../processors/index.ts'
-import { createTextReader } from '../../../processors/index.ts'
+import { createTextReader, extract } from '../../../processors/index.ts'
 import { isUsableText } from '../../../processors/text/garbage.ts'
 import { joinWords } from '../../../processors/text/runs.ts'
 import { decodeXml, find, parseXml } from '../../../processors/text/xml.ts'
+import { writeCii } from '../../../samples/cii.ts'
 import { createInvoice } from '../../../samples/invoice.ts'
 import { drawInvoice } from '../../../samples/pdf-invoice.ts'
 import { createRandom } from '../../../samples/random.ts'
@@ -61,6 +62,22 @@ t.test('pages in = pages out: a scan between pages with text is recognised alone
   t.match(text.pages[1]!.lines.map((line) => line.text).join('\n'), invoice.number, 'a stamp is no text layer')
   t.equal(text.pages[2]!.lines[0]!.confidence, 1)
   t.same(text.issues, [])
+})
+
+t.test('the pages of an e-invoice are recognised where they are pictures: its XML is compared with what a person sees', async (t) => {
+  const random = createRandom(9)
+  const invoice = createInvoice(random, { language: 'de', now })
+  const document = await PDFDocument.load(await scanToPdf(random, await (await drawInvoice(random, invoice)).save()))
+  await document.attach(Buffer.from(writeCii(invoice, 'factur-x')), 'factur-x.xml', { mimeType: 'text/xml' })
+  const text = await read(await document.save())
+  t.equal(text.route, 'e-invoice-xml')
+  const compared = (xml: string): readonly string[] => {
+    const extraction = extract({ ...text, eInvoice: { ...text.eInvoice!, xml } })
+    return extraction.ok ? (extraction.value.visible ?? []).map(({ field, outcome }) => `${field} ${outcome}`) : [extraction.failure.code]
+  }
+  const { xml } = text.eInvoice!
+  t.same(compared(xml), ['invoiceNumber agrees', 'issueDate agrees', 'grandTotal agrees'])
+  t.same(compared(xml.replace(/(GrandTotalAmount[^>]*>)/, '$19')), ['invoiceNumber agrees', 'issueDate agrees', 'grandTotal differs'])
 })
 
 t.test('the same bytes give the same text whatever was read before', async (t) => {
