@@ -165,6 +165,12 @@ const choices: { readonly [path: string]: readonly string[] } = {
   'kafka.sasl.mechanism': ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'],
 }
 
+/** Settings that are addresses, and where their credentials go. */
+const addresses: { readonly [path: string]: string } = {
+  registry: '"registryAuth" takes user and password file',
+  'ollama.url': 'its client sends none',
+}
+
 /** Neither says anything without the other. */
 const together: readonly (readonly [section: string, one: string, other: string])[] = [
   ['kafka.tls', 'certFile', 'keyFile'], ['cassandra', 'username', 'passwordFile'], ['cassandra.tls', 'certFile', 'keyFile'],
@@ -267,8 +273,9 @@ function checkValue(value: unknown, kind: 'string' | 'integer' | 'strings', at: 
     if (typeof value !== 'string') {
       throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must be a string.`)
     }
-    if (at === 'registry' && /^[a-z]+:\/\/[^/]*@/i.test(value)) {
-      throw new ApplicationError('CONFIG_INVALID', 'The setting "registry" must not hold a password, which addresses show wherever they are printed: "registryAuth" takes user and password file.')
+    const credentials = addresses[at]
+    if (credentials !== undefined && /^[a-z]+:\/\/[^/]*@/i.test(value)) {
+      throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must not hold a password, which addresses show wherever they are printed: ${credentials}.`)
     }
     const allowed = choices[at]
     if (allowed !== undefined && !allowed.includes(value)) {

@@ -29,6 +29,7 @@ const wrong: readonly (readonly [given: unknown, code: string, message: RegExp])
   [{ ...least, ops: { host: '::1', port: 70_000 } }, 'CONFIG_INVALID', /"ops.port" must be a whole number from 0 to 65535/],
   [{ ...least, registry: 5 }, 'CONFIG_INVALID', /"registry" must be a string/],
   [{ ...least, registry: 'http://me:s3cret@registry:8080' }, 'CONFIG_INVALID', /^[^@]*"registry" must not hold a password.*"registryAuth"[^@]*$/],
+  [{ ...least, ollama: { url: 'http://me:s3cret@models:11434' } }, 'CONFIG_INVALID', /^[^@]*"ollama.url" must not hold a password[^@]*$/],
   [{ ...least, cassandra: { contactPoint: 'h:1', localDataCenter: 'd', keyspace: 'k', username: 'u' } }, 'CONFIG_INVALID', /"cassandra.username" needs "cassandra.passwordFile"/],
   [{ ...least, cassandra: { contactPoint: 'h:1', localDataCenter: 'd', keyspace: 'k', tls: { keyFile: 'f' } } }, 'CONFIG_INVALID', /"cassandra.tls.keyFile" needs "cassandra.tls.certFile"/],
   [{ ...least, postgresql: { host: 'h' } }, 'CONFIG_INVALID', /"postgresql.port" is missing/],
