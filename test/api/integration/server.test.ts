@@ -8,7 +8,7 @@ import { StreamsError } from 'millrace'
 import t, { type Test } from 'tap'
 import { ApiError, type ErrorBody, errorCatalogue } from '../../../api/errors.ts'
 import { createServer } from '../../../api/server.ts'
-import type { StoredDocument } from '../../../connectors/index.ts'
+import { ConnectorError, type StoredDocument } from '../../../connectors/index.ts'
 import { documentStates } from '../../../topology/states.ts'
 import { surroundings, tenant, TOKEN } from '../support.ts'
 
@@ -183,6 +183,9 @@ t.test('a service that is away is a 503, and the same request goes on later unde
   failing.database = Object.assign(new Error('connect'), { code: 'ECONNREFUSED' })
   await refused(t, await send(files('secret content'), headers), 'DATABASE_UNAVAILABLE')
   await refused(t, await get(''), 'DATABASE_UNAVAILABLE')
+  failing.database = new ConnectorError('ACCESS_REFUSED', 'PostgreSQL refuses millrace_api')
+  await refused(t, await get(''), 'DATABASE_UNAVAILABLE')
+  t.match(errors.at(-1), /DATABASE_UNAVAILABLE \(ConnectorError ACCESS_REFUSED\)$/, 'whoever looks after it is told why')
   failing.database = new Error('duplicate key value (secret content)')
   await refused(t, await send(files('secret content'), headers), 'INTERNAL')
   delete failing.database
