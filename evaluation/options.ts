@@ -1,7 +1,7 @@
 /** The command line of `npm run evaluate`. */
 import { parseArgs } from 'node:util'
 
-/** `standard`: tesseract.js alone. `thorough`: a second engine where the first one's result fails validation. */
+/** `standard`: tesseract.js alone. `thorough`: a second engine where the first one's words are doubtful. */
 export type Profile = 'standard' | 'thorough'
 
 export interface EvaluateOptions {
