@@ -2,13 +2,13 @@
 import { KafkaStreams } from 'millrace'
 import { createCluster, type KafkaCluster } from 'millrace/kafka'
 import { type Api, startApi } from '../api/index.ts'
-import { AvroError, Registry } from '../avro/index.ts'
+import { Registry } from '../avro/index.ts'
 import { createMetrics, DocumentCounter, type Ops, RefusedRuleSets, startOps, StatusSource } from '../ops/index.ts'
 import { type ApplicationConfig, instanceName } from './config.ts'
 import { createTopics } from './create-topics.ts'
 import { errorPolicy } from './flow.ts'
 import { kafkaClientOptions, peersOptions } from './kafka.ts'
-import { registryOptions } from './servers.ts'
+import { registryOptions, registryWarning } from './servers.ts'
 import { TenantDirectory } from './tenant-directory.ts'
 import { topics } from './topics.ts'
 import { VendorMemories } from './vendor-memories.ts'
@@ -77,7 +77,7 @@ export async function runInstance(config: ApplicationConfig): Promise<void> {
 async function open(config: ApplicationConfig, closing: Closing, say: (message: string) => void, warn: (message: string) => void): Promise<{ readonly failed: Promise<never> }> {
   const cluster = createCluster({ ...kafkaClientOptions(config), clientId: `${config.topicPrefix}${config.applicationId}-doors` })
   closing.push({ name: 'kafka', close: () => cluster.close() })
-  const registry = new Registry({ ...registryOptions(config), onRetry: ({ operation, attempt, error }) => warn(`schema registry: ${operation} failed (attempt ${attempt})${error instanceof AvroError ? `: ${error.message}` : ''}`) })
+  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning(warn) })
   closing.push({ name: 'registry', close: async () => registry.close() })
   const { tenants, counter, refused } = await directories(cluster, registry, config, warn)
 
