@@ -39,6 +39,8 @@ export const PAGE = { default: 50, most: 500 } as const
 
 /** A search's text is a few words; a page of hits carries their passages. */
 export const SEARCH = { textLength: 500, page: 10, mostHits: 50 } as const
+/** A search of a tenant with very many documents takes seconds, and one of a few connections: the other tenants keep some. */
+export const SEARCHES = { atOnce: 32, perTenant: 6 } as const
 /** A search does not wait longer for the embedding of its text: words alone rank then. */
 export const EMBEDDING_TIMEOUT_MS = 3_000
 /** A question holds a request to the model open: so many at once, and no tenant takes them all. */

@@ -3,23 +3,28 @@ import { ConnectorError, type Hit, type SearchFilters, type SearchOptions } from
 import { documentTypes } from '../../processors/types.ts'
 import type { ApiContext } from '../context.ts'
 import { ApiError } from '../errors.ts'
-import { SEARCH } from '../limits.ts'
+import { SEARCH, SEARCHES } from '../limits.ts'
+import { Places } from '../places.ts'
 import { getSearch } from '../schemas.ts'
 
 /** Full text and, where there are embeddings, what is alike, in one ranking. */
 export function searchRoute(app: FastifyInstance, context: ApiContext): void {
+  const places = new Places({ ...SEARCHES, refusal: 'OVERLOADED' })
   app.get<{ readonly Querystring: { readonly [name: string]: unknown } }>('/v1/search', { schema: getSearch, config: { role: 'reader' } }, async ({ tenantId, query }) => {
     const { q, limit, cursor, ...rest } = query
     const text = requiredText('q', q, SEARCH.textLength)
     const filters = searchFilters(rest)
     const options = { limit: pageSize(limit), cursor: optionalText('cursor', cursor, 512) }
-    const embedding = await embeddingOf(context, text)
-    const found = await context.search
-      .search(tenantId, { text, match: 'all', languages: languagesOf(context, tenantId), embedding, filters, ...options })
-      .catch((error: unknown) => {
-        throw error instanceof ConnectorError && error.code === 'CURSOR_INVALID' ? new ApiError('CURSOR_INVALID', { field: 'cursor' }) : error
-      })
-    return { ranking: embedding === null ? 'words' : 'words-and-embeddings', hits: found.hits.map(hitView), cursor: found.cursor ?? null }
+    const leave = places.take(tenantId)
+    try {
+      const embedding = await embeddingOf(context, text)
+      const found = await context.search.search(tenantId, { text, match: 'all', languages: languagesOf(context, tenantId), embedding, filters, ...options })
+      return { ranking: embedding === null ? 'words' : 'words-and-embeddings', hits: found.hits.map(hitView), cursor: found.cursor ?? null }
+    } catch (error) {
+      throw error instanceof ConnectorError && error.code === 'CURSOR_INVALID' ? new ApiError('CURSOR_INVALID', { field: 'cursor' }) : error
+    } finally {
+      leave()
+    }
   })
 }
 

@@ -1,5 +1,7 @@
 /** Search and questions through the door: what is asked of the store, what of a model's answer goes out, what happens without one. */
 import t, { type Test } from 'tap'
+import type { ApiContext } from '../../api/context.ts'
+import { SEARCHES } from '../../api/limits.ts'
 import { createServer } from '../../api/server.ts'
 import type { Hit } from '../../connectors/index.ts'
 import { ollamaEmbedder, ollamaModel } from '../../models/index.ts'
@@ -13,13 +15,14 @@ const ID = '00000000-0000-4000-8000-000000000001'
 const total = { chunk: 0, page: 1, text: 'Invoice INV-77, total 1,234.50 EUR', coverage: 1 }
 const weak = { chunk: 1, page: 2, text: 'Thank you for your business', coverage: 0.2 }
 
-async function open(t: Test, models: readonly ('answers' | 'embedder')[] = []) {
+async function open(t: Test, models: readonly ('answers' | 'embedder')[] = [], change: Partial<ApiContext> = {}) {
   const around = await surroundings(t.testdir(), [tenant('acme', { languages: ['en', 'de'] }), tenant('globex')])
   const ollama = await new ScriptedOllama().start()
   const options = { url: ollama.url, model: 'm', timeoutMs: 60_000 }
   const app = await createServer({
     ...around.context,
     models: { ...(models.includes('answers') ? { answers: ollamaModel(options) } : {}), ...(models.includes('embedder') ? { embedder: ollamaEmbedder(options) } : {}) },
+    ...change,
   })
   await app.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => {
@@ -55,6 +58,36 @@ t.test('a search is the tenant’s own, in its languages, with its filters', asy
   t.same((await search('q=oak', 'token-of-globex')).body['hits'], [])
   t.equal(searches[1]!.tenantId, 'globex')
   t.equal((await search('q=oak', 'nobody')).status, 401)
+})
+
+t.test('a tenant does not take all the searches there may be at once', async (t) => {
+  const found = { hits: [], cursor: undefined }
+  const waiting: (() => void)[] = []
+  const held = Promise.withResolvers<void>()
+  const { search } = await open(t, [], {
+    search: {
+      search: (tenantId) => tenantId === 'globex' ? Promise.resolve(found) : new Promise((resolve) => {
+        waiting.push(() => resolve(found))
+        if (waiting.length === SEARCHES.perTenant) {
+          held.resolve()
+        }
+      }),
+    },
+  })
+  const under = Array.from({ length: SEARCHES.perTenant }, () => search('q=oak'))
+  await held.promise
+  t.match(await search('q=oak'), { status: 503, body: { error: { code: 'OVERLOADED' } } })
+  t.equal((await search('q=oak', 'token-of-globex')).status, 200)
+  for (const end of waiting.splice(0)) {
+    end()
+  }
+  t.same((await Promise.all(under)).map(({ status }) => status), under.map(() => 200))
+  const again = search('q=oak')
+  while (waiting.length === 0) {
+    await new Promise(setImmediate)
+  }
+  waiting[0]!()
+  t.equal((await again).status, 200, 'and when they have ended there is room again')
 })
 
 t.test('what cannot be searched for is refused with field and limit', async (t) => {
