@@ -8,7 +8,7 @@ import {
 } from '../connectors/index.ts'
 import { taskFailure } from '../connectors/failure.ts'
 import { stackFolders } from '../stack/index.ts'
-import { type ApplicationConfig, loadConfig, readSecret } from '../topology/config.ts'
+import { type ApplicationConfig, holdsCredentials, loadConfig, readSecret } from '../topology/config.ts'
 import { ApplicationError } from '../topology/errors.ts'
 import { kafkaClientOptions } from '../topology/kafka.ts'
 import { cassandraAddress, postgresqlAddress } from '../topology/servers.ts'
@@ -94,6 +94,9 @@ function connectAt(given: AddressOptions, patienceMs?: number): ConnectRest {
   const url = given.connect ?? localAddresses(given.folder).connect
   if (url === undefined) {
     throw new UsageError('No stack runs here (npm run stack -- up): name Connect with --connect.')
+  }
+  if (holdsCredentials(url)) {
+    throw new UsageError('--connect must not hold a password, which addresses show wherever they are printed: --connect-user and --connect-password-file take it.')
   }
   const credentials = login('--connect-user', given['connect-user'], given['connect-password-file'])
   return new ConnectRest(url, { credentials, ...(patienceMs === undefined ? {} : { patienceMs }) })

@@ -201,6 +201,9 @@ export function checkConfig(given: unknown): ApplicationConfig {
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null && !Array.isArray(value)
 
+/** Whether an address says whom it is entered as: it is printed in errors and logs. */
+export const holdsCredentials = (address: string): boolean => /^[a-z]+:\/\/[^/]*@/i.test(address)
+
 /** A name for this process in logs and metrics. */
 export const instanceName = (): string => `${hostname()}-${process.pid}`
 
@@ -274,7 +277,7 @@ function checkValue(value: unknown, kind: 'string' | 'integer' | 'strings', at: 
       throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must be a string.`)
     }
     const credentials = addresses[at]
-    if (credentials !== undefined && /^[a-z]+:\/\/[^/]*@/i.test(value)) {
+    if (credentials !== undefined && holdsCredentials(value)) {
       throw new ApplicationError('CONFIG_INVALID', `The setting "${at}" must not hold a password, which addresses show wherever they are printed: ${credentials}.`)
     }
     const allowed = choices[at]

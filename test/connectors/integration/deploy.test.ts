@@ -86,6 +86,7 @@ t.test('what is missing, away or refused is named', async (t) => {
   const without = { topicPrefix: `${run}-`, kafka: configuration.kafka, postgresql: configuration.postgresql }
   t.match(await deploy('--config', fileOf('none.json', JSON.stringify(without)), '--secrets', secrets), { code: 2, out: [], err: /"postgresql" and "cassandra"/ })
   t.match(await deploy(...options.slice(0, -1), 'secrets'), { code: 2, out: [], err: /--secrets DIR.*absolute/ })
+  t.match(await deploy(...options, '--connect', 'http://me:s3cret@127.0.0.1:1'), { code: 2, out: [], err: /^[^@]*--connect must not hold a password[^@]*$/ })
   t.match(await deploy(...options, '--connect', worker.url), { code: 1, out: [], err: new RegExp(`400 to PUT /connectors/${postgresql}/config: scripted`) })
   t.match(await away, { code: 1, out: [], err: /^--connect: .*http:\/\/127\.0\.0\.1:1\./ })
 })
