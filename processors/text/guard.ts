@@ -5,7 +5,7 @@ import type { FailureCode, Outcome } from '../types.ts'
 type Stop = Extract<FailureCode, 'TIMEOUT' | 'MEMORY' | 'CRASHED'>
 
 /** Whether a parser did not come to an answer of its own: it hung, grew or crashed. */
-export const isStop = (code: string): code is Stop => code === 'TIMEOUT' || code === 'MEMORY' || code === 'CRASHED'
+const isStop = (code: string): code is Stop => code === 'TIMEOUT' || code === 'MEMORY' || code === 'CRASHED'
 
 /** A parser that hung, grew or crashed is an outcome; abortion, closing and a broken installation are the caller's errors. */
 export async function guard<T>(run: () => Promise<T>): Promise<Outcome<T>> {

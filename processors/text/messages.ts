@@ -17,27 +17,18 @@ export type ParseTask =
   | { readonly do: 'read-flow'; readonly kind: FlowKind; readonly bytes: Uint8Array; readonly bounds: TextBounds }
   /** Some of a container's parts, from a place on. */
   | { readonly do: 'unfold'; readonly kind: ContainerKind; readonly bytes: Uint8Array; readonly from: number; readonly bounds: TextBounds }
-  /** How many pages an image has, and the first as it is, unless it is known what becomes of it. */
-  | { readonly do: 'open-image'; readonly bytes: Uint8Array; readonly first?: Outcome<Picture>; readonly bounds: TextBounds }
-  /** Grey, upright, bounded: what the recogniser gets. */
-  | { readonly do: 'picture'; readonly kind: 'pdf' | 'image'; readonly bytes: Uint8Array; readonly page: number; readonly view: View; readonly bounds: TextBounds }
+
+/** Degrees clockwise. */
+export type Turn = 0 | 90 | 180 | 270
 
 export interface View {
-  /** Degrees clockwise. */
-  readonly turn: 0 | 90 | 180 | 270
-  /** Only the middle: enough to tell whether this is the right way up. */
-  readonly probe: boolean
+  readonly turn: Turn
   /** Contrast drawn out, for a page that is hard to tell from its surroundings. */
   readonly stretched: boolean
 }
 
 /** How a page is looked at first. */
-export const asItIs: View = { turn: 0, probe: false, stretched: false }
-
-export interface OpenedImage {
-  readonly pages: number
-  readonly first: Outcome<Picture>
-}
+export const asItIs: View = { turn: 0, stretched: false }
 
 export interface Inspection {
   /** 0 where there are none to count: XML, and what is no document but holds some. */
@@ -64,25 +55,40 @@ export interface PdfContent {
   readonly eInvoice?: EInvoice
 }
 
-export interface Picture {
-  /** A portable greymap (P5). */
+export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | readonly TextPage[] | Unfolded>
+
+/** A page that can be had as a picture. */
+export interface PageOf {
+  readonly kind: 'pdf' | 'image'
+  /** The document's. */
   readonly bytes: Uint8Array
-  readonly width: number
-  readonly height: number
-  /** Degrees clockwise from the page as it came (EXIF obeyed): upright and level. */
-  readonly turned: number
-  readonly layout: Layout
+  /** From 1. */
+  readonly page: number
 }
 
-/** `block`: short lines of large print, as on a till receipt. `columns`: a sheet of small print whose parts stand side by side. */
-export type Layout = 'block' | 'columns'
+/**
+ * Task of the recognising processes. They make the picture themselves: it is several times as large as the document, and passing it on
+ * costs more than making it.
+ */
+export interface RecogniseTask extends PageOf {
+  readonly do: 'recognise'
+  readonly view: View
+  readonly bounds: TextBounds
+}
 
-export type ParseResult = Outcome<Inspection | PdfContent | EInvoice | readonly TextPage[] | Unfolded | OpenedImage | Picture>
+/** Which way would the page be read better than it is? The answer is a `Direction`. */
+export interface DirectionTask extends PageOf {
+  readonly do: 'find-direction'
+  /** Contrast drawn out. */
+  readonly stretched: boolean
+  readonly bounds: TextBounds
+}
 
-/** Task of the recognising processes. */
-export interface RecogniseTask {
-  readonly picture: Uint8Array
-  readonly layout: Layout
+/** The best of the other directions, by a part of the page. */
+export interface Direction {
+  readonly turn: Turn
+  /** Of what was read there, as `qualityOf` says; 0 where too little was. */
+  readonly quality: number
 }
 
 /** A word as an engine saw it. */
@@ -93,6 +99,13 @@ export interface RecognisedWord extends TextWord {
 
 /** What every engine answers. */
 export interface Recognition {
+  /** Of the picture that was looked at, pixels. */
+  readonly width: number
+  readonly height: number
+  /** Degrees clockwise from the page as it came (EXIF obeyed): upright and level. */
+  readonly turned: number
+  /** Pages of the document. */
+  readonly pages: number
   /** Words of each line from left to right, lines in the order of reading. */
   readonly lines: readonly (readonly RecognisedWord[])[]
 }

@@ -5,8 +5,8 @@ import type { Outcome } from '../types.ts'
 import { recogniseEInvoice } from './e-invoice.ts'
 import { readFlow } from './formats.ts'
 import type { Inspection, ParseResult, ParseTask } from './messages.ts'
-import { inspectPdf, readPdf, renderPage } from './pdf.ts'
-import { inspectImage, openImage, readImage } from './picture.ts'
+import { inspectPdf, readPdf } from './pdf.ts'
+import { inspectImage } from './picture.ts'
 
 /** The process that meets a document's bytes first, whatever they are. */
 async function handle(task: ParseTask): Promise<ParseResult> {
@@ -21,12 +21,6 @@ async function handle(task: ParseTask): Promise<ParseResult> {
       return readFlow(task.kind, task.bytes, task.bounds)
     case 'unfold':
       return unfold(task.kind, task.bytes, task.from, task.bounds)
-    case 'open-image':
-      return openImage(task.bytes, task.bounds, task.first)
-    case 'picture':
-      return task.kind === 'pdf'
-        ? renderPage(task.bytes, task.page, task.view, task.bounds)
-        : readImage(task.bytes, task.page, task.view, task.bounds)
   }
 }
 

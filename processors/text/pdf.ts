@@ -1,18 +1,16 @@
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import { PDFiumLibrary } from '@hyzyla/pdfium'
 import { getDocument, PasswordException, Util } from 'pdfjs-dist/legacy/build/pdf.mjs'
-import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
 import type { EInvoice, Outcome, TextLine } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { inkBeside } from './drawn.ts'
 import { recogniseEInvoice } from './e-invoice.ts'
 import { isUsableText } from './garbage.ts'
-import type { Inspection, PdfContent, PdfPage, Picture, View } from './messages.ts'
-import { toGrey, toPicture } from './picture.ts'
+import type { Inspection, PdfContent, PdfPage } from './messages.ts'
 import type { Word } from './runs.ts'
 import { charactersOf } from './quality.ts'
+import { openDrawable } from './render.ts'
 import { joinWords } from './runs.ts'
 import { kindOf } from './sniff.ts'
 
@@ -186,8 +184,6 @@ function rankOf(name: string): number {
   return ['factur-x.xml', 'zugferd-invoice.xml', 'xrechnung.xml'].includes(name) ? 0 : name.endsWith('.xml') ? 1 : 2
 }
 
-let library: ReturnType<typeof PDFiumLibrary.init> | undefined
-
 /** A page with more text than this is a text layer whatever is drawn beside it. */
 const maxSparseCharacters = 250
 /** A sheet with little on it has .01, rules under a few words less than this. */
@@ -199,7 +195,7 @@ const maxGlances = 100
 /** Marks pages whose little text may be a stamp on a scan: what is drawn beside it is looked at in small. */
 async function withSparse(pages: readonly PdfPage[], bytes: Uint8Array): Promise<PdfPage[]> {
   const few = pages.filter((page) => page.usable && page.width > 0 && page.height > 0 && charactersOf(page.lines) < maxSparseCharacters).slice(0, maxGlances)
-  const document = few.length === 0 ? undefined : await (await (library ??= PDFiumLibrary.init())).loadDocument(bytes).catch(() => undefined)
+  const document = few.length === 0 ? undefined : await openDrawable(bytes)
   if (document === undefined) {
     return [...pages]
   }
@@ -219,27 +215,4 @@ async function withSparse(pages: readonly PdfPage[], bytes: Uint8Array): Promise
     document.destroy()
   }
   return pages.map((page) => (sparse.has(page) ? { ...page, sparse: true } : page))
-}
-
-/** Renders a page for recognition: grey, on white, at most the bounds' size whatever the page claims to measure. */
-export async function renderPage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {
-  const document = await (await (library ??= PDFiumLibrary.init())).loadDocument(bytes).catch(() => undefined)
-  if (document === undefined) {
-    return fail('CORRUPT', 'content', 'a PDF that cannot be rendered')
-  }
-  try {
-    const sheet = document.getPage(page - 1)
-    const { originalWidth, originalHeight } = sheet.getOriginalSize()
-    const scale = Math.min(bounds.renderDpi / 72, bounds.maxOcrWidth / originalWidth, bounds.maxOcrHeight / originalHeight)
-    if (!Number.isFinite(scale) || scale <= 0) {
-      return fail('CORRUPT', 'content', 'a page without a size')
-    }
-    const image = await sheet.render({ scale, render: 'bitmap', colorSpace: 'BGRA' })
-    const drawn = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 4 } })
-    return succeed(await toPicture(toGrey(drawn), view))
-  } catch {
-    return fail('CORRUPT', 'content', 'a page that cannot be rendered')
-  } finally {
-    document.destroy()
-  }
 }

@@ -1,18 +1,34 @@
 import type { Sharp } from 'sharp'
 import sharp from 'sharp'
 import { fail, succeed } from '../failure.ts'
-import type { Outcome } from '../types.ts'
+import type { Box, Outcome } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import type { Grey } from './greymap.ts'
-import { toGreymapBytes } from './greymap.ts'
-import type { Inspection, Layout, OpenedImage, Picture, View } from './messages.ts'
-import { asItIs } from './messages.ts'
-import { skewOf } from './skew.ts'
+import type { Inspection, PageOf, Turn, View } from './messages.ts'
 import { measurePrint } from './print-size.ts'
+import { skewOf } from './skew.ts'
 
 // One document is one core's work; how many run at once is the pool's size.
 sharp.concurrency(1)
 sharp.cache(false)
+
+/** A page as it came. */
+export interface Whole {
+  readonly grey: Grey
+  /** Of the document. */
+  readonly pages: number
+}
+
+/** What an engine looks at. */
+export interface Picture {
+  readonly grey: Grey
+  /** Degrees clockwise from the page as it came (EXIF obeyed): upright and level. */
+  readonly turned: number
+  readonly layout: Layout
+}
+
+/** `block`: short lines of large print, as on a till receipt. `columns`: a sheet of small print whose parts stand side by side. */
+export type Layout = 'block' | 'columns'
 
 /** Can it be decoded, how many pages (TIFF), within the bound of pixels? */
 export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promise<Outcome<Inspection>> {
@@ -32,27 +48,19 @@ export async function inspectImage(bytes: Uint8Array, bounds: TextBounds): Promi
   return succeed({ pages, parts: 0 })
 }
 
-/**
- * How many pages an image has, and the first as a picture: its bytes go to the process once.
- * @param first where it is known what becomes of it
- */
-export async function openImage(bytes: Uint8Array, bounds: TextBounds, first?: Outcome<Picture>): Promise<Outcome<OpenedImage>> {
+/** Upright by EXIF, grey, on white, at most the bounds' size. */
+export async function readImage({ bytes, page }: PageOf, bounds: TextBounds): Promise<Outcome<Whole>> {
   const inspection = await inspectImage(bytes, bounds)
   if (!inspection.ok) {
     return inspection
   }
   const { pages } = inspection.value
-  return pages > bounds.maxOcrPages
-    ? fail('TOO_MANY_PAGES', 'content', `${pages} scanned pages`, bounds.maxOcrPages)
-    : succeed({ pages, first: first ?? (await readImage(bytes, 1, asItIs, bounds)) })
-}
-
-/** Upright by EXIF, grey, on white, at most the bounds' size: what recognition gets. */
-export async function readImage(bytes: Uint8Array, page: number, view: View, bounds: TextBounds): Promise<Outcome<Picture>> {
+  if (pages > bounds.maxOcrPages) {
+    return fail('TOO_MANY_PAGES', 'content', `${pages} scanned pages`, bounds.maxOcrPages)
+  }
   try {
-    // Turned by EXIF here, as asked for in toPicture: sharp allows one automatic rotation per pipeline, and the size must be that of the upright image.
-    const upright = toGrey(sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' }).autoOrient())
-    return succeed(await toPicture(upright.resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true }), view))
+    const upright = sharp(bytes, { page: page - 1, limitInputPixels: bounds.maxPixels, failOn: 'error' }).autoOrient()
+    return succeed({ grey: await toGrey(upright.resize({ width: bounds.maxOcrWidth, height: bounds.maxOcrHeight, fit: 'inside', withoutEnlargement: true })), pages })
   } catch (error) {
     // Pages of a TIFF have sizes of their own; inspection saw the first one's.
     if (error instanceof Error && error.message.includes('exceeds pixel limit')) {
@@ -63,33 +71,37 @@ export async function readImage(bytes: Uint8Array, page: number, view: View, bou
 }
 
 /** On white, as bright as it looks. */
-export function toGrey(pipeline: Sharp): Sharp {
-  return pipeline.flatten({ background: '#ffffff' }).greyscale()
+export function toGrey(page: Sharp): Promise<Grey> {
+  return raw(page.flatten({ background: '#ffffff' }).greyscale())
 }
 
-/** A grey page turned as asked and levelled. */
-export async function toPicture(page: Sharp, view: View): Promise<Picture> {
-  const whole = await seen(await raw(page), view)
+/** A page as it is asked for, levelled. */
+export async function toPicture(page: Grey, view: View): Promise<Picture> {
+  const whole = await seen(page, view)
   const { skew, layout } = await measure(whole)
-  if (view.probe) {
-    return pictureOf(await middleOf(whole), view.turn, layout)
-  }
+  // Another pass over the pixels only where something is to be changed.
   return Math.abs(skew) < minSkew
-    ? pictureOf(whole, view.turn, layout)
-    : pictureOf(await raw(again(whole).rotate(-skew, { background: '#ffffff' })), view.turn - skew, layout)
+    ? { grey: whole, turned: view.turn, layout }
+    : { grey: await raw(again(whole).rotate(-skew, { background: '#ffffff' })), turned: view.turn - skew, layout }
 }
 
-/** Another pass over the pixels only where something is to be changed. */
-async function seen(grey: Grey, { turn, stretched }: View): Promise<Grey> {
+/** Turned and stretched where it is asked for. */
+export async function seen(page: Grey, { turn, stretched }: View): Promise<Grey> {
   if (turn === 0 && !stretched) {
-    return grey
+    return page
   }
-  const turned = again(grey).rotate(turn)
+  const turned = again(page).rotate(turn)
   return raw(stretched ? turned.normalise({ lower: 2, upper: 98 }) : turned)
 }
 
-function pictureOf(grey: Grey, turned: number, layout: Layout): Picture {
-  return { bytes: toGreymapBytes(grey), width: grey.width, height: grey.height, turned, layout }
+/** The same, smaller. */
+export function shrink(page: Grey, width: number, height: number): Promise<Grey> {
+  return raw(again(page).resize({ width, height, fit: 'inside', withoutEnlargement: true }))
+}
+
+/** A part of a page, turned. */
+export function cut(page: Grey, { x, y, width, height }: Box, turn: Turn): Promise<Grey> {
+  return raw(again(page).extract({ left: x, top: y, width, height }).rotate(turn))
 }
 
 /** Degrees; up to here recognition does not mind, and turning blurs a little. */
@@ -101,18 +113,9 @@ const measuredWidth = 500
 const measuredHeight = 1500
 
 async function measure(whole: Grey): Promise<{ readonly skew: number; readonly layout: Layout }> {
-  const small = await raw(again(whole).resize({ width: measuredWidth, height: measuredHeight, fit: 'inside', withoutEnlargement: true }))
+  const small = await shrink(whole, measuredWidth, measuredHeight)
   const print = measurePrint(small)
   return { skew: skewOf(small), layout: print !== undefined && print.width >= minSheetWidth * print.height ? 'columns' : 'block' }
-}
-
-/** Side of the square that is recognised in each direction: some dozen lines of text. */
-const probeSize = 900
-
-function middleOf(whole: Grey): Promise<Grey> {
-  const width = Math.min(probeSize, whole.width)
-  const height = Math.min(probeSize, whole.height)
-  return raw(again(whole).extract({ left: Math.floor((whole.width - width) / 2), top: Math.floor((whole.height - height) / 2), width, height }))
 }
 
 function again({ data, width, height }: Grey): Sharp {

@@ -5,13 +5,12 @@ import { ProcessPool } from '../pool/index.ts'
 import type { DocumentText, EInvoice, Outcome, PageIssue, TextPage } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { defaultTextBounds } from './bounds.ts'
-import { guard, isStop } from './guard.ts'
+import { guard } from './guard.ts'
 import { detectLanguage } from './language.ts'
-import type { DocumentKind, Inspection, OpenedImage, ParseResult, ParseTask, PdfContent, Picture } from './messages.ts'
-import { asItIs } from './messages.ts'
+import type { DocumentKind, Inspection, ParseResult, ParseTask, PdfContent } from './messages.ts'
 import { secondEngineFolder } from './pp-ocr/install.ts'
 import { charactersOf, qualityOf } from './quality.ts'
-import type { EngineName, PageSource, Profile, ReadPage } from './recogniser.ts'
+import type { EngineName, Profile } from './recogniser.ts'
 import { Recogniser } from './recogniser.ts'
 import { kindOf, refusalOf } from './sniff.ts'
 import { dataVersion, engine, readerVersion, versionOf } from './versions.ts'
@@ -82,7 +81,7 @@ class PooledTextReader implements TextReader {
       entry: new URL('./parse-process.ts', import.meta.url),
       size: options.parsers ?? 1,
       recycleAfter: 500,
-      // A 100-megapixel image in colour is 400 MB while it is scaled.
+      // pdf.js and PDFium keep what their largest page needed.
       maxRssBytes: 1200 * mebibyte,
       maxHeapMiB: 512,
     })
@@ -182,7 +181,7 @@ class PooledTextReader implements TextReader {
       if (page.usable ? !(page.sparse && lookAtSparse) : scanned === 0) {
         return layer
       }
-      const recognised = await this.#recognise('pdf', bytes, number, bounds, signal)
+      const recognised = await this.#recogniser.read({ kind: 'pdf', bytes, page: number }, bounds, signal)
       if (page.usable && (!recognised.ok || charactersOf(recognised.value.page.lines) < fuller * charactersOf(lines))) {
         return layer
       }
@@ -200,23 +199,23 @@ class PooledTextReader implements TextReader {
   }
 
   async #readImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<DocumentText>> {
-    const opened = await this.#openImage(bytes, bounds, signal)
-    if (!opened.ok) {
-      return opened
+    const recognise = (page: number) => this.#recogniser.read({ kind: 'image', bytes, page }, bounds, signal)
+    const first = await recognise(1)
+    const count = first.ok ? first.value.pages : await this.#pagesOfImage(bytes, bounds, signal)
+    // Of one page nothing is left; a refusal of the whole document counts no pages.
+    if (!first.ok && count <= 1) {
+      return first
     }
-    const { pages: count, first } = opened.value
     const issues: PageIssue[] = []
     const pages: TextPage[] = []
     const engines = new Set<EngineName>()
     for (let number = 1; number <= count; number += 1) {
-      const page = await this.#recognise('image', bytes, number, bounds, signal, number === 1 ? first : undefined)
+      const page = number === 1 ? first : await recognise(number)
       if (page.ok) {
         pages.push(page.value.page)
         for (const name of page.value.engines) {
           engines.add(name)
         }
-      } else if (count === 1) {
-        return page
       } else {
         issues.push({ page: number, code: page.failure.code })
         pages.push({ number, width: 0, height: 0, lines: [] })
@@ -225,19 +224,10 @@ class PooledTextReader implements TextReader {
     return succeed(assemble(pages, issues, 'ocr', engines))
   }
 
-  /** A parser that was stopped met the first page; the others may be read without it. */
-  async #openImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<OpenedImage>> {
-    const opened = await this.#ask<OpenedImage>({ do: 'open-image', bytes, bounds }, bounds.pageTimeoutMs, signal)
-    return opened.ok || !isStop(opened.failure.code)
-      ? opened
-      : this.#ask<OpenedImage>({ do: 'open-image', bytes, first: opened, bounds }, bounds.inspectTimeoutMs, signal)
-  }
-
-  /** @param first the page as it is, where it is at hand */
-  #recognise(kind: 'pdf' | 'image', bytes: Uint8Array, number: number, bounds: TextBounds, signal?: AbortSignal, first?: Outcome<Picture>): Promise<Outcome<ReadPage>> {
-    const picture: PageSource['picture'] = async (view) =>
-      view === asItIs && first !== undefined ? first : this.#ask<Picture>({ do: 'picture', kind, bytes, page: number, view, bounds }, bounds.pageTimeoutMs, signal)
-    return this.#recogniser.read({ number, picture }, bounds, signal)
+  /** Of an image whose first page was not read; 0 where none may be. */
+  async #pagesOfImage(bytes: Uint8Array, bounds: TextBounds, signal?: AbortSignal): Promise<number> {
+    const inspection = await this.inspect('image', bytes, { bounds, ...(signal === undefined ? {} : { signal }) })
+    return inspection.ok && inspection.value.pages <= bounds.maxOcrPages ? inspection.value.pages : 0
   }
 
   async #ask<T>(task: ParseTask, timeoutMs: number, signal?: AbortSignal): Promise<Outcome<T>> {

@@ -5,7 +5,7 @@ import type { Outcome, TextLine, TextPage, TextWord } from '../types.ts'
 import type { TextBounds } from './bounds.ts'
 import { settleLookAlikes } from './confusable.ts'
 import { guard } from './guard.ts'
-import type { Picture, Recognition, RecogniseTask, View } from './messages.ts'
+import type { Direction, DirectionTask, PageOf, Recognition, RecogniseTask, View } from './messages.ts'
 import { asItIs } from './messages.ts'
 import { charactersOf, isDoubtful, qualityOf } from './quality.ts'
 import { joinRecognised } from './runs.ts'
@@ -22,21 +22,17 @@ export interface RecogniserOptions {
   readonly secondEngine: string | undefined
 }
 
-/** A page that can be had as a picture. */
-export interface PageSource {
-  readonly number: number
-  picture(view: View): Promise<Outcome<Picture>>
-}
-
 export interface ReadPage {
   readonly page: TextPage
+  /** Of the document. */
+  readonly pages: number
   readonly engines: readonly EngineName[]
 }
 
 type Rows = readonly (readonly TextWord[])[]
 
 interface Seen {
-  readonly picture: Picture
+  readonly view: View
   readonly recognition: Recognition
   readonly lines: readonly TextLine[]
 }
@@ -46,7 +42,7 @@ const mebibyte = 1024 * 1024
 const minQuality = 0.5
 /** A page that was worth scanning says more than this; where less is seen, most of it was taken for background. */
 const minCharacters = 40
-/** A recognition of fewer characters says nothing about direction. */
+/** With fewer characters there is hardly a direction to find. */
 const minTurnCharacters = 12
 /** In heights of the text: a wider gap parts two runs. */
 const columnGap = 1.6
@@ -62,7 +58,8 @@ export class Recogniser {
       entry: new URL('./tesseract-process.ts', import.meta.url),
       size: options.size,
       recycleAfter: 200,
-      maxRssBytes: 1024 * mebibyte,
+      // 300 MB to recognise a page; a 100-megapixel image in colour is 400 MB while it is scaled.
+      maxRssBytes: 1400 * mebibyte,
       maxHeapMiB: 256,
     })
     this.#second = options.secondEngine === undefined ? undefined : new ProcessPool({
@@ -71,27 +68,28 @@ export class Recogniser {
       args: [options.secondEngine],
       size: 1,
       recycleAfter: 200,
-      // Seen: 0.4 to 0.9 GB. The runtime keeps what its largest page needed.
-      maxRssBytes: 1800 * mebibyte,
+      // Seen: 0.4 to 0.9 GB. The runtime keeps what its largest page needed; a large image comes on top, as above.
+      maxRssBytes: 2200 * mebibyte,
       maxHeapMiB: 512,
     })
   }
 
   /** @throws PoolError ABORTED, CLOSED, START_FAILED */
-  async read(source: PageSource, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<ReadPage>> {
-    const seen = await this.#upright(source, bounds, signal)
+  async read(page: PageOf, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<ReadPage>> {
+    const seen = await this.#upright(page, bounds, signal)
     if (!seen.ok) {
       return seen
     }
-    const { picture, recognition, lines } = seen.value
+    const { view, recognition, lines } = seen.value
+    const { pages } = recognition
     if (this.#second !== undefined && isDoubtful(recognition.lines)) {
-      const again = await this.#recognise(this.#second, picture, bounds, signal)
+      const again = await this.#recognise(this.#second, page, view, bounds, signal)
       // Where the second engine fails, the first one's reading stands.
       if (again.ok && again.value.lines.length > 0) {
-        return succeed({ page: pageOf(source.number, picture, linesOf(vote(recognition.lines, again.value.lines)), bounds), engines: ['tesseract', 'pp-ocr'] })
+        return succeed({ page: toPage(page, recognition, linesOf(vote(recognition.lines, again.value.lines)), bounds), pages, engines: ['tesseract', 'pp-ocr'] })
       }
     }
-    return succeed({ page: pageOf(source.number, picture, lines, bounds), engines: ['tesseract'] })
+    return succeed({ page: toPage(page, recognition, lines, bounds), pages, engines: ['tesseract'] })
   }
 
   stats(): PoolStats {
@@ -109,48 +107,42 @@ export class Recogniser {
   }
 
   /** The page as it can be read: where the first look sees next to nothing, more contrast is tried; where it is not sure of anything, the other directions. */
-  async #upright(source: PageSource, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
-    const first = await this.#see(source, asItIs, bounds, signal)
+  async #upright(page: PageOf, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
+    const first = await this.#look(page, asItIs, bounds, signal)
     if (!first.ok || (qualityOf([first.value]) >= minQuality && charactersOf(first.value.lines) >= minCharacters)) {
       return first
     }
     let seen = first
     if (charactersOf(first.value.lines) < minCharacters) {
-      const stretched = await this.#see(source, { ...asItIs, stretched: true }, bounds, signal)
+      const stretched = await this.#look(page, { ...asItIs, stretched: true }, bounds, signal)
       seen = stretched.ok && readable(stretched.value) > readable(first.value) ? stretched : first
     }
     const quality = qualityOf([seen.value])
     if (quality >= minQuality || charactersOf(seen.value.lines) < minTurnCharacters) {
       return seen
     }
-    let best: View['turn'] = 0
-    let bestQuality = Math.max(minQuality, quality)
-    for (const turn of [90, 180, 270] as const) {
-      const probe = await this.#see(source, { turn, probe: true, stretched: false }, bounds, signal)
-      if (probe.ok && qualityOf([probe.value]) > bestQuality && charactersOf(probe.value.lines) >= minTurnCharacters) {
-        best = turn
-        bestQuality = qualityOf([probe.value])
-      }
-    }
-    if (best === 0) {
+    const { stretched } = seen.value.view
+    const direction = await this.#ask<Direction>(this.#first, { ...page, do: 'find-direction', stretched, bounds }, bounds, signal)
+    // Print that is the wrong way round is read with a quality of .1 to .3, whatever print it is.
+    if (!direction.ok || direction.value.quality <= quality) {
       return seen
     }
-    const turned = await this.#see(source, { turn: best, probe: false, stretched: false }, bounds, signal)
+    const turned = await this.#look(page, { turn: direction.value.turn, stretched }, bounds, signal)
     return turned.ok && qualityOf([turned.value]) > quality ? turned : seen
   }
 
-  async #see(source: PageSource, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
-    const picture = await source.picture(view)
-    if (!picture.ok) {
-      return picture
-    }
-    const recognition = await this.#recognise(this.#first, picture.value, bounds, signal)
-    return recognition.ok ? succeed({ picture: picture.value, recognition: recognition.value, lines: linesOf(recognition.value.lines) }) : recognition
+  async #look(page: PageOf, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
+    const recognition = await this.#recognise(this.#first, page, view, bounds, signal)
+    return recognition.ok ? succeed({ view, recognition: recognition.value, lines: linesOf(recognition.value.lines) }) : recognition
   }
 
-  #recognise(pool: ProcessPool, picture: Picture, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Recognition>> {
-    const task: RecogniseTask = { picture: picture.bytes, layout: picture.layout }
-    return guard(() => pool.run<Recognition>(task, { timeoutMs: bounds.pageTimeoutMs, ...(signal === undefined ? {} : { signal }) }))
+  #recognise(pool: ProcessPool, page: PageOf, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Recognition>> {
+    return this.#ask<Recognition>(pool, { ...page, do: 'recognise', view, bounds }, bounds, signal)
+  }
+
+  async #ask<T>(pool: ProcessPool, task: RecogniseTask | DirectionTask, { pageTimeoutMs }: TextBounds, signal?: AbortSignal): Promise<Outcome<T>> {
+    const outcome = await guard(() => pool.run<Outcome<T>>(task, { timeoutMs: pageTimeoutMs, ...(signal === undefined ? {} : { signal }) }))
+    return outcome.ok ? outcome.value : outcome
   }
 }
 
@@ -164,7 +156,7 @@ function readable({ lines }: Seen): number {
   return lines.reduce((sum, line) => sum + (line.confidence - 0.4) * line.text.length, 0)
 }
 
-function pageOf(number: number, { width, height, turned }: Picture, lines: readonly TextLine[], bounds: TextBounds): TextPage {
-  const page = { number, width, height, lines: lines.slice(0, bounds.maxLinesPerPage) }
-  return turned === 0 ? page : { ...page, turned }
+function toPage({ page }: PageOf, { width, height, turned }: Recognition, lines: readonly TextLine[], { maxLinesPerPage }: TextBounds): TextPage {
+  const result = { number: page, width, height, lines: lines.slice(0, maxLinesPerPage) }
+  return turned === 0 ? result : { ...result, turned }
 }

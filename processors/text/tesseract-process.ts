@@ -1,21 +1,65 @@
 import type { Worker } from 'tesseract.js'
 import { PSM } from 'tesseract.js'
+import { succeed } from '../failure.ts'
 import { serve } from '../pool/process.ts'
-import type { Layout, RecognisedWord, Recognition, RecogniseTask } from './messages.ts'
+import type { Box, Outcome } from '../types.ts'
+import { rivalsOf, sizeForDirection } from './direction.ts'
+import type { Grey } from './greymap.ts'
+import { toGreymap } from './greymap.ts'
+import type { Direction, DirectionTask, RecognisedWord, Recognition, RecogniseTask } from './messages.ts'
+import { wholePage } from './page.ts'
+import type { Layout } from './picture.ts'
+import { cut, seen, shrink, toPicture } from './picture.ts'
+import { charactersOf, qualityOf } from './quality.ts'
 import { createTesseract, recognitionOutput } from './tesseract.ts'
 
 let worker: Worker | undefined
 
 /** How tesseract looks for lines: on a receipt all is one block, on a sheet what stands side by side is not. */
 const segmentation: { readonly [layout in Layout]: PSM } = { block: PSM.SINGLE_BLOCK, columns: PSM.SINGLE_COLUMN }
+/** A recognition of fewer characters says nothing about direction. */
+const minCharacters = 12
 
-async function recognise(task: RecogniseTask): Promise<Recognition> {
+async function recognise(task: RecogniseTask): Promise<Outcome<Recognition>> {
+  const whole = await wholePage(task, task.bounds)
+  if (!whole.ok) {
+    return whole
+  }
+  const { grey, turned, layout } = await toPicture(whole.value.grey, task.view)
+  return succeed({ width: grey.width, height: grey.height, turned, pages: whole.value.pages, lines: await look(grey, layout) })
+}
+
+async function findDirection({ stretched, bounds, ...page }: DirectionTask): Promise<Outcome<Direction>> {
+  const whole = await wholePage(page, bounds)
+  if (!whole.ok) {
+    return whole
+  }
+  const grey = await seen(whole.value.grey, { turn: 0, stretched })
+  const small = await shrink(grey, sizeForDirection, sizeForDirection)
+  let best: Direction = { turn: 0, quality: 0 }
+  for (const { turn, box } of rivalsOf(small)) {
+    const words = (await look(await cut(grey, enlarge(box, small, grey), turn), 'block')).flat()
+    const quality = qualityOf([{ lines: words }])
+    if (quality > best.quality && charactersOf(words) >= minCharacters) {
+      best = { turn, quality }
+    }
+  }
+  return succeed(best)
+}
+
+/** The same part of the larger picture. */
+function enlarge({ x, y, width, height }: Box, from: Grey, to: Grey): Box {
+  const across = to.width / from.width
+  const down = to.height / from.height
+  return { x: Math.floor(x * across), y: Math.floor(y * down), width: Math.floor(width * across), height: Math.floor(height * down) }
+}
+
+async function look(picture: Grey, layout: Layout): Promise<Recognition['lines']> {
   // Each time: nothing of the page before may stay.
-  await worker!.setParameters({ tessedit_pageseg_mode: segmentation[task.layout] })
-  const picture = Buffer.from(task.picture.buffer, task.picture.byteOffset, task.picture.byteLength)
-  const { data } = await worker!.recognize(picture, {}, recognitionOutput)
+  await worker!.setParameters({ tessedit_pageseg_mode: segmentation[layout] })
+  const { data } = await worker!.recognize(toGreymap(picture), {}, recognitionOutput)
   const lines = (data.blocks ?? []).flatMap((block) => block.paragraphs.flatMap((paragraph) => paragraph.lines))
-  return { lines: lines.map((line) => line.words.filter((word) => word.text.trim() !== '').map((word) => toWord(word, line.bbox))) }
+  return lines.map((line) => line.words.filter((word) => word.text.trim() !== '').map((word) => toWord(word, line.bbox)))
 }
 
 interface Bounds {
@@ -54,6 +98,10 @@ function part(percent: number): number {
   return Math.max(0, Math.min(1, percent / 100))
 }
 
-serve((input) => recognise(input as RecogniseTask), async () => {
+function handle(task: RecogniseTask | DirectionTask): Promise<Outcome<Recognition | Direction>> {
+  return task.do === 'recognise' ? recognise(task) : findDirection(task)
+}
+
+serve((input) => handle(input as RecogniseTask | DirectionTask), async () => {
   worker = await createTesseract()
 })

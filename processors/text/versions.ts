@@ -6,7 +6,7 @@ import type { EngineName, Profile } from './recogniser.ts'
 export const engine = 'millrace-text'
 
 /** Raised whenever the same bytes may give another text. */
-const routeVersion = 3
+const routeVersion = 4
 
 const packageVersion = (name: string): string => {
   const { version } = JSON.parse(readFileSync(findPackageJSON(name, import.meta.url)!, 'utf8')) as { version: string }

@@ -3,10 +3,13 @@ import sharp from 'sharp'
 import t from 'tap'
 import { defaultTextBounds } from '../../processors/index.ts'
 import { settleLookAlikes } from '../../processors/text/confusable.ts'
-import { parseGreymap, toGreymapBytes } from '../../processors/text/greymap.ts'
-import type { Picture, RecognisedWord } from '../../processors/text/messages.ts'
+import { rivalsOf } from '../../processors/text/direction.ts'
+import type { Grey } from '../../processors/text/greymap.ts'
+import { toGreymap } from '../../processors/text/greymap.ts'
+import type { RecognisedWord } from '../../processors/text/messages.ts'
 import { asItIs } from '../../processors/text/messages.ts'
-import { openImage, readImage } from '../../processors/text/picture.ts'
+import type { Picture } from '../../processors/text/picture.ts'
+import { cut, readImage, toPicture } from '../../processors/text/picture.ts'
 import { convexHull, findBoxes, smallestRectangle } from '../../processors/text/pp-ocr/boxes.ts'
 import { cropStrip, lineHeight } from '../../processors/text/pp-ocr/crop.ts'
 import { createAlphabet, decode } from '../../processors/text/pp-ocr/decode.ts'
@@ -180,56 +183,64 @@ t.test('skew is measured to tenths of a degree, and a page is levelled by it', a
   const random = createRandom(5)
   t.equal(skewOf({ data: Uint8Array.from({ length: 300 * 300 }, () => random.integer(0, 255)), width: 300, height: 300 }), 0, 'noise')
 
-  const image = async (degrees: number): Promise<Picture> => {
-    const png = await sharp(slantedPage(500, 600, degrees), { raw: { width: 500, height: 600, channels: 1 } }).png().toBuffer()
-    const picture = await readImage(png, 1, { turn: 0, probe: false, stretched: false }, defaultTextBounds)
-    if (!picture.ok) {
-      throw new Error(picture.failure.code)
-    }
-    return picture.value
-  }
+  const image = (degrees: number): Promise<Picture> => toPicture({ data: slantedPage(500, 600, degrees), width: 500, height: 600 }, asItIs)
   const slanted = await image(3)
   t.ok(Math.abs(slanted.turned + 3) <= 0.2, `turned back by ${slanted.turned}`)
-  const level = parseGreymap(slanted.bytes)
-  t.ok(Math.abs(skewOf(level)) <= 0.2, 'level now')
-  t.match(await image(0.7), { turned: 0, width: 500, height: 600 }, 'a little is left alone')
+  t.ok(Math.abs(skewOf(slanted.grey)) <= 0.2, 'level now')
+  t.match(await image(0.7), { turned: 0, grey: { width: 500, height: 600 } }, 'a little is left alone')
+})
+
+t.test('the directions that a page may have are those its lines allow', async (t) => {
+  const page: Grey = { data: slantedPage(500, 720, 2), width: 500, height: 720 }
+  // The lower half is empty.
+  page.data.fill(230, 500 * 360)
+  const [upsideDown, ...others] = rivalsOf(page)
+  t.match(upsideDown, { turn: 180, box: { x: 0, width: 500, height: 120 } })
+  t.same(others, [])
+  t.ok(upsideDown!.box.y < 360, 'tried where something is printed')
+  const onItsSide = await cut(page, { x: 0, y: 0, width: 500, height: 720 }, 90)
+  t.same([onItsSide.width, onItsSide.height], [720, 500])
+  const sides = rivalsOf(onItsSide)
+  t.same(sides.map(({ turn, box }) => [turn, box.y, box.width, box.height]), [[90, 0, 120, 500], [270, 0, 120, 500]])
+  t.ok(sides.every(({ box }) => box.x + box.width > 360), 'the print has come to the right')
+  for (let y = 0; y < 500; y += 1) {
+    onItsSide.data.fill(20, y * 720 + 100, y * 720 + 104)
+  }
+  t.same(rivalsOf(onItsSide).map(({ turn }) => turn), [90, 270], 'a rule')
+  const random = createRandom(7)
+  const undecided = rivalsOf({ data: Uint8Array.from({ length: 300 * 300 }, () => random.integer(0, 255)), width: 300, height: 300 })
+  t.same(undecided.map(({ turn }) => turn), [180, 90, 270], 'noise')
+  t.same(rivalsOf({ data: new Uint8Array(50 * 60), width: 50, height: 60 })[0]?.box, { x: 0, y: 0, width: 50, height: 60 }, 'smaller than a tile')
 })
 
 t.test('small print across a sheet is told from large print on a roll', async (t) => {
   t.same(measurePrint({ data: slantedPage(500, 600, 0.5), width: 500, height: 600 }), { height: 11, width: 450 })
   t.equal(measurePrint({ data: new Uint8Array(500 * 600).fill(230), width: 500, height: 600 }), undefined, 'a blank page')
-  const layoutOf = async (high: number): Promise<string | undefined> => {
-    const png = await sharp(slantedPage(500, 600, 0, high), { raw: { width: 500, height: 600, channels: 1 } }).png().toBuffer()
-    const picture = await readImage(png, 1, { turn: 0, probe: false, stretched: false }, defaultTextBounds)
-    return picture.ok ? picture.value.layout : undefined
-  }
+  const layoutOf = async (high: number): Promise<string> => (await toPicture({ data: slantedPage(500, 600, 0, high), width: 500, height: 600 }, asItIs)).layout
   t.equal(await layoutOf(12), 'block')
   t.equal(await layoutOf(6), 'columns')
 })
 
-t.test('an image is opened once for its pages and its first picture; what is transparent is paper', async (t) => {
-  const pages = await Promise.all([50, 200].map((grey) => sharp({ create: { width: 40, height: 20, channels: 3, background: { r: grey, g: grey, b: grey } } }).png().toBuffer()))
+t.test('a page of an image says how many there are; what is transparent is paper', async (t) => {
+  const shades = [50, 200]
+  const pages = await Promise.all(shades.map((grey) => sharp({ create: { width: 40, height: 20, channels: 3, background: { r: grey, g: grey, b: grey } } }).png().toBuffer()))
   const tiff = await sharp(pages, { join: { animated: true } }).tiff().toBuffer()
-  const opened = await openImage(tiff, defaultTextBounds)
-  t.ok(opened.ok)
-  if (opened.ok) {
-    t.equal(opened.value.pages, 2)
-    t.same(opened.value.first, await readImage(tiff, 1, asItIs, defaultTextBounds))
-    t.ok(opened.value.first.ok && parseGreymap(opened.value.first.value.bytes).data.every((value) => value === 50), 'grey stays as it is')
+  for (const [n, shade] of shades.entries()) {
+    const page = await readImage({ kind: 'image', bytes: tiff, page: n + 1 }, defaultTextBounds)
+    t.match(page, { ok: true, value: { pages: 2, grey: { width: 40, height: 20 } } })
+    t.ok(page.ok && page.value.grey.data.every((value) => value === shade), 'grey stays as it is')
   }
-  t.match(await openImage(tiff, { ...defaultTextBounds, maxOcrPages: 1 }), { ok: false, failure: { code: 'TOO_MANY_PAGES' } })
-  t.match(await openImage(tiff, { ...defaultTextBounds, maxPixels: 799 }), { ok: false, failure: { code: 'TOO_MANY_PIXELS' } })
-  t.match(await openImage(tiff.subarray(0, 60), defaultTextBounds), { ok: false, failure: { code: 'CORRUPT' } })
+  const first = { kind: 'image', bytes: tiff, page: 1 } as const
+  t.match(await readImage(first, { ...defaultTextBounds, maxOcrPages: 1 }), { ok: false, failure: { code: 'TOO_MANY_PAGES' } })
+  t.match(await readImage(first, { ...defaultTextBounds, maxPixels: 799 }), { ok: false, failure: { code: 'TOO_MANY_PIXELS' } })
+  t.match(await readImage({ ...first, bytes: tiff.subarray(0, 60) }, defaultTextBounds), { ok: false, failure: { code: 'CORRUPT' } })
 
   const veiled = await sharp(Buffer.from([0, 0, 0, 0, 0, 0, 0, 255]), { raw: { width: 2, height: 1, channels: 4 } }).png().toBuffer()
-  const unveiled = await readImage(veiled, 1, asItIs, defaultTextBounds)
-  t.same(unveiled.ok && [...parseGreymap(unveiled.value.bytes).data], [255, 0])
+  const unveiled = await readImage({ kind: 'image', bytes: veiled, page: 1 }, defaultTextBounds)
+  t.same(unveiled.ok && [...unveiled.value.grey.data], [255, 0])
 })
 
-t.test('greymaps come back as they went; anything else is refused', async (t) => {
-  const grey = { data: Uint8Array.from([1, 2, 3, 4, 5, 6]), width: 3, height: 2 }
-  const back = parseGreymap(toGreymapBytes(grey))
-  t.same({ ...back, data: [...back.data] }, { ...grey, data: [...grey.data] })
-  t.throws(() => parseGreymap(Buffer.from('P5\n3 2\n255\n12345')), RangeError)
-  t.throws(() => parseGreymap(Buffer.from('P6\n3 2\n255\n123456')), RangeError)
+t.test('a greymap is a header and the pixels', async (t) => {
+  const bytes = toGreymap({ data: Uint8Array.from([1, 2, 3, 4, 5, 6]), width: 3, height: 2 })
+  t.equal(bytes.toString('latin1'), 'P5\n3 2\n255\n\x01\x02\x03\x04\x05\x06')
 })

@@ -4,7 +4,7 @@ import sharp from 'sharp'
 import t from 'tap'
 import { createPageRenderer } from '../../../processors/pages/index.ts'
 import { defaultTextBounds } from '../../../processors/text/index.ts'
-import { readImage } from '../../../processors/text/picture.ts'
+import { readImage, toPicture } from '../../../processors/text/picture.ts'
 import { readFlow } from '../../../processors/text/formats.ts'
 import { generateSamples, type Sample } from '../../../samples/index.ts'
 import { createInvoice } from '../../../samples/invoice.ts'
@@ -41,10 +41,10 @@ t.test('a page of a PDF and an image, within the bounds of a screen', async (t) 
 t.test('a scan that lay on its side is turned as it was read: its boxes fit', async (t) => {
   const upright = sampleOf('receipt')
   const bytes = await sharp(await sharp(upright.bytes).rotate(4, { background: '#ffffff' }).toBuffer()).rotate(90).jpeg().toBuffer()
-  const read = await readImage(bytes, 1, { turn: 270, probe: false, stretched: false }, defaultTextBounds)
+  const read = await readImage({ kind: 'image', bytes, page: 1 }, defaultTextBounds)
   t.ok(read.ok)
   if (read.ok) {
-    const { width, height, turned } = read.value
+    const { grey: { width, height }, turned } = await toPicture(read.value.grey, { turn: 270, stretched: false })
     t.ok(turned !== 270, 'a little more or less than a quarter, because it was skewed')
     const drawn = await draw(bytes, 1, turned)
     t.ok(Math.abs(drawn.width / drawn.height - width / height) < 0.01)

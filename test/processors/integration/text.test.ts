@@ -94,16 +94,31 @@ t.test('the same bytes give the same text whatever was read before', async (t) =
   t.same(again, { ok: true, value: before }, 'in a new process')
 })
 
-t.test('a page on its side is read, by EXIF and without', async (t) => {
+t.test('a page on its side or upside down is read, by EXIF and without', async (t) => {
   const random = createRandom(4)
   const invoice = createInvoice(random, { language: 'en', now, maxLines: 3 })
   const page = sharp(await scan(random, await (await drawInvoice(random, invoice)).save(), 130, 'png'))
   const { width } = await page.metadata()
   // The upper part is enough to know the direction by.
   const upright = await page.extract({ left: 0, top: 0, width, height: 420 }).png().toBuffer()
-  t.match(allText(await read(await sharp(upright).rotate(90).png().toBuffer())), invoice.seller.name, 'on its side')
+  for (const turn of [90, 180, 270]) {
+    const text = await read(await sharp(upright).rotate(turn).png().toBuffer())
+    t.match(allText(text), invoice.seller.name, `turned by ${turn}`)
+    t.equal(Math.round((text.pages[0]!.turned ?? 0) / 10) * 10, 360 - turn, 'and says by how much it was turned back')
+  }
   const byExif = await read(await sharp(upright).rotate(90).withMetadata({ orientation: 8 }).jpeg().toBuffer())
   t.match(allText(byExif), invoice.seller.name, 'by EXIF')
+})
+
+t.test('a receipt that lies on its side or upside down is read as upright', async (t) => {
+  const random = createRandom(9)
+  const receipt = await scanReceipt(random, createInvoice(random, { language: 'en', now, maxLines: 2 }), 'png')
+  const [upright] = (await read(receipt)).pages
+  for (const turn of [180, 270]) {
+    const [page] = (await read(await sharp(receipt).rotate(turn).png().toBuffer())).pages
+    t.same(page?.lines, upright?.lines, `turned by ${turn}`)
+    t.equal(page?.turned, 360 - turn)
+  }
 })
 
 t.test('a text layer of garbage is recognised instead', async (t) => {
@@ -212,15 +227,15 @@ t.test('pages of a TIFF are pages; half a picture is corrupt; noise that claims 
   t.match(await reader.read(Buffer.from('\x01no document at all')), { ok: false, failure: { code: 'TYPE_UNSUPPORTED' } })
 })
 
-const parsers = (): number[] => childrenOf(process.pid).filter(({ command }) => command.includes('/parse-process.ts')).map(({ pid }) => pid)
+const recognisers = (): number[] => childrenOf(process.pid).filter(({ command }) => command.includes('/tesseract-process.ts')).map(({ pid }) => pid)
 
-/** Its parser is held before it meets the bytes, and dies as one does that is stopped for its time or memory. */
-async function readWithFirstParserKilled(bytes: Uint8Array): Promise<Outcome<DocumentText>> {
+/** Its recogniser is held before it meets the bytes, and dies as one does that is stopped for its time or memory. */
+async function readWithFirstRecogniserKilled(bytes: Uint8Array): Promise<Outcome<DocumentText>> {
   const own = createTextReader({ recognisers: 1 })
   try {
-    const before = parsers()
-    await own.inspect('image', bytes)
-    const [pid] = parsers().filter((one) => !before.includes(one))
+    const before = recognisers()
+    await own.read(await blank(40))
+    const [pid] = recognisers().filter((one) => !before.includes(one))
     process.kill(pid!, 'SIGSTOP')
     const reading = own.read(bytes)
     process.kill(pid!, 'SIGKILL')
@@ -230,16 +245,19 @@ async function readWithFirstParserKilled(bytes: Uint8Array): Promise<Outcome<Doc
   }
 }
 
-t.test('a first page at which its parser is stopped is named, and the others are read', async (t) => {
-  const blank = await sharp({ create: { width: 300, height: 200, channels: 3, background: '#ffffff' } }).png().toBuffer()
-  const text = await readWithFirstParserKilled(await sharp([blank, blank, blank], { join: { animated: true } }).tiff().toBuffer())
+const blank = (width: number, height = width): Promise<Buffer> => sharp({ create: { width, height, channels: 3, background: '#ffffff' } }).png().toBuffer()
+
+t.test('a first page at which its recogniser is stopped is named, and the others are read', async (t) => {
+  const one = await blank(300, 200)
+  const tiff = await sharp([one, one, one], { join: { animated: true } }).tiff().toBuffer()
+  const text = await readWithFirstRecogniserKilled(tiff)
   t.match(text, { ok: true, value: { pages: [{ number: 1, lines: [] }, { number: 2, width: 300 }, { number: 3, width: 300 }] } })
   t.same(text.ok && text.value.issues, [{ page: 1, code: 'CRASHED' }])
-  t.match(await readWithFirstParserKilled(blank), { ok: false, failure: { code: 'CRASHED' } }, 'of one page nothing is left')
+  t.match(await readWithFirstRecogniserKilled(one), { ok: false, failure: { code: 'CRASHED' } }, 'of one page nothing is left')
+  t.match(await reader.read(tiff, { bounds: { maxOcrPages: 2 } }), { ok: false, failure: { code: 'TOO_MANY_PAGES', limit: 2 } })
 })
 
 t.test('AVIF and WebP are read, HEIC is named as what cannot be; each page of a TIFF has its own bound', async (t) => {
-  const blank = (size: number): Promise<Buffer> => sharp({ create: { width: size, height: size, channels: 3, background: '#ffffff' } }).png().toBuffer()
   t.same((await read(await sharp(await blank(64)).avif().toBuffer())).pages.length, 1)
   t.same((await read(await sharp(await blank(64)).webp({ lossless: true }).toBuffer())).pages.map((page) => page.number), [1])
   const black = await sharp({ create: { width: 64, height: 64, channels: 3, background: '#000000' } }).png().toBuffer()
