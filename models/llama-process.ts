@@ -28,7 +28,7 @@ interface Sequence {
   clearHistory(): Promise<void>
 }
 interface ChatSession {
-  prompt(text: string, options: { readonly maxTokens: number; readonly temperature: number; readonly seed: number; readonly grammar?: object }): Promise<string>
+  prompt(text: string, options: { readonly maxTokens: number; readonly temperature: number; readonly seed: number; readonly signal: AbortSignal; readonly stopOnAbortSignal: true; readonly grammar?: object }): Promise<string>
   dispose(options: { readonly disposeSequence: boolean }): void
 }
 interface EmbeddingContext {
@@ -91,7 +91,7 @@ async function loadFrom(folder: string, modelPath: string): Promise<Loaded> {
   }
 }
 
-async function write({ instructions, prompt, maximumTokens, schema }: Extract<LlamaTask, { do: 'write' }>, { package: runner, llama, model }: Loaded): Promise<LlamaResult> {
+async function write({ instructions, prompt, maximumTokens, schema }: Extract<LlamaTask, { do: 'write' }>, { package: runner, llama, model }: Loaded, signal: AbortSignal): Promise<LlamaResult> {
   const contextSize = Math.min(contextTokens, model.trainContextSize)
   // What does not fit would silently lose its beginning.
   if (model.tokenize(instructions).length + model.tokenize(prompt).length + formatTokens + maximumTokens > contextSize) {
@@ -103,7 +103,7 @@ async function write({ instructions, prompt, maximumTokens, schema }: Extract<Ll
   const session = new runner.LlamaChatSession({ contextSequence, systemPrompt: instructions })
   try {
     const grammar = schema === undefined ? undefined : await llama.createGrammarForJsonSchema(schema)
-    const text = await session.prompt(prompt, { maxTokens: maximumTokens, temperature: 0, seed: 1, ...(grammar === undefined ? {} : { grammar }) })
+    const text = await session.prompt(prompt, { maxTokens: maximumTokens, temperature: 0, seed: 1, signal, stopOnAbortSignal: true, ...(grammar === undefined ? {} : { grammar }) })
     return { ok: true, text }
   } finally {
     session.dispose({ disposeSequence: false })
@@ -121,12 +121,16 @@ async function embed(texts: readonly string[], { model }: Loaded): Promise<Llama
   return { ok: true, vectors }
 }
 
-const answer = async (input: unknown): Promise<LlamaResult> => {
+const answer = async (input: unknown, signal: AbortSignal): Promise<LlamaResult> => {
   const task = input as LlamaTask
   try {
     const all = await load()
-    return task.do === 'write' ? await write(task, all) : await embed(task.texts, all)
+    return task.do === 'write' ? await write(task, all, signal) : await embed(task.texts, all)
   } catch (error) {
+    if (signal.aborted) {
+      // Nobody waits for it; an error would cost the process.
+      return { ok: true, text: '' }
+    }
     if (error instanceof Refused) {
       return { ok: false, reason: error.reason }
     }

@@ -93,6 +93,8 @@ class LlamaRunner {
       maxHeapMiB,
       startTimeoutMs: loadTimeoutMs,
       mayStartProcesses: true,
+      // Who asks and goes, again and again, must not have the model loaded for all others each time.
+      stopsTasks: true,
     })
     let result: LlamaResult
     try {

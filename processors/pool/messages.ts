@@ -6,7 +6,13 @@ export interface TaskMessage {
   readonly input: unknown
 }
 
-export type ToProcess = TaskMessage
+/** Nobody waits for the task any more. */
+export interface AbortMessage {
+  readonly kind: 'abort'
+  readonly id: number
+}
+
+export type ToProcess = TaskMessage | AbortMessage
 
 export type FromProcess =
   | { readonly kind: 'ready' }

@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { fork } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import type { FromProcess, TaskMessage } from './messages.ts'
+import type { FromProcess, ToProcess } from './messages.ts'
 
 /** How a task failed for a reason outside its handler's own answer. */
 export type PoolFailure = 'TIMEOUT' | 'BUSY' | 'MEMORY' | 'CRASHED' | 'ABORTED' | 'CLOSED' | 'START_FAILED'
@@ -36,6 +36,8 @@ export interface PoolOptions {
   readonly startTimeoutMs?: number
   /** A native library tries itself out in a process first. Never for parsers: what they read must start nothing. */
   readonly mayStartProcesses?: boolean
+  /** A task that is aborted is told so and has to end by itself; without it its process is killed. For processes that are dear to start. */
+  readonly stopsTasks?: boolean
 }
 
 export interface RunOptions {
@@ -114,7 +116,7 @@ export class ProcessPool {
       }
       this.#queue.push(task)
       this.#dispatch()
-      this.#holdStarting()
+      this.#holdWhatIsWaitedFor()
     })
   }
 
@@ -145,7 +147,7 @@ export class ProcessPool {
       return false
     }
     this.#queue.splice(at, 1)
-    this.#holdStarting()
+    this.#holdWhatIsWaitedFor()
     settle(task, new PoolError(code, `${this.#options.name}: ${code === 'BUSY' ? 'no process was free in time' : 'aborted'}`))
     return true
   }
@@ -155,17 +157,21 @@ export class ProcessPool {
       return
     }
     for (const process of this.#processes) {
-      if (process.task === task) {
+      if (process.task === task && this.#options.stopsTasks === true) {
+        settle(task, new PoolError('ABORTED', `${this.#options.name}: aborted`))
+        process.stopTask()
+        this.#holdWhatIsWaitedFor()
+      } else if (process.task === task) {
         this.#killed += 1
         void process.end('ABORTED')
       }
     }
   }
 
-  /** A process that starts keeps a program alive only while somebody waits for it. */
-  #holdStarting(): void {
+  /** A process that starts, or has still to stop a task, keeps a program alive only while somebody waits for it. */
+  #holdWhatIsWaitedFor(): void {
     for (const process of this.#processes) {
-      if (process.state === 'starting') {
+      if (process.servesNobody) {
         process.hold(this.#queue.length > 0)
       }
     }
@@ -229,6 +235,7 @@ class PoolProcess {
   readonly #ended: Promise<void>
   #tasks = 0
   #started = false
+  #stopping = false
   #reason: PoolFailure = 'CRASHED'
   #timer: NodeJS.Timeout | undefined
   #memory: NodeJS.Timeout | undefined
@@ -264,15 +271,33 @@ class PoolProcess {
     this.#arm(options.startTimeoutMs ?? defaultStartTimeoutMs, 'START_FAILED')
   }
 
+  /** It works, but for nobody who asks at the moment. */
+  get servesNobody(): boolean {
+    return this.state === 'starting' || (this.state === 'busy' && this.#stopping)
+  }
+
   take(task: Task): void {
     this.state = 'busy'
     this.task = task
+    this.#stopping = false
     clearTimeout(task.waiting)
     this.#tasks += 1
     this.hold(true)
     this.#arm(task.options.timeoutMs, 'TIMEOUT')
     this.#memory = setInterval(() => this.#checkMemory(), memoryCheckMs)
-    const message: TaskMessage = { kind: 'task', id: task.id, input: task.input }
+    this.#send({ kind: 'task', id: task.id, input: task.input }, task)
+  }
+
+  /** Until it has ended by itself, or its time is over, the process takes no other. */
+  stopTask(): void {
+    const { task } = this
+    if (task !== undefined) {
+      this.#stopping = true
+      this.#send({ kind: 'abort', id: task.id }, task)
+    }
+  }
+
+  #send(message: ToProcess, task: Task): void {
     this.#child.send(message, (error) => {
       if (error !== null && this.task === task) {
         void this.end('CRASHED')
@@ -286,6 +311,7 @@ class PoolProcess {
     this.#child[how]()
     this.#child.channel?.[how]()
     this.#timer?.[how]()
+    this.#memory?.[how]()
   }
 
   end(reason: PoolFailure): Promise<void> {

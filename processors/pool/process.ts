@@ -17,15 +17,24 @@ setInterval(() => {
 
 /**
  * The process side of a pool: takes one task at a time and answers it. Ends when the pool goes away.
- * @param handle must not keep anything of one task for the next
+ * @param handle must not keep anything of one task for the next; its signal is aborted in pools that stop their tasks (`stopsTasks`)
  */
-export function serve(handle: (input: unknown) => Promise<unknown>, prepare: () => Promise<void> = async () => {}): void {
+export function serve(handle: (input: unknown, signal: AbortSignal) => Promise<unknown>, prepare: () => Promise<void> = async () => {}): void {
   const send = (message: FromProcess): void => {
     process.send?.(message)
   }
   process.on('disconnect', () => process.exit(0))
+  let running: { readonly id: number; readonly stop: AbortController } | undefined
   process.on('message', (message: ToProcess) => {
-    handle(message.input).then(
+    if (message.kind === 'abort') {
+      if (running?.id === message.id) {
+        running.stop.abort()
+      }
+      return
+    }
+    const stop = new AbortController()
+    running = { id: message.id, stop }
+    handle(message.input, stop.signal).then(
       (value) => send({ kind: 'result', id: message.id, value }),
       (error: unknown) => send({ kind: 'error', id: message.id, name: error instanceof Error ? error.name : 'Error' }),
     )

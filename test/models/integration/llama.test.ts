@@ -19,9 +19,10 @@ import { existsSync, readFileSync } from 'node:fs'
 export class LlamaChatSession {
   constructor(options) { this.options = options }
   async prompt(text, options) {
-    if (text === 'never') { return new Promise(() => {}) }
+    options.signal.throwIfAborted()
+    if (text === 'never') { return new Promise((_, reject) => options.signal.addEventListener('abort', () => reject(options.signal.reason))) }
     if (text === 'crash') { process.abort() }
-    return JSON.stringify({ text, system: this.options.systemPrompt, cleared: this.options.contextSequence.cleared, ...options })
+    return JSON.stringify({ text, system: this.options.systemPrompt, cleared: this.options.contextSequence.cleared, ...options, signal: undefined })
   }
   dispose() {}
 }
@@ -63,12 +64,12 @@ t.test('a request reaches the model steady and bounded, and nothing of the one b
   const options = install(t)
   const model = llamaModel(options)
   t.equal(model.name, 'llama/small.gguf')
-  t.same(JSON.parse(await model.answer({ ...request, schema })), { text: 'with', system: 'do', cleared: 1, maxTokens: 50, temperature: 0, seed: 1, grammar: { schema } })
+  t.same(JSON.parse(await model.answer({ ...request, schema })), { text: 'with', system: 'do', cleared: 1, maxTokens: 50, temperature: 0, seed: 1, stopOnAbortSignal: true, grammar: { schema } })
   const pieces: string[] = []
   for await (const piece of model.write(request)) {
     pieces.push(piece)
   }
-  t.same(pieces.map((piece) => JSON.parse(piece) as unknown), [{ text: 'with', system: 'do', cleared: 2, maxTokens: 50, temperature: 0, seed: 1 }])
+  t.same(pieces.map((piece) => JSON.parse(piece) as unknown), [{ text: 'with', system: 'do', cleared: 2, maxTokens: 50, temperature: 0, seed: 1, stopOnAbortSignal: true }])
   t.same(await llamaEmbedder(options).embed(['a', 'b']), [[0.6, 0.8], [0.6, 0.8]])
   t.same(await llamaEmbedder(options).embed(['x'.repeat(2_000)]), [[0.6, 0.8]], 'of a long text its beginning')
   await t.rejects(llamaEmbedder(options).embed(['']), { code: 'ANSWER_INVALID' })
@@ -78,9 +79,11 @@ t.test('a model that hangs or crashes takes nothing with it', async (t) => {
   const options = install(t)
   const model = llamaModel(options)
   const stop = new AbortController()
+  t.match(JSON.parse(await model.answer({ ...request, schema })), { cleared: 1 })
   const hung = model.answer({ ...request, prompt: 'never', schema }, { signal: stop.signal })
   stop.abort()
   await t.rejects(hung, { code: 'MODEL_UNAVAILABLE', message: /ABORTED/ })
+  t.match(JSON.parse(await model.answer({ ...request, schema })), { cleared: 3 }, 'who goes costs nobody the loading of the model')
   await t.rejects(model.answer({ ...request, prompt: 'crash', schema }), { code: 'MODEL_UNAVAILABLE', message: /CRASHED/ })
   const settings = { ...options }
   const slow = llamaModel(settings)
@@ -128,6 +131,11 @@ if (real === undefined) {
     const answer = await model.answer({ ...request, schema: { ...schema, properties: { total: { enum: ['a', 'b'] } } } })
     t.match(JSON.parse(answer), { total: /^[ab]$/ }, 'it keeps to the schema')
     t.equal(await model.answer({ ...request, schema: { ...schema, properties: { total: { enum: ['a', 'b'] } } } }), answer, 'the same question, the same answer')
+    const stop = new AbortController()
+    const long = model.answer({ ...request, maximumTokens: 500, schema }, { signal: stop.signal })
+    stop.abort()
+    await t.rejects(long, { code: 'MODEL_UNAVAILABLE', message: /ABORTED/ })
+    t.equal(await model.answer({ ...request, schema: { ...schema, properties: { total: { enum: ['a', 'b'] } } } }), answer, 'behind one that was given up')
     const [vector] = await llamaEmbedder(options).embed(['hello'])
     t.ok(Math.abs(Math.hypot(...vector!) - 1) < 1e-6, 'of length 1')
     t.equal((await llamaEmbedder(options).embed(['hello '.repeat(5_000)])).length, 1, 'of a long text its beginning')

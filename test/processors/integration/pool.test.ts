@@ -62,6 +62,22 @@ t.test('abort takes a waiting task out and kills a running one', async (t) => {
   await t.rejects(pool.run({ do: 'echo' }, { timeoutMs }), { code: 'CLOSED' })
 })
 
+t.test('a pool of processes that are dear to start stops a task and keeps its process; one that does not stop is killed in its time', async (t) => {
+  const pool = open({ size: 1, stopsTasks: true })
+  const abort = new AbortController()
+  const pid = await pool.run({ do: 'pid' }, { timeoutMs })
+  const running = pool.run({ do: 'until-stopped' }, { timeoutMs, signal: abort.signal })
+  abort.abort()
+  await t.rejects(running, { code: 'ABORTED' })
+  t.equal(await pool.run({ do: 'pid' }, { timeoutMs }), pid)
+  const again = new AbortController()
+  const hung = pool.run({ do: 'hang' }, { timeoutMs: 300, signal: again.signal })
+  again.abort()
+  await t.rejects(hung, { code: 'ABORTED' })
+  t.not(await pool.run({ do: 'pid' }, { timeoutMs }), pid)
+  await pool.close()
+})
+
 t.test('a process writes no file and sees no environment', async (t) => {
   const pool = open({ size: 1 })
   t.equal(await pool.run({ do: 'write', value: join(tmpdir(), 'pool-test') }, { timeoutMs }), 'ERR_ACCESS_DENIED')
