@@ -44,7 +44,7 @@ function entry({ documentId, fileName, vendor, total, currency, reasons = [], du
     element('small', { text: [vendor, total === null ? null : `${total} ${currency ?? ''}`].filter((part) => part !== null).join(' · ') }),
     element('small', { text: duplicateOf ? `of ${duplicateOf}` : [...new Set(reasons.map(({ code }) => code))].join(', ').toLowerCase().replaceAll('_', ' ') }),
   )
-  button.addEventListener('click', attempt(() => open(documentId)))
+  button.addEventListener('click', attempt(() => choose(documentId)))
   return element('li', {}, button)
 }
 
@@ -83,6 +83,12 @@ async function open(documentId) {
   byId('of').value = original ?? ''
   lookable()
   await show(given)
+}
+
+/** Opens what a person asks for: what was said of another document is over. */
+async function choose(documentId) {
+  say('')
+  await open(documentId)
 }
 
 function lookable() {
@@ -181,7 +187,7 @@ byId('accept').addEventListener('click', attempt(() => send('accept')))
 for (const decision of ['reject', 'duplicate', 'not-duplicate']) {
   byId(decision).addEventListener('click', attempt(() => send(decision)))
 }
-byId('look').addEventListener('click', attempt(() => open(byId('of').value.trim())))
+byId('look').addEventListener('click', attempt(() => choose(byId('of').value.trim())))
 byId('of').addEventListener('input', lookable)
 byId('add').addEventListener('click', () => {
   const path = byId('new-field').value.trim()
