@@ -10,8 +10,8 @@ import { type DocumentSerdes, documentSerdes } from './serdes.ts'
 import { registryOptions, registryWarning } from './servers.ts'
 import { type Topics, topics } from './topics.ts'
 
-/** Raised whenever a record of the pipeline may come out differently for the same input. */
-export const PIPELINE_VERSION = '1'
+/** Raised whenever a record may come out differently for the same input while the versions of its steps stay: by other rules of EN 16931, for instance. */
+export const PIPELINE_VERSION = '2'
 
 export interface Services {
   readonly config: ApplicationConfig
