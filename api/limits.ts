@@ -41,7 +41,7 @@ export const PAGE = { default: 50, most: 500 } as const
 export const SEARCH = { textLength: 500, page: 10, mostHits: 50 } as const
 /** A search of a tenant with very many documents takes seconds, and one of a few connections: the other tenants keep some. */
 export const SEARCHES = { atOnce: 32, perTenant: 6 } as const
-/** A search does not wait longer for the embedding of its text: words alone rank then. */
+/** A search does not wait longer for the embedding of its text: words alone rank then. (Where the model is a process: so long for its turn, so long for it.) */
 export const EMBEDDING_TIMEOUT_MS = 3_000
 /** A question holds a request to the model open: so many at once, and no tenant takes them all. */
 export const ASK = { bodyBytes: 16 * 1024, questionLength: 1_000, documents: 8, passages: 8, atOnce: 4, perTenant: 2 } as const
