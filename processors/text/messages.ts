@@ -79,6 +79,8 @@ export interface RecogniseTask extends PageOf {
 /** Which way would the page be read better than it is? The answer is a `Direction`. */
 export interface DirectionTask extends PageOf {
   readonly do: 'find-direction'
+  /** Of the whole page as it is, as `qualityOf` says. */
+  readonly quality: number
   /** Contrast drawn out. */
   readonly stretched: boolean
   readonly bounds: TextBounds
@@ -87,7 +89,7 @@ export interface DirectionTask extends PageOf {
 /** The best of the other directions, by a part of the page. */
 export interface Direction {
   readonly turn: Turn
-  /** Of what was read there, as `qualityOf` says; 0 where too little was. */
+  /** Of what was read there; 0 (and no turn) where too little was. */
   readonly quality: number
 }
 

@@ -42,8 +42,6 @@ const mebibyte = 1024 * 1024
 const minQuality = 0.5
 /** A page that was worth scanning says more than this; where less is seen, most of it was taken for background. */
 const minCharacters = 40
-/** With fewer characters there is hardly a direction to find. */
-const minTurnCharacters = 12
 /** In heights of the text: a wider gap parts two runs. */
 const columnGap = 1.6
 
@@ -109,7 +107,7 @@ export class Recogniser {
   /** The page as it can be read: where the first look sees next to nothing, more contrast is tried; where it is not sure of anything, the other directions. */
   async #upright(page: PageOf, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
     const first = await this.#look(page, asItIs, bounds, signal)
-    if (!first.ok || (qualityOf([first.value]) >= minQuality && charactersOf(first.value.lines) >= minCharacters)) {
+    if (!first.ok || isRead(first.value)) {
       return first
     }
     let seen = first
@@ -117,18 +115,18 @@ export class Recogniser {
       const stretched = await this.#look(page, { ...asItIs, stretched: true }, bounds, signal)
       seen = stretched.ok && readable(stretched.value) > readable(first.value) ? stretched : first
     }
-    const quality = qualityOf([seen.value])
-    if (quality >= minQuality || charactersOf(seen.value.lines) < minTurnCharacters) {
+    if (isRead(seen.value)) {
       return seen
     }
+    const quality = qualityOf([seen.value])
     const { stretched } = seen.value.view
-    const direction = await this.#ask<Direction>(this.#first, { ...page, do: 'find-direction', stretched, bounds }, bounds, signal)
-    // Print that is the wrong way round is read with a quality of .1 to .3, whatever print it is.
+    const direction = await this.#ask<Direction>(this.#first, { ...page, do: 'find-direction', quality, stretched, bounds }, bounds, signal)
+    // A part speaks only for trying the whole.
     if (!direction.ok || direction.value.quality <= quality) {
       return seen
     }
     const turned = await this.#look(page, { turn: direction.value.turn, stretched }, bounds, signal)
-    return turned.ok && qualityOf([turned.value]) > quality ? turned : seen
+    return turned.ok && readable(turned.value) > readable(seen.value) ? turned : seen
   }
 
   async #look(page: PageOf, view: View, bounds: TextBounds, signal?: AbortSignal): Promise<Outcome<Seen>> {
@@ -149,6 +147,11 @@ export class Recogniser {
 /** Runs of words, each a line of its own that names its words. */
 export function linesOf(rows: Rows): TextLine[] {
   return rows.flatMap((row) => joinRecognised(row.map((word) => ({ ...word, text: settleLookAlikes(word.text) })), columnGap))
+}
+
+/** Enough, and likely right: there is nothing to look for otherwise. */
+function isRead(seen: Seen): boolean {
+  return qualityOf([seen]) >= minQuality && charactersOf(seen.lines) >= minCharacters
 }
 
 /** How much was read that may be right: characters, by how far their confidence is above guessing. */

@@ -208,9 +208,10 @@ t.test('the directions that a page may have are those its lines allow', async (t
   }
   t.same(rivalsOf(onItsSide).map(({ turn }) => turn), [90, 270], 'a rule')
   const random = createRandom(7)
-  const undecided = rivalsOf({ data: Uint8Array.from({ length: 300 * 300 }, () => random.integer(0, 255)), width: 300, height: 300 })
-  t.same(undecided.map(({ turn }) => turn), [180, 90, 270], 'noise')
-  t.same(rivalsOf({ data: new Uint8Array(50 * 60), width: 50, height: 60 })[0]?.box, { x: 0, y: 0, width: 50, height: 60 }, 'smaller than a tile')
+  const noise = (width: number, height: number): Grey => ({ data: Uint8Array.from({ length: width * height }, () => random.integer(0, 255)), width, height })
+  t.same(rivalsOf(noise(300, 300)).map(({ turn }) => turn), [180, 90, 270], 'noise')
+  t.same(rivalsOf(noise(50, 60)).map(({ box }) => box), Array.from({ length: 3 }, () => ({ x: 0, y: 0, width: 50, height: 60 })), 'smaller than a tile')
+  t.same(rivalsOf({ data: new Uint8Array(300 * 300).fill(230), width: 300, height: 300 }), [], 'a blank page')
 })
 
 t.test('small print across a sheet is told from large print on a roll', async (t) => {
