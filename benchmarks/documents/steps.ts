@@ -1,14 +1,14 @@
 /** A document through the steps of the pipeline that cost something, as `topology/` calls them, without Kafka. */
 import { classify, createDocumentParsers, createValidator, type DocumentParsers, extract } from '../../processors/index.ts'
-import { childrenOf, cpuMicroseconds, residentMiB } from '../engine/process-usage.ts'
+import { childrenOf, cpuMicroseconds, endedChildrenMicroseconds, residentMiB } from '../engine/process-usage.ts'
 
 export const RECOGNISERS = 2
 const RECEIVED_DAY = '2026-11-21'
 
 export interface Usage {
-  /** Of the recognising processes, µs. */
+  /** Of the recognising processes, which make their pictures, too, µs. */
   readonly engine: number
-  /** Of this process and the parsing one, µs. */
+  /** Of this process, the parsing one, and all that were replaced by others, µs: a parser is after 500 tasks, a recogniser after 200 pages. */
   readonly around: number
 }
 
@@ -50,7 +50,7 @@ export class Steps {
   usage(): Usage {
     const children = childrenOf(process.pid)
     const of = (entry: string): number => children.reduce((total, { pid, command }) => total + (command.includes(entry) ? cpuMicroseconds(pid) : 0), 0)
-    return { engine: of('/tesseract-process.ts'), around: cpuMicroseconds(process.pid) + of('/parse-process.ts') }
+    return { engine: of('/tesseract-process.ts'), around: cpuMicroseconds(process.pid) + endedChildrenMicroseconds(process.pid) + of('/parse-process.ts') }
   }
 
   /** Of this process and all its children. */

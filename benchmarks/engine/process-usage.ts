@@ -7,10 +7,20 @@ const TICK_MICROSECONDS = 10_000
 
 /** User and system time of all threads, dead ones included, in µs. */
 export function cpuMicroseconds(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The fields behind the name, which may hold spaces; the first is the third of proc(5).
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  const fields = statOf(pid)
   return (Number(fields[11]) + Number(fields[12])) * TICK_MICROSECONDS
+}
+
+/** The same of all its children that have ended. */
+export function endedChildrenMicroseconds(pid: number): number {
+  const fields = statOf(pid)
+  return (Number(fields[13]) + Number(fields[14])) * TICK_MICROSECONDS
+}
+
+/** The fields behind the name, which may hold spaces; the first is the third of proc(5). */
+function statOf(pid: number | string): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')
 }
 
 /** The most memory it ever held at once, in MiB. */
@@ -41,8 +51,7 @@ function statusOf(pid: number, field: string): string | undefined {
 export function childrenOf(parent: number): { readonly pid: number; readonly command: string }[] {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((name) => {
     try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8')
-      const ppid = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1])
+      const ppid = Number(statOf(name)[1])
       return ppid === parent ? [{ pid: Number(name), command: readFileSync(`/proc/${name}/cmdline`, 'utf8') }] : []
     } catch {
       return [] // It has just ended.
