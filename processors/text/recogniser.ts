@@ -57,7 +57,7 @@ export class Recogniser {
       size: options.size,
       recycleAfter: 200,
       // 300 MB to recognise a page; a 100-megapixel image in colour is 400 MB while it is scaled.
-      maxRssBytes: 1400 * mebibyte,
+      maxRssBytes: 1200 * mebibyte,
       maxHeapMiB: 256,
     })
     this.#second = options.secondEngine === undefined ? undefined : new ProcessPool({
