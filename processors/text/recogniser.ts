@@ -66,8 +66,8 @@ export class Recogniser {
       args: [options.secondEngine],
       size: 1,
       recycleAfter: 200,
-      // Seen: 0.4 to 0.9 GB. The runtime keeps what its largest page needed; a large image comes on top, as above.
-      maxRssBytes: 2200 * mebibyte,
+      // Seen: 0.4 to 0.9 GB. The runtime keeps what its largest page needed; a large image takes 0.3 more while it is made a picture.
+      maxRssBytes: 1800 * mebibyte,
       maxHeapMiB: 512,
     })
   }
