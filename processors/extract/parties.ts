@@ -21,6 +21,9 @@ const titleWords = /^ (?:(?:copy|kopie|copie|copia|kopia|kopi|duplicata?e?|dupli
 const salutation = /^ (?:herrn?|frau|firma|mr|mrs|ms|mme|m|monsieur|madame|messrs|attn|an|to|dhr|mevr) $/
 /** Names a VAT id in the usual languages. */
 const vatLabel = / (?:ust|umsatzsteuer|mwst|vat|tva|btw|iva|uid|moms|mva)[a-z]* | tax (?:id|no|number|reg) | partita iva | nif | cif /
+/** Where the forms of e-invoices are printed, the identifier of a registered scheme is a "global" one. */
+const glnLabel = / (?:gln|iln|global location (?:number|no)|globale? (?:id|nummer|number)) /
+const glnPattern = /(?<![\d.,])\d(?:[ .]?\d){12}(?![\d.,]\d|\d)/
 const buyersOwn = / (?:client|customer|kunden?|ihre|votre|your|buyer|acheteur|klant|uw) /
 const nameKey = /^ (?:name|firma|company|company name|nom|naam|raison sociale|attn) $/
 /** A line with the sender's whole address: the name ends at the first of these. */
@@ -33,39 +36,49 @@ export interface Parties {
 
 /**
  * Who sends and who gets it. What stands in a block under a party's heading is that party's; without one, names go by legal form,
- * size and place. VAT ids by checksum, or by their label where the checksum is wrong: that is for validation to say.
+ * size and place. VAT ids by checksum, or by their label where the checksum is wrong: that is for validation to say. GLNs by both:
+ * thirteen digits of which the last follows from the others are an article's number more often.
  */
 export function findParties(layout: Layout): Parties {
   const sections = findSections(layout)
   const sellerName = nameIn(layout, sections, 'seller') ?? bestName(layout, sections)
   const buyerName = nameIn(layout, sections, 'buyer') ?? addressee(layout, sections, sellerName)
-  const vatIds = findVatIds(layout, sections)
+  const vatIds = findIds(layout, sections, vatIn)
+  const glns = findIds(layout, sections, glnIn)
   return {
-    seller: party(sellerName, vatIds.seller),
-    buyer: party(buyerName, vatIds.buyer),
+    seller: party(sellerName, vatIds.seller, glns.seller),
+    buyer: party(buyerName, vatIds.buyer, glns.buyer),
   }
 }
 
-function party(name: Field | undefined, vatId: Field | undefined): Party {
-  return { ...(name === undefined ? {} : { name }), ...(vatId === undefined ? {} : { vatId }) }
+function party(name: Field | undefined, vatId: Field | undefined, globalIdentifier: Field | undefined): Party {
+  return { ...(name === undefined ? {} : { name }), ...(vatId === undefined ? {} : { vatId }), ...(globalIdentifier === undefined ? {} : { globalIdentifier }) }
 }
 
-interface VatCandidate {
+interface FoundId {
+  readonly text: string
+  readonly confidence: number
+}
+
+interface IdCandidate {
   readonly field: Field
   readonly role: PartyRole | undefined
 }
 
-/** Blocks and labels say whose it is; of the rest the first is the seller's, who alone prints his in the page's head or foot. */
-function findVatIds(layout: Layout, sections: readonly Section[]): { readonly seller?: Field; readonly buyer?: Field } {
+/**
+ * Blocks and labels say whose it is; of the rest the first is the seller's, who alone prints his in the page's head or foot.
+ * @param idIn what a run holds, by its own words and those of the run before it on its row
+ */
+function findIds(layout: Layout, sections: readonly Section[], idIn: (run: Run, label: string) => FoundId | undefined): { readonly seller?: Field; readonly buyer?: Field } {
   const roles = new Map(sections.flatMap((section) => section.entries.map((entry) => [entry.run.box, section.role] as const)))
-  const found: VatCandidate[] = []
+  const found: IdCandidate[] = []
   for (const row of layout.rows) {
     for (const [n, run] of row.runs.entries()) {
       const label = `${row.runs[n - 1]?.plain ?? ''}${run.plain}`
-      const vatId = vatIn(run, vatLabel.test(label))
-      if (vatId !== undefined) {
+      const id = idIn(run, label)
+      if (id !== undefined) {
         const role = buyersOwn.test(label) ? 'buyer' : roles.get(run.box)
-        found.push({ role, field: fieldOf(layout, run, vatId.text, vatId.text.replace(/[ .-]/g, ''), vatId.checked ? 0.95 : 0.75) })
+        found.push({ role, field: fieldOf(layout, run, id.text, id.text.replace(/[ .-]/g, ''), id.confidence) })
       }
     }
   }
@@ -74,7 +87,7 @@ function findVatIds(layout: Layout, sections: readonly Section[]): { readonly se
   return { ...(own === undefined ? {} : { seller: own }), ...(buyer === undefined ? {} : { buyer }) }
 }
 
-function vatIn(run: Run, labelled: boolean): { readonly text: string; readonly checked: boolean } | undefined {
+function vatIn(run: Run, label: string): FoundId | undefined {
   let plausible: string | undefined
   for (const match of run.text.toUpperCase().matchAll(vatPattern)) {
     const text = match[1]!
@@ -84,11 +97,22 @@ function vatIn(run: Run, labelled: boolean): { readonly text: string; readonly c
     }
     const result = checkVAT(text, countries)
     if (result.isValid) {
-      return { text, checked: true }
+      return { text, confidence: 0.95 }
     }
     plausible ??= result.isValidFormat ? text : undefined
   }
-  return plausible !== undefined && labelled ? { text: plausible, checked: false } : undefined
+  return plausible !== undefined && vatLabel.test(label) ? { text: plausible, confidence: 0.75 } : undefined
+}
+
+function glnIn(run: Run, label: string): FoundId | undefined {
+  const text = glnLabel.test(label) ? glnPattern.exec(run.text)?.[0] : undefined
+  return text !== undefined && hasCheckDigit(text.replace(/\D/g, '')) ? { text, confidence: 0.95 } : undefined
+}
+
+/** GS1 General Specifications, 7.9: from the right, digits count three times and once by turns. */
+function hasCheckDigit(digits: string): boolean {
+  const sum = [...digits].reverse().reduce((total, digit, n) => total + Number(digit) * (n % 2 === 0 ? 1 : 3), 0)
+  return sum % 10 === 0
 }
 
 /** The name in a party's block: where it says so, else the first line that looks like one. */

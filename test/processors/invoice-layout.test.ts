@@ -181,6 +181,18 @@ t.test('a VAT id with a wrong checksum is taken where it is named, and believed 
   t.equal(read([['Order DE123456789']]).fields.seller.vatId, undefined, 'nothing names it')
 })
 
+t.test('a GLN is taken where it is named and its check digit is right', async (t) => {
+  const { fields } = read([
+    ['Rechnung Nr. 4711 vom 03.05.2026'], ['Verkäufer:'], ['Holzhof Birke GmbH'], ['GLN:', 200, '40 12345 00000 9'], ['Käufer:'], ['Tischlerei Eiche AG'], ['ILN 4012345000016'],
+    ['Artikel 4012345000023'],
+  ])
+  t.match(fields.seller.globalIdentifier, { value: '40 12345 00000 9', normalised: '4012345000009' })
+  t.equal(fields.buyer.globalIdentifier?.normalised, '4012345000016')
+  for (const row of ['GLN 4012345000010', 'EAN 4012345000009', 'GLN 40123450000090']) {
+    t.equal(read([['Invoice 12'], [row]]).fields.seller.globalIdentifier, undefined, row)
+  }
+})
+
 t.test('the document’s own date follows its number; versions, orders and discounts have others', async (t) => {
   const { fields } = read([
     ['Vorlage-Version: 2.1 vom 24.03.2020'],
