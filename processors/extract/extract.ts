@@ -36,7 +36,7 @@ const maxItemBytes = 400 * 1024
 const maxTaxes = 100
 
 /** Raised whenever the same text may give other fields. */
-const rulesVersion = 6
+const rulesVersion = 7
 /** Names what extracts: a cache's key and every record carry it. */
 export const extractorVersion = `rules-${rulesVersion}.${labelsVersion}.${receiptWeights.version}`
 

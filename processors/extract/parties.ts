@@ -17,7 +17,7 @@ import { findSections } from './sections.ts'
 const legalForm = /(?<!\p{L})(?:[Gg]mb[Hh]|GMBH|mbH|AG|KGaA|KG|OHG|UG|GbR|eG|SE|PLC|LLP|LLC|SASU|SAS|SARL|EURL|SNC|SA|BVBA|BV|NV|VOF|SpA|SPA|Srl|SRL|SLU|SL|AB|ASA|AS$|Oyj|Oy|ApS|Kft|Zrt|Lda|Ltda|UAB|OÜ|[Ll]td|LTD|[Ll]imited|LIMITED|[Ii]nc|INC|[Cc]orp(?:oration)?|CORP(?:ORATION)?|[Ss]arl|[Ss]àrl|[Pp]ty|PTY|[Pp]vt|PVT|[Ss][Dd][Nn]\.? ?[Bb][Hh][Dd]|S\/B|[Bb]hd|BHD|[Pp]te|PTE|[Pp]lc|[Ll]lp|[Ll]lc|A\/S|e\.\s?K|e\.\s?V|a\.\s?G|VVaG|S\.A\.S|S\.A|S\.?[Rr]\.[Ll]|S\.[Pp]\.A|B\.V|N\.V|S\.L|d\.o\.o|s\.r\.o|Sp\. ?z ?o\. ?o)(?!\p{L})\.?/u
 /** Overlapping on purpose: `VAT GB…` and `UID AT U…` begin with letters that are no country. */
 const vatPattern = /(?<![A-Z0-9])(?=((?:AT|BE|BG|CHE|CY|CZ|DE|DK|EE|EL|ES|FI|FR|GB|HR|HU|IE|IT|LT|LU|LV|MT|NL|NO|PL|PT|RO|RS|SE|SI|SK)[ .-]?[0-9A-Z](?:[ .-]?[0-9A-Z]){6,13})(?![A-Z0-9]))/g
-const titleWords = /^ (?:(?:copy|kopie|copie|copia|kopia|kopi|duplicata?e?|duplikat|original|pro ?forma|tax|vat|sales|retail|commercial|payment|official|final|electronic) )*(?:invoice|rechnung|facture|factuur|factura|fattura|fatura|faktura|receipt|quittung|kvittering|credit note|credit memo|gutschrift|cash bill|statement|order confirmation|delivery note|lieferschein|quotation|original|copy|kopie|copie|copia|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*) $/
+const titleWords = /^ (?:(?:copy|kopie|copie|copia|kopia|kopi|duplicata?e?|duplikat|original|pro ?forma|tax|vat|sales|retail|commercial|payment|official|final|electronic) )*(?:invoice|rechnung|facture|factuur|factura|fattura|fatura|faktura|receipt|quittung|kvittering|credit note|credit memo|gutschrift|cash bill|statement|order confirmation|delivery note|lieferschein|quotation|original|copy|kopie|copie|copia|duplicate|page .*|seite .*|tel .*|fax .*|www .*|e ?mail .*)(?: (?:no|nr))?(?: \d+)* $/
 const salutation = /^ (?:herrn?|frau|firma|mr|mrs|ms|mme|m|monsieur|madame|messrs|attn|an|to|dhr|mevr) $/
 /** Names a VAT id in the usual languages. */
 const vatLabel = / (?:ust|umsatzsteuer|mwst|vat|tva|btw|iva|uid|moms|mva)[a-z]* | tax (?:id|no|number|reg) | partita iva | nif | cif /
@@ -181,15 +181,26 @@ const inRegister = 0.6
 
 function nameScore(layout: Layout, run: Run, domains: ReadonlySet<string>): number {
   const row = layout.rows[run.row]!
-  if (!looksLikeName(run) || run.page !== 1) {
+  if (!looksLikeName(run) || run.page !== 1 || headsColumns(row)) {
     return 0
   }
   const legal = legalForm.test(run.text) ? 0.6 : 0
-  if (legal === 0 && sentence.test(run.text.trim())) {
+  const known = legal + (saysName(clean(run.text), domains) ? sameAsDomain : 0)
+  if ((legal === 0 && sentence.test(run.text.trim())) || (known === 0 && hasPrice(row))) {
     return 0
   }
   const large = Math.max(0, Math.min(0.3, 0.3 * (run.box.height / Math.max(1, layout.textHeight) - 1)))
-  return legal + (saysName(clean(run.text), domains) ? sameAsDomain : 0) + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
+  return known + 0.6 * Math.max(0, 1 - row.position * 3) + large + 0.15 * run.confidence
+}
+
+/** An item's row, or a sum's. */
+function hasPrice({ runs }: Layout['rows'][number]): boolean {
+  return runs.some(({ text }) => findAmounts(text).some((amount) => amount.monetary))
+}
+
+/** What stands among the headings of a table is one, known or not. */
+function headsColumns({ runs }: Layout['rows'][number]): boolean {
+  return runs.filter((run) => columnLabels.match(run.plain)?.coverage === 1).length >= 2
 }
 
 function looksLikeName(run: Run): boolean {

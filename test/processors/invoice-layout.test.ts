@@ -181,6 +181,11 @@ t.test('a VAT id with a wrong checksum is taken where it is named, and believed 
   t.equal(read([['Order DE123456789']]).fields.seller.vatId, undefined, 'nothing names it')
 })
 
+t.test('neither a title with its number nor a heading of a table nor an item is a name', async (t) => {
+  const { fields } = read([['Invoice 12'], ['Article', 90, 'Description', 300, 'Price', 400, 'VAT Basis', 500, 'Amount'], ['4711', 90, 'Garden Paint', 500, '10.00']])
+  t.equal(fields.seller.name, undefined)
+})
+
 t.test('a GLN is taken where it is named and its check digit is right', async (t) => {
   const { fields } = read([
     ['Rechnung Nr. 4711 vom 03.05.2026'], ['Verkäufer:'], ['Holzhof Birke GmbH'], ['GLN:', 200, '40 12345 00000 9'], ['Käufer:'], ['Tischlerei Eiche AG'], ['ILN 4012345000016'],
