@@ -62,3 +62,20 @@ t.test('what is shut down while it connects leaves nothing open', async (t) => {
   t.equal(gate.connections, 0)
   await gate.end()
 })
+
+t.test('two attempts to reconnect at once, as two timers make them, end nothing', async (t) => {
+  const gate = new Gate(target)
+  await gate.listen(0)
+  const client = cassandraClient({ contactPoints: [`127.0.0.1:${gate.port}`], datacenter: 'datacenter1', keyspace: 'system' }, IMPATIENT)
+  const reads = async () => (await client.execute('SELECT key FROM system.local')).rowLength === 1
+  await eventually('it reads', reads)
+  gate.silenceAfter(2)
+  gate.cut()
+  const { controlConnection } = client as typeof client & { readonly controlConnection: { _refresh(): Promise<void> } }
+  await t.resolves(Promise.all([controlConnection._refresh(), controlConnection._refresh()]))
+  gate.silenceAfter(Infinity)
+  await eventually('it reads again', reads)
+  await client.shutdown()
+  await eventually('all connections closed', async () => gate.connections === 0, 20_000)
+  await gate.end()
+})
