@@ -8,6 +8,7 @@ import { type ApplicationConfig, instanceName } from './config.ts'
 import { createTopics } from './create-topics.ts'
 import { errorPolicy } from './flow.ts'
 import { kafkaClientOptions, peersOptions } from './kafka.ts'
+import { say, warn } from './log.ts'
 import { registryOptions, registryWarning } from './servers.ts'
 import { TenantDirectory } from './tenant-directory.ts'
 import { topics } from './topics.ts'
@@ -47,11 +48,9 @@ type Closing = { readonly name: string; close(): Promise<void> }[]
  * @throws what stopped the streams, or kept anything from starting; by then everything is closed
  */
 export async function runInstance(config: ApplicationConfig): Promise<void> {
-  const say = (message: string): void => console.log(`${new Date().toISOString()} ${message}`)
-  const warn = (message: string): void => console.warn(`${new Date().toISOString()} warning: ${message}`)
   const closing: Closing = []
-  const stopped = stopSignal(say)
-  const opening = open(config, closing, say, warn)
+  const stopped = stopSignal()
+  const opening = open(config, closing)
   try {
     const ended = opening.then(({ failed }) => failed)
     const name = await Promise.race([ended, stopped])
@@ -62,10 +61,10 @@ export async function runInstance(config: ApplicationConfig): Promise<void> {
       warn(`${closed ? `closed, but kept alive by ${[...new Set(process.getActiveResourcesInfo())].join(', ')}` : `not closed after ${STOP_LIMIT_MS} ms`}: ending the process`)
       process.exit(1)
     }, STOP_LIMIT_MS)
-    await closeAll(closing, warn)
+    await closeAll(closing)
     // stopped while it was still opening: what it opened since then
     await opening.catch(() => undefined)
-    await closeAll(closing, warn)
+    await closeAll(closing)
     closed = true
     // still runs down: a connection that a library forgot would keep the process for ever
     overdue.unref()
@@ -74,12 +73,12 @@ export async function runInstance(config: ApplicationConfig): Promise<void> {
 }
 
 /** Resolves when everything is open; `failed` then rejects with what ends the streams, if anything does. */
-async function open(config: ApplicationConfig, closing: Closing, say: (message: string) => void, warn: (message: string) => void): Promise<{ readonly failed: Promise<never> }> {
+async function open(config: ApplicationConfig, closing: Closing): Promise<{ readonly failed: Promise<never> }> {
   const cluster = createCluster({ ...kafkaClientOptions(config), clientId: `${config.topicPrefix}${config.applicationId}-doors` })
   closing.push({ name: 'kafka', close: () => cluster.close() })
-  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning(warn) })
+  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning })
   closing.push({ name: 'registry', close: async () => registry.close() })
-  const { tenants, counter, refused } = await directories(cluster, registry, config, warn)
+  const { tenants, counter, refused } = await directories(cluster, registry, config)
 
   const streams = documentStreams(config, warn)
   const failed = new Promise<never>((_resolve, reject) => { streams.onError(reject) })
@@ -119,22 +118,22 @@ async function open(config: ApplicationConfig, closing: Closing, say: (message: 
   return { failed }
 }
 
-async function directories(cluster: KafkaCluster, registry: Registry, config: ApplicationConfig, onWarning: (message: string) => void) {
+async function directories(cluster: KafkaCluster, registry: Registry, config: ApplicationConfig) {
   const declared = topics(config.topicPrefix)
-  const tenants = new TenantDirectory({ cluster, registry, topics: declared, onWarning })
-  const following = { cluster, registry, topics: declared, tenants, onWarning }
+  const tenants = new TenantDirectory({ cluster, registry, topics: declared, onWarning: warn })
+  const following = { cluster, registry, topics: declared, tenants, onWarning: warn }
   return { tenants, counter: new DocumentCounter(following), refused: new RefusedRuleSets(following) }
 }
 
 /** One after the other, newest first; what fails does not keep the others open. */
-async function closeAll(closing: Closing, warn: (message: string) => void): Promise<void> {
+async function closeAll(closing: Closing): Promise<void> {
   for (let next = closing.pop(); next !== undefined; next = closing.pop()) {
     const { name } = next
     await next.close().catch((error: unknown) => warn(`${name} did not close cleanly: ${error instanceof Error ? error.message : 'unknown'}`))
   }
 }
 
-function stopSignal(say: (message: string) => void): Promise<NodeJS.Signals> {
+function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     let asked = false
     for (const name of ['SIGTERM', 'SIGINT'] as const) {

@@ -3,6 +3,7 @@ import { AvroError, type RegistryOptions } from '../avro/index.ts'
 import type { CassandraAddress, PostgresqlAddress } from '../connectors/index.ts'
 import { type ApplicationConfig, type ArchiveConfig, type DatabaseConfig, readSecret } from './config.ts'
 import { pemFiles } from './kafka.ts'
+import { warn } from './log.ts'
 
 /** @throws ApplicationError CONFIG_UNREADABLE */
 export function registryOptions({ registry, registryAuth }: Pick<ApplicationConfig, 'registry' | 'registryAuth'>): RegistryOptions {
@@ -10,9 +11,8 @@ export function registryOptions({ registry, registryAuth }: Pick<ApplicationConf
 }
 
 /** Says of every failed attempt: records are held back meanwhile, which must be seen. What another than ourselves says of it may quote an address. */
-export function registryWarning(warn: (message: string) => void): NonNullable<RegistryOptions['onRetry']> {
-  return ({ operation, attempt, error }) => warn(`schema registry: ${operation} failed (attempt ${attempt})${error instanceof AvroError ? `: ${error.message}` : ''}`)
-}
+export const registryWarning: NonNullable<RegistryOptions['onRetry']> = ({ operation, attempt, error }) =>
+  warn(`schema registry: ${operation} failed (attempt ${attempt})${error instanceof AvroError ? `: ${error.message}` : ''}`)
 
 /** Whose password is read is said where it is used. @throws ApplicationError CONFIG_UNREADABLE */
 export function postgresqlAddress({ host, port, database, tls }: DatabaseConfig): PostgresqlAddress {

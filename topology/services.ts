@@ -30,7 +30,7 @@ export function openServices(config: ApplicationConfig): Services {
   if (config.ocrProfile === 'thorough' && !isSecondEngineInstalled(secondEngine)) {
     throw new ApplicationError('CONFIG_INVALID', `"ocrProfile" is thorough, but there is no second engine in ${secondEngine}: install it with npm run ocr -- install, or set "ocrEngineDir".`)
   }
-  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning((message) => console.warn(`${new Date().toISOString()} warning: ${message}`)) })
+  const registry = new Registry({ ...registryOptions(config), onRetry: registryWarning })
   const declared = topics(config.topicPrefix)
   const reader = createTextReader({
     parsers: Math.ceil(config.parserWorkers / config.threads),
